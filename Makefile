@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+# make          build/bin/sbx-* and build/libsbx.a
+# make check    every test; installs what is missing first (scripts/setup)
+# make demo     the whole way, three boxes on this machine
+# make bench    the figures, each beside its limit; build/bench.json
+# make lint     what the compiler does not see; make asan: the tests, sanitized
+
+CC ?= cc
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr
+SYSCONFDIR ?= /etc
+LOCALSTATEDIR ?= /var
+RUNDIR ?= /run
+MANDIR ?= $(PREFIX)/share/man
+BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+MACRODIR ?= $(PREFIX)/lib/sbx/macros.d
+Q = $(if $(V),,@)
+VERSION := $(shell cat VERSION)
+
+TOOLS := $(basename $(notdir $(wildcard bin/*.c)))
+LIBSRC := $(wildcard lib/*.c)
+LIBOBJ := $(LIBSRC:lib/%.c=build/lib/%.o)
+UNITS := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
+
+PKGS = libsodium sqlite3 libcurl inih libnl-3.0 libnl-route-3.0
+PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+# Ours, kept apart from CFLAGS so that a distribution's flags survive.
+SBX_CFLAGS = -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wformat=2 -Wswitch-enum -Wvla -Wpointer-arith \
+	-Wwrite-strings -fstack-protector-strong -fstack-clash-protection -fPIE
+SBX_CPPFLAGS = -Ilib -U_FORTIFY_SOURCE $(FORTIFY) -DSBX_VERSION='"$(VERSION)"' \
+	-DSBX_SYSCONFDIR='"$(SYSCONFDIR)"' -DSBX_STATEDIR='"$(LOCALSTATEDIR)/lib/sbx"' \
+	-DSBX_LOGDIR='"$(LOCALSTATEDIR)/log/sbx"' -DSBX_RUNDIR='"$(RUNDIR)/sbx"' \
+	-DSBX_MACRODIR='"$(MACRODIR)"' -DSBX_SBINDIR='"$(SBINDIR)"' -DSBX_BINDIR='"$(BINDIR)"'
+FORTIFY = -D_FORTIFY_SOURCE=3
+SBX_LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+ifdef CI
+SBX_CFLAGS += -Werror
+endif
+
+.DELETE_ON_ERROR:
+.PHONY: all deps check check-unit check-cli check-root demo bench lint asan \
+	install uninstall clean
+all: $(TOOLS:%=build/bin/%)
+
+build/lib/%.o: lib/%.c Makefile VERSION
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  cc $<")
+	$(Q)$(CC) $(SBX_CPPFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) $(SBX_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+build/obj/%.o: bin/%.c Makefile VERSION
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  cc $<")
+	$(Q)$(CC) $(SBX_CPPFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) $(SBX_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+build/libsbx.a: $(LIBOBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+build/bin/%: build/obj/%.o build/libsbx.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SBX_CFLAGS) $(CFLAGS) $(SBX_LDFLAGS) $(LDFLAGS) -o $@ $< build/libsbx.a $(PKG_LIBS)
+
+build/unit/%: tests/unit/%.c build/libsbx.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  cc $<")
+	$(Q)$(CC) $(SBX_CPPFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) $(SBX_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d \
+		$(SBX_LDFLAGS) $(LDFLAGS) -o $@ $< build/libsbx.a $$(pkg-config --cflags --libs check) $(PKG_LIBS)
+
+-include $(wildcard build/lib/*.d build/obj/*.d build/unit/*.d)
+
+# ---- tests ---------------------------------------------------------------
+
+deps:
+	$(Q)scripts/setup
+
+check: deps
+	$(Q)$(MAKE) --no-print-directory all check-unit check-cli check-root
+
+check-unit: $(UNITS:%=build/unit/%)
+	$(Q)scripts/run-units $^
+
+check-cli: all
+	$(Q)PATH="$(CURDIR)/build/bin:$$PATH" bats tests/cli
+
+check-root: all
+	$(Q)PATH="$(CURDIR)/build/bin:$$PATH" bats tests/root
+
+demo: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)scripts/demo
+
+bench: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)scripts/bench
+
+lint: deps
+	$(Q)scripts/lint
+
+# The tests on a sanitized build of its own, beside the real one.
+asan:
+	$(Q)rm -rf build/asan && mkdir -p build/asan && cp -r Makefile VERSION lib bin tests scripts etc man build/asan/
+	$(Q)$(MAKE) -C build/asan FORTIFY= CFLAGS="-O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer" \
+		CK_FORK=no all check-unit check-cli
+
+# ---- installation ----------------------------------------------------------
+
+include scripts/install.mk
+
+clean:
+	rm -rf build

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Encodings by libsodium, which refuses white space and stray bits; what it
+ * would accept beyond ours (upper-case digits) is refused here. */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sbx.h"
+
+bool
+sbx_hex_parse(unsigned char *out, size_t len, const char *text, size_t textlen)
+{
+	size_t n;
+
+	if (textlen != 2 * len)
+		return false;
+	for (size_t i = 0; i < textlen; i++)
+		if (text[i] >= 'A' && text[i] <= 'F')
+			return false;
+	return sodium_hex2bin(out, len, text, textlen, NULL, &n, NULL) == 0 &&
+		n == len;
+}
+
+void
+sbx_hex_write(char *out, const unsigned char *data, size_t len)
+{
+	sodium_bin2hex(out, 2 * len + 1, data, len);
+}
+
+bool
+sbx_wgkey_parse(unsigned char out[static 32], const char *text, size_t textlen)
+{
+	size_t n;
+
+	return textlen == SBX_WGKEY_SIZE - 1 &&
+		sodium_base642bin(out, 32, text, textlen, NULL, &n, NULL,
+			sodium_base64_VARIANT_ORIGINAL) == 0 &&
+		n == 32;
+}
+
+void
+sbx_wgkey_write(char out[static SBX_WGKEY_SIZE],
+	const unsigned char key[static 32])
+{
+	sodium_bin2base64(out, SBX_WGKEY_SIZE, key, 32,
+		sodium_base64_VARIANT_ORIGINAL);
+}
+
+bool
+sbx_b64url_parse(struct sbx_buf *out, const char *text, size_t textlen)
+{
+	unsigned char *bin = sbx_mem_alloc(textlen, 1);
+	size_t n = 0;
+	bool ok;
+
+	ok = sodium_base642bin(bin, textlen, text, textlen, NULL, &n, NULL,
+		     sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0;
+	if (ok)
+		sbx_buf_add(out, bin, n);
+	sodium_memzero(bin, textlen);
+	free(bin);
+	return ok && !out->over;
+}
+
+void
+sbx_b64url_write(struct sbx_buf *out, const void *data, size_t len)
+{
+	size_t size = sodium_base64_encoded_len(len,
+		sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	char *text = sbx_mem_alloc(size, 1);
+
+	sodium_bin2base64(text, size, data, len,
+		sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	sbx_buf_str(out, text);
+	sodium_memzero(text, size);
+	free(text);
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libsbx, the machine's side: programs, rights, the network, the firewall,
+ * the configuration file and the tools' shared manners.  Included by sbx.h,
+ * whose conventions hold here too.
+ */
+#ifndef SBX_SYS_H
+#define SBX_SYS_H
+
+/* ---- run: a program by argv, without a shell ---------------------------- */
+
+struct sbx_run {
+	const char *const *argv; /* argv[0] is an absolute path */
+	const char *const *env;	 /* NULL: PATH, LC_ALL=C and nothing else */
+	int fd;			 /* > 0: execute this descriptor instead */
+	const void *in;		 /* its standard input, or NULL for none */
+	size_t inlen;
+	size_t max;		 /* bytes of stdout and of stderr, each */
+	int timeout;		 /* ms, then it and its process group are killed */
+};
+
+/* Run to the end.  *status is the exit status (a signal gives 128 + n), out
+ * and errout (NULL: discarded) what it wrote.  SBX_E_SYS when it could not be
+ * started, ran too long or wrote too much. */
+int sbx_run(const struct sbx_run *run, int *status, struct sbx_buf *out,
+	struct sbx_buf *errout, struct sbx_err *err);
+/* The same where any status but 0 is SBX_E_SYS, with the first line of its
+ * stderr as the reason. */
+int sbx_run_ok(const struct sbx_run *run, struct sbx_buf *out,
+	struct sbx_err *err);
+
+/* ---- priv: dropping rights, and proving it ------------------------------ */
+
+/* First thing in every main: descriptors 0-2 open, umask 077, default
+ * signals, no core files.  SBX_E_SYS when that cannot be had. */
+int sbx_priv_start(void);
+/* Become uid and gid for good, groups dropped; re-read and try to go back. */
+int sbx_priv_drop(uid_t uid, gid_t gid, struct sbx_err *err);
+/* Call fn in a child that has dropped to uid and gid (-1: as we are) and holds
+ * no descriptor but fd; what fn writes to fd is appended to out.  fn's result
+ * and reason come back as ours. */
+int sbx_priv_child(uid_t uid, gid_t gid, int timeout,
+	int (*fn)(void *ctx, int fd, struct sbx_err *err), void *ctx,
+	struct sbx_buf *out, struct sbx_err *err);
+
+/* ---- fetch: libcurl under limits, in a process of its own ---------------- */
+
+struct sbx_fetch {
+	const char *url;    /* http or https; no redirects are followed */
+	const char *body;   /* POST it; NULL: GET */
+	size_t bodylen;
+	const char *type;   /* its Content-Type */
+	const char *etag;   /* If-None-Match, or NULL */
+	size_t max;	    /* bytes of the answer */
+	int timeout;	    /* ms in all; ten idle seconds end it too */
+};
+
+struct sbx_fetching;
+
+/* Start; the answer's body is read from *fd, which the caller closes. */
+int sbx_fetch_start(const struct sbx_fetch *f, struct sbx_fetching **job,
+	int *fd, struct sbx_err *err);
+/* After the body: the HTTP status, and the ETag when etag is not NULL.
+ * SBX_E_SYS: unreachable, too slow, too long.  Frees job. */
+int sbx_fetch_end(struct sbx_fetching *job, int *status, char etag[static 80],
+	struct sbx_err *err);
+/* Both at once. */
+int sbx_fetch(const struct sbx_fetch *f, int *status, struct sbx_buf *body,
+	char etag[static 80], struct sbx_err *err);
+
+/* ---- conf: the configuration file ---------------------------------------- */
+
+struct sbx_conf_peer {
+	char *name, *url;
+};
+
+struct sbx_conf {
+	char *file;  /* what was read, or NULL */
+	char *dir;   /* the state directory */
+	char *db, *key, *wg_key, *www, *run, *audit, *macros;
+	char *name;  /* this box's short name */
+	char *mesh_if, *mesh_net, *mesh_endpoint; /* endpoint NULL: roaming */
+	int mesh_port, mesh_mtu, mesh_keepalive;
+	int dir_port, grant_port, grant_ttl;
+	struct sbx_conf_peer *peers;
+	size_t npeers;
+};
+
+/* Defaults, then the file.  dir NULL: the compiled-in paths (/etc/sbx,
+ * /var/lib/sbx, ...); else one directory holds it all: DIR/sbx.conf (may be
+ * missing), DIR/ledger.db, DIR/node.key, DIR/wg.key, DIR/www, DIR/run,
+ * DIR/audit.log.  file not NULL: that file, which must exist.  flags: SBX_IO_ROOT
+ * for a root process.  A wrong line is SBX_E_USAGE with file and line. */
+int sbx_conf_load(struct sbx_conf *conf, const char *dir, const char *file,
+	unsigned flags, struct sbx_err *err);
+void sbx_conf_free(struct sbx_conf *conf);
+
+/* ---- tool: options, usage, exit codes, tables ----------------------------- */
+
+struct sbx_opt {
+	char letter;	  /* or 0 */
+	const char *name; /* the long form, without dashes */
+	const char *arg;  /* what it takes, for the usage; NULL: a flag */
+	const char *help;
+};
+
+struct sbx_ctx;
+
+struct sbx_cmd {
+	const char *verb;
+	int (*fn)(struct sbx_ctx *ctx);
+	const char *args; /* for the usage: "SUBSCRIPTION [REASON]" */
+	int min, max;	  /* arguments; max -1: any number */
+	const char *help;
+	const struct sbx_opt *opts; /* ended by one without a name, or NULL */
+};
+
+enum sbx_tool_flag {
+	SBX_TOOL_ROOT = 1,	/* ignores the environment; root-owned config */
+	SBX_TOOL_FIXED = 2,	/* takes no -C: called through sudo or as CGI */
+	SBX_TOOL_NOVERB = 4,	/* cmds[0] is all it does */
+};
+
+struct sbx_tool {
+	const char *name, *summary;
+	unsigned flags;
+	const struct sbx_cmd *cmds; /* ended by one without a verb */
+};
+
+struct sbx_ctx {
+	const struct sbx_tool *tool;
+	const struct sbx_cmd *cmd;
+	int argc;    /* the arguments after the verb and its options */
+	char **argv;
+	bool verbose, quiet, dry, json; /* -v -q -n -j */
+	struct sbx_conf conf;
+	struct sbx_err err; /* what fn leaves when it returns other than 0 */
+	const char *values[16];
+	void *rows;
+};
+
+/* Everything a main does: sbx_priv_start, common options (-h -V -v -q -n -j
+ * -C DIR, before the verb or after), the configuration, the verb, what it left
+ * in ctx->err, a flush of stdout that is checked.  Returns the exit status.
+ * Unless SBX_TOOL_ROOT: SBX_STATE (-C), SBX_CONF, SBX_KEY and SBX_NOW
+ * (RFC 3339, for tests) are read from the environment. */
+int sbx_tool_main(const struct sbx_tool *tool, int argc, char **argv);
+/* The option's argument; "" for a flag that was given; NULL: not given. */
+const char *sbx_tool_opt(const struct sbx_ctx *ctx, const char *name);
+/* The option as a number, or otherwise when it was not given.  SBX_E_USAGE. */
+int sbx_tool_num(struct sbx_ctx *ctx, const char *name, int64_t min,
+	int64_t max, int64_t otherwise, int64_t *value);
+bool sbx_num_parse(int64_t *value, const char *text, int64_t min, int64_t max);
+
+/* One line to stdout; text from outside goes through sbx_tool_safe. */
+void sbx_tool_out(struct sbx_ctx *ctx, const char *fmt, ...) SBX_PRINTF(2, 3);
+/* One line to stderr: "tool: ...", unless -q. */
+void sbx_tool_say(struct sbx_ctx *ctx, const char *fmt, ...) SBX_PRINTF(2, 3);
+void sbx_tool_warn(struct sbx_ctx *ctx, const struct sbx_err *err); /* even -q */
+/* Append text with control bytes, ESC and bidi marks made visible (\x1b). */
+void sbx_tool_safe(struct sbx_buf *out, const char *text, size_t len);
+
+struct sbx_col {
+	const char *key;   /* a member of the row */
+	const char *title; /* NULL ends the list */
+	int cut;	   /* show at most this many characters, 0: all */
+};
+/* With -j: the row as one canonical line.  Else a line of the table cols,
+ * aligned on a terminal, tab-separated and without heading when piped. */
+void sbx_tool_row(struct sbx_ctx *ctx, const struct sbx_col *cols,
+	const struct sbx_json *row);
+void sbx_tool_rows_end(struct sbx_ctx *ctx); /* prints what was collected */
+
+#endif
