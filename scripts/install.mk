@@ -5,13 +5,16 @@ ROOT_TOOLS = sbx-mesh-up sbx-macroctl
 USER_TOOLS = $(filter-out $(ROOT_TOOLS),$(TOOLS))
 
 install: all
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MACRODIR)
-	install -m 755 $(USER_TOOLS:%=build/bin/%) $(DESTDIR)$(BINDIR)/
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(MACRODIR) $(DESTDIR)$(SYSCONFDIR)/sbx
+	$(foreach t,$(USER_TOOLS),install -m 755 build/bin/$(t) $(DESTDIR)$(BINDIR)/;)
 	$(foreach t,$(filter $(ROOT_TOOLS),$(TOOLS)),install -m 755 build/bin/$(t) $(DESTDIR)$(SBINDIR)/;)
 	$(foreach m,$(wildcard lib/macros.d/*),install -m 755 $(m) $(DESTDIR)$(MACRODIR)/;)
 	$(foreach p,$(wildcard man/*.[1578]),install -D -m 644 $(p) $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(p)))/$(notdir $(p));)
+	$(foreach c,$(wildcard etc/lighttpd/*.conf),install -D -m 644 $(c) $(DESTDIR)$(SYSCONFDIR)/sbx/lighttpd/$(notdir $(c));)
+	$(if $(wildcard etc/sudoers.d/sbx),install -D -m 440 etc/sudoers.d/sbx $(DESTDIR)$(SYSCONFDIR)/sudoers.d/sbx)
 
 uninstall:
 	rm -f $(USER_TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(ROOT_TOOLS:%=$(DESTDIR)$(SBINDIR)/%)
-	rm -rf $(DESTDIR)$(MACRODIR)
+	rm -rf $(DESTDIR)$(MACRODIR) $(DESTDIR)$(SYSCONFDIR)/sbx/lighttpd
+	rm -f $(DESTDIR)$(SYSCONFDIR)/sudoers.d/sbx
 	rm -f $(patsubst man/%,$(DESTDIR)$(MANDIR)/*/%,$(wildcard man/*.[1578]))
