@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "doc.h"
+
+#define CHUNK_FIRST 2048
+#define CHUNK_LAST  65536
+
+struct chunk {
+	struct chunk *next;
+	size_t used, size;
+	_Alignas(max_align_t) char data[];
+};
+
+/* The public part comes first: a pointer to it is a pointer to the node. */
+struct node {
+	struct sbx_json v;
+	struct sbx_json *last; /* child: appending must not walk the list */
+	size_t at;
+};
+
+struct sbx_doc {
+	struct node root;
+	struct chunk *chunks;
+};
+
+static struct chunk *
+chunk_new(struct sbx_doc *doc, size_t atleast)
+{
+	struct chunk *c;
+	size_t size = CHUNK_FIRST;
+
+	if (doc->chunks != NULL)
+		size = doc->chunks->size * 2;
+	if (size > CHUNK_LAST)
+		size = CHUNK_LAST;
+	if (size < atleast)
+		size = atleast;
+	c = sbx_mem_alloc(1, sizeof(*c) + size);
+	c->size = size;
+	c->next = doc->chunks;
+	doc->chunks = c;
+	return c;
+}
+
+void *
+sbx_doc_take(struct sbx_doc *doc, size_t size)
+{
+	struct chunk *c = doc->chunks;
+	void *p;
+
+	size = (size + sizeof(max_align_t) - 1) & ~(sizeof(max_align_t) - 1);
+	if (c == NULL || c->size - c->used < size)
+		c = chunk_new(doc, size);
+	p = c->data + c->used;
+	c->used += size;
+	return p;
+}
+
+char *
+sbx_doc_text(struct sbx_doc *doc, const char *text, size_t len)
+{
+	char *copy = sbx_doc_take(doc, len + 1);
+
+	if (len > 0)
+		memcpy(copy, text, len);
+	return copy;
+}
+
+struct sbx_json *
+sbx_doc_append(struct sbx_doc *doc, struct sbx_json *parent, size_t at)
+{
+	struct node *n = sbx_doc_take(doc, sizeof(*n));
+	struct node *p = (struct node *)parent;
+
+	n->at = at;
+	if (p->last != NULL)
+		p->last->next = &n->v;
+	else
+		parent->child = &n->v;
+	p->last = &n->v;
+	parent->count++;
+	return &n->v;
+}
+
+size_t
+sbx_doc_at(const struct sbx_json *v)
+{
+	return ((const struct node *)v)->at;
+}
+
+/* memcmp of UTF-8 orders by code point. */
+static int
+by_name(const void *a, const void *b)
+{
+	const struct sbx_json *x = *(const struct sbx_json *const *)a;
+	const struct sbx_json *y = *(const struct sbx_json *const *)b;
+	size_t len = x->keylen < y->keylen ? x->keylen : y->keylen;
+	int r = memcmp(x->key, y->key, len);
+
+	if (r != 0)
+		return r;
+	return (x->keylen > y->keylen) - (x->keylen < y->keylen);
+}
+
+const struct sbx_json **
+sbx_doc_sorted(const struct sbx_json *obj, const struct sbx_json **twice)
+{
+	const struct sbx_json **list, *v;
+	size_t i, n = 0;
+
+	*twice = NULL;
+	list = sbx_mem_alloc(obj->count, sizeof(*list));
+	for (v = obj->child; v != NULL; v = v->next)
+		list[n++] = v;
+	qsort(list, n, sizeof(*list), by_name);
+	for (i = 1; i < n && *twice == NULL; i++)
+		if (by_name(&list[i - 1], &list[i]) == 0)
+			*twice = sbx_doc_at(list[i]) > sbx_doc_at(list[i - 1])
+					 ? list[i]
+					 : list[i - 1];
+	return list;
+}
+
+/* RFC 3629: no overlong form, no surrogate, nothing past U+10FFFF. */
+size_t
+sbx_doc_utf8(const char *text, size_t len, uint32_t *cp)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *s = (const unsigned char *)text;
+	size_t i, n;
+
+	if (len == 0)
+		return 0;
+	if (s[0] < 0x80) {
+		*cp = s[0];
+		return 1;
+	}
+	n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc0 ? 2 : 0;
+	if (n == 0 || s[0] > 0xf4 || len < n)
+		return 0;
+	*cp = s[0] & (0x7fU >> n);
+	for (i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		*cp = *cp << 6 | (s[i] & 0x3f);
+	}
+	if (*cp < least[n] || *cp > 0x10ffff ||
+		(*cp >= 0xd800 && *cp <= 0xdfff))
+		return 0;
+	return n;
+}
+
+struct sbx_doc *
+sbx_doc_new(void)
+{
+	struct sbx_doc *doc = sbx_mem_alloc(1, sizeof(*doc));
+
+	doc->root.v.type = SBX_JSON_OBJECT;
+	return doc;
+}
+
+void
+sbx_doc_free(struct sbx_doc *doc)
+{
+	struct chunk *c, *next;
+
+	if (doc == NULL)
+		return;
+	for (c = doc->chunks; c != NULL; c = next) {
+		next = c->next;
+		free(c);
+	}
+	free(doc);
+}
+
+struct sbx_json *
+sbx_doc_root(const struct sbx_doc *doc)
+{
+	return (struct sbx_json *)&doc->root.v;
+}
+
+const struct sbx_json *
+sbx_json_get(const struct sbx_json *obj, const char *key)
+{
+	const struct sbx_json *v;
+	size_t len = strlen(key);
+
+	if (obj == NULL || obj->type != SBX_JSON_OBJECT)
+		return NULL;
+	for (v = obj->child; v != NULL; v = v->next)
+		if (v->keylen == len && memcmp(v->key, key, len) == 0)
+			return v;
+	return NULL;
+}
+
+const char *
+sbx_json_str(const struct sbx_json *obj, const char *key)
+{
+	const struct sbx_json *v = sbx_json_get(obj, key);
+
+	return v != NULL && v->type == SBX_JSON_STRING ? v->text : NULL;
+}
+
+bool
+sbx_json_is(const struct sbx_json *v, const char *text)
+{
+	return v != NULL && v->type == SBX_JSON_STRING &&
+	       v->len == strlen(text) && memcmp(v->text, text, v->len) == 0;
+}
+
+bool
+sbx_json_int(const struct sbx_json *v, int64_t min, int64_t max, int64_t *value)
+{
+	size_t i, start;
+	int64_t n = 0;
+
+	if (v == NULL || v->type != SBX_JSON_NUMBER || v->len == 0)
+		return false;
+	start = v->text[0] == '-' ? 1 : 0;
+	/* "-0" would be a second way to write 0, and so a second payload */
+	if (start == v->len || (v->text[start] == '0' && v->len > 1))
+		return false;
+	for (i = start; i < v->len; i++) {
+		if (v->text[i] < '0' || v->text[i] > '9' ||
+			__builtin_mul_overflow(n, 10, &n) ||
+			__builtin_sub_overflow(n, v->text[i] - '0', &n))
+			return false;
+	}
+	/* n is kept negative so that INT64_MIN can be read */
+	if (start == 0 && __builtin_sub_overflow(0, n, &n))
+		return false;
+	if (n < min || n > max)
+		return false;
+	*value = n;
+	return true;
+}
+
+static void
+set_text(struct sbx_doc *doc, struct sbx_json *v, const char *text, size_t len)
+{
+	v->text = sbx_doc_text(doc, text, len);
+	v->len = len;
+}
+
+struct sbx_json *
+sbx_json_add(struct sbx_doc *doc, struct sbx_json *obj, const char *key,
+	enum sbx_json_type type)
+{
+	/* later than all others, for sbx_doc_sorted() */
+	struct sbx_json *v = sbx_doc_append(doc, obj, obj->count);
+
+	v->type = type;
+	if (key != NULL) {
+		v->keylen = strlen(key);
+		v->key = sbx_doc_text(doc, key, v->keylen);
+	}
+	return v;
+}
+
+void
+sbx_json_add_str(struct sbx_doc *doc, struct sbx_json *obj, const char *key,
+	const char *text)
+{
+	struct sbx_json *v = sbx_json_add(
+		doc, obj, key, text != NULL ? SBX_JSON_STRING : SBX_JSON_NULL);
+
+	if (text != NULL)
+		set_text(doc, v, text, strlen(text));
+}
+
+void
+sbx_json_add_int(struct sbx_doc *doc, struct sbx_json *obj, const char *key,
+	int64_t value)
+{
+	char lexeme[24];
+	int n = snprintf(lexeme, sizeof(lexeme), "%" PRId64, value);
+
+	set_text(doc, sbx_json_add(doc, obj, key, SBX_JSON_NUMBER), lexeme,
+		(size_t)n);
+}
+
+void
+sbx_json_add_bool(
+	struct sbx_doc *doc, struct sbx_json *obj, const char *key, bool value)
+{
+	sbx_json_add(doc, obj, key, SBX_JSON_BOOL)->yes = value;
+}
+
+void
+sbx_json_add_hex(struct sbx_doc *doc, struct sbx_json *obj, const char *key,
+	const void *data, size_t len)
+{
+	struct sbx_json *v = sbx_json_add(doc, obj, key, SBX_JSON_STRING);
+	char *hex = sbx_doc_take(doc, 2 * len + 1);
+
+	sbx_hex_write(hex, data, len);
+	v->text = hex;
+	v->len = 2 * len;
+}
+
+void
+sbx_json_add_time(
+	struct sbx_doc *doc, struct sbx_json *obj, const char *key, int64_t us)
+{
+	char text[SBX_TIME_SIZE];
+
+	sbx_time_write(text, us);
+	sbx_json_add_str(doc, obj, key, text);
+}
+
+void
+sbx_json_add_copy(struct sbx_doc *doc, struct sbx_json *obj, const char *key,
+	const struct sbx_json *v)
+{
+	struct sbx_json *copy = sbx_json_add(doc, obj, key, v->type);
+	const struct sbx_json *child;
+
+	copy->yes = v->yes;
+	if (v->text != NULL)
+		set_text(doc, copy, v->text, v->len);
+	for (child = v->child; child != NULL; child = child->next)
+		sbx_json_add_copy(doc, copy, child->key, child);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What json, doc and canon share about a document; nobody else includes it.
+ */
+#ifndef SBX_DOC_H
+#define SBX_DOC_H
+
+#include "sbx.h"
+
+/* Zeroed memory that lives as long as doc. */
+void *sbx_doc_take(struct sbx_doc *doc, size_t size);
+/* A NUL-terminated copy of its own, which the caller may change. */
+char *sbx_doc_text(struct sbx_doc *doc, const char *text, size_t len);
+/* A new last child of parent; at is where the text had it, for reasons. */
+struct sbx_json *sbx_doc_append(
+	struct sbx_doc *doc, struct sbx_json *parent, size_t at);
+size_t sbx_doc_at(const struct sbx_json *v);
+/* The members in canonical order (code points), an array of obj->count to
+ * free(3).  *twice is the later one of two with one name, or NULL. */
+const struct sbx_json **sbx_doc_sorted(
+	const struct sbx_json *obj, const struct sbx_json **twice);
+/* Bytes of the UTF-8 sequence at text and its code point; 0: not one. */
+size_t sbx_doc_utf8(const char *text, size_t len, uint32_t *cp);
+
+#endif
