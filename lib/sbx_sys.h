@@ -15,9 +15,14 @@ struct sbx_run {
 	int fd;			 /* > 0: execute this descriptor instead */
 	const void *in;		 /* its standard input, or NULL for none */
 	size_t inlen;
-	size_t max;		 /* bytes of stdout and of stderr, each */
-	int timeout;		 /* ms, then it and its process group are killed */
+	size_t max;		 /* bytes of stdout and of stderr; 0: SBX_RUN_MAX */
+	int timeout;		 /* ms, then it and its process group are killed;
+				  * 0: SBX_RUN_TIMEOUT */
+	bool leave;		 /* what it left running (a daemon) may stay */
 };
+
+#define SBX_RUN_MAX 65536
+#define SBX_RUN_TIMEOUT 10000
 
 /* Run to the end.  *status is the exit status (a signal gives 128 + n), out
  * and errout (NULL: discarded) what it wrote.  SBX_E_SYS when it could not be
@@ -28,6 +33,12 @@ int sbx_run(const struct sbx_run *run, int *status, struct sbx_buf *out,
  * stderr as the reason. */
 int sbx_run_ok(const struct sbx_run *run, struct sbx_buf *out,
 	struct sbx_err *err);
+/* For who forks by hand.  reset, in the child: default signals, a session of
+ * its own, gone when parent is.  wait, in the parent: read fds (-1: none; each
+ * is -1 when it has ended) into bufs until pid ends; kill its group. */
+void sbx_run_reset(pid_t parent);
+int sbx_run_wait(pid_t pid, int fds[2], struct sbx_buf *const bufs[2],
+	size_t max, int timeout, bool leave, int *status, struct sbx_err *err);
 
 /* ---- priv: dropping rights, and proving it ------------------------------ */
 
