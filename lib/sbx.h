@@ -328,6 +328,7 @@ struct sbx_entry {
 	unsigned char sig[SBX_SIG_BYTES];
 	unsigned char id[SBX_HASH_BYTES]; /* BLAKE2b-256(canon) */
 	int64_t time;			  /* what its time field says */
+	bool keyless;			  /* author_pubkey was null: pub is zero */
 	struct sbx_doc *doc;
 	const struct sbx_json *payload; /* in doc */
 	char *canon;			/* canon(payload) */

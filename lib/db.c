@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "db.h"
+
+#define BUSY_MS 10000
+
+int
+sbx_db_fail(sqlite3 *db, const char *doing, struct sbx_err *err)
+{
+	int code = db != NULL ? sqlite3_errcode(db) & 0xff : SQLITE_CANTOPEN;
+
+	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+		return sbx_err_set(err, SBX_E_NO, "%s: the database is damaged: %s",
+			doing, sqlite3_errmsg(db));
+	return sbx_err_set(err, SBX_E_SYS, "%s: %s", doing,
+		db != NULL ? sqlite3_errmsg(db) : "no memory");
+}
+
+int
+sbx_db_exec(sqlite3 *db, const char *sql, struct sbx_err *err)
+{
+	if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+		return sbx_db_fail(db, "ledger", err);
+	return SBX_OK;
+}
+
+int
+sbx_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **st,
+	struct sbx_err *err)
+{
+	if (sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, st,
+		    NULL) != SQLITE_OK)
+		return sbx_db_fail(db, "ledger", err);
+	return SBX_OK;
+}
+
+void
+sbx_db_bind_text(sqlite3_stmt *st, int i, const char *text)
+{
+	sqlite3_bind_text(st, i, text, -1, SQLITE_STATIC);
+}
+
+void
+sbx_db_bind_blob(sqlite3_stmt *st, int i, const void *data, size_t len)
+{
+	sqlite3_bind_blob64(st, i, data, len, SQLITE_STATIC);
+}
+
+int
+sbx_db_int(sqlite3 *db, const char *sql, int64_t otherwise, int64_t *value,
+	struct sbx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r, step;
+
+	if ((r = sbx_db_prepare(db, sql, &st, err)) != 0)
+		return r;
+	step = sqlite3_step(st);
+	*value = otherwise;
+	if (step == SQLITE_ROW && sqlite3_column_type(st, 0) != SQLITE_NULL)
+		*value = sqlite3_column_int64(st, 0);
+	else if (step != SQLITE_ROW && step != SQLITE_DONE)
+		r = sbx_db_fail(db, "ledger", err);
+	sqlite3_finalize(st);
+	return r;
+}
+
+/* Nothing that stands in the file may run: no schema is trusted, no extension
+ * loaded, no corrupt cell taken for a length. */
+static int
+harden(sqlite3 *db, bool write, struct sbx_err *err)
+{
+	int on = 1, r;
+
+	sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, NULL);
+	sqlite3_busy_timeout(db, BUSY_MS);
+	r = sbx_db_exec(db,
+		"PRAGMA cell_size_check=ON; PRAGMA mmap_size=0;"
+		"PRAGMA temp_store=MEMORY;", err);
+	if (r != 0 || !write)
+		return r;
+	/* The -wal and -shm files stay, so that a reader who may not write to
+	 * the directory can still open the database. */
+	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+	return sbx_db_exec(db,
+		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+		"PRAGMA journal_size_limit=16777216;", err);
+}
+
+/* The file is made by us, with its mode, before SQLite sees it; -wal and -shm
+ * take their mode and owner from it. */
+static int
+prepare_file(const char *path, unsigned flags, struct sbx_err *err)
+{
+	struct stat st;
+	int fd;
+
+	if (lstat(path, &st) == 0) {
+		if (!S_ISREG(st.st_mode))
+			return sbx_err_set(err, SBX_E_USAGE,
+				"%s: not a regular file", path);
+		return SBX_OK;
+	}
+	if (errno != ENOENT)
+		return sbx_err_sys(err, "%s", path);
+	if (!(flags & SBX_LOG_CREATE)) {
+		sbx_err_set(err, SBX_E_USAGE, "%s: there is no ledger", path);
+		sbx_err_hint(err, "make one with: sbx-ledger init");
+		return SBX_E_USAGE;
+	}
+	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0)
+		return sbx_err_sys(err, "%s", path);
+	if (fchmod(fd, 0640) != 0) {
+		close(fd);
+		return sbx_err_sys(err, "%s", path);
+	}
+	close(fd);
+	return SBX_OK;
+}
+
+int
+sbx_db_open(const char *path, unsigned flags, sqlite3 **out, struct sbx_err *err)
+{
+	bool write = flags & SBX_LOG_WRITE;
+	sqlite3 *db = NULL;
+	int r;
+
+	if ((r = prepare_file(path, flags, err)) != 0)
+		return r;
+	/* A path is a path: Debian's SQLite would take "file:..." for a URI. */
+	sqlite3_config(SQLITE_CONFIG_URI, 0);
+	if (sqlite3_open_v2(path, &db,
+		    (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
+			    SQLITE_OPEN_PRIVATECACHE, NULL) != SQLITE_OK)
+		r = sbx_db_fail(db, path, err);
+	else if ((r = harden(db, write, err)) != 0)
+		sbx_err_at(err, "%s", path);
+	if (r != 0) {
+		sqlite3_close(db);
+		return r;
+	}
+	*out = db;
+	return SBX_OK;
+}
+
+void
+sbx_db_close(sqlite3 *db)
+{
+	sqlite3_close_v2(db);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to lib/: SQLite as log and state use it. */
+#ifndef SBX_DB_H
+#define SBX_DB_H
+
+#include <sqlite3.h>
+
+#include "sbx.h"
+
+/* WAL, synchronous=FULL, defensive, nothing trusted from the file. */
+int sbx_db_open(const char *path, unsigned logflags, sqlite3 **db,
+	struct sbx_err *err);
+void sbx_db_close(sqlite3 *db);
+/* SBX_E_NO for a damaged file, else SBX_E_SYS; the text is SQLite's. */
+int sbx_db_fail(sqlite3 *db, const char *doing, struct sbx_err *err);
+int sbx_db_exec(sqlite3 *db, const char *sql, struct sbx_err *err);
+int sbx_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **st,
+	struct sbx_err *err);
+void sbx_db_bind_text(sqlite3_stmt *st, int i, const char *text);
+void sbx_db_bind_blob(sqlite3_stmt *st, int i, const void *data, size_t len);
+/* The one integer or text of a query without rows: otherwise. */
+int sbx_db_int(sqlite3 *db, const char *sql, int64_t otherwise, int64_t *value,
+	struct sbx_err *err);
+
+/* The journal's own connection: state reads through it. */
+sqlite3 *sbx_log_db(struct sbx_log *log);
+/* head = BLAKE2b-256(head || canon || sig as 128 hex digits) */
+void sbx_log_chain(unsigned char head[static SBX_HASH_BYTES], const char *canon,
+	size_t canonlen, const unsigned char sig[static SBX_SIG_BYTES]);
+
+#endif

@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sbx.h"
+
+static const char *const members[] = { "author", "author_pubkey", "op",
+	"payload", "payload_type", "sig", NULL };
+
+static int
+refuse(struct sbx_err *err, const char *why)
+{
+	return sbx_err_set(err, SBX_E_INPUT, "%s", why);
+}
+
+static int
+check_members(const struct sbx_json *root, struct sbx_err *err)
+{
+	const char *const *m;
+
+	if (root->type != SBX_JSON_OBJECT)
+		return refuse(err, "not an object");
+	for (const struct sbx_json *c = root->child; c != NULL; c = c->next) {
+		for (m = members; *m != NULL && strcmp(*m, c->key) != 0; m++)
+			;
+		if (*m == NULL)
+			return sbx_err_set(err, SBX_E_INPUT,
+				"unknown member %.40s", c->key);
+	}
+	for (m = members; *m != NULL; m++)
+		if (sbx_json_get(root, *m) == NULL)
+			return sbx_err_set(err, SBX_E_INPUT, "%s is missing", *m);
+	return SBX_OK;
+}
+
+/* The author's name, key and signature.  An older node exports a null key for
+ * an author whose Identity it does not hold: the caller may know the key. */
+static int
+read_author(struct sbx_entry *e, const struct sbx_json *root,
+	struct sbx_err *err)
+{
+	const struct sbx_json *author = sbx_json_get(root, "author");
+	const struct sbx_json *pub = sbx_json_get(root, "author_pubkey");
+	const struct sbx_json *sig = sbx_json_get(root, "sig");
+	char did[SBX_DID_SIZE];
+
+	if (author->type != SBX_JSON_STRING ||
+		!sbx_did_check(author->text, author->len))
+		return refuse(err, "author is not a did");
+	memcpy(e->author, author->text, SBX_DID_SIZE);
+	if (sig->type != SBX_JSON_STRING || sig->len != 2 * SBX_SIG_BYTES)
+		return refuse(err, "sig is not 128 characters long");
+	if (!sbx_hex_parse(e->sig, SBX_SIG_BYTES, sig->text, sig->len))
+		return refuse(err, "sig is not lower-case hex");
+	e->keyless = pub->type == SBX_JSON_NULL;
+	if (e->keyless)
+		return SBX_OK;
+	if (pub->type != SBX_JSON_STRING ||
+		!sbx_hex_parse(e->pub, SBX_PUB_BYTES, pub->text, pub->len))
+		return refuse(err, "author_pubkey is not 64 lower-case hex digits");
+	sbx_did_write(did, e->pub);
+	if (strcmp(did, e->author) != 0)
+		return refuse(err, "author is not the hash of author_pubkey");
+	return SBX_OK;
+}
+
+static int
+read_type(struct sbx_entry *e, const struct sbx_json *root, struct sbx_err *err)
+{
+	const struct sbx_json *type = sbx_json_get(root, "payload_type");
+	const struct sbx_json *op = sbx_json_get(root, "op");
+
+	if (type->type != SBX_JSON_STRING || op->type != SBX_JSON_STRING)
+		return refuse(err, "op or payload_type is not a string");
+	e->rec = sbx_rec_type(type->text, type->len);
+	if (e->rec == NULL)
+		return sbx_err_set(err, SBX_E_INPUT, "unknown payload_type %.40s",
+			type->text);
+	if (sbx_rec_op(op->text) == NULL)
+		return sbx_err_set(err, SBX_E_INPUT, "unknown op %.40s", op->text);
+	for (const char *const *o = e->rec->ops; *o != NULL; o++)
+		if (sbx_json_is(op, *o))
+			e->op = *o;
+	if (e->op == NULL)
+		return sbx_err_set(err, SBX_E_INPUT, "op %.40s does not carry %s",
+			op->text, e->rec->type);
+	return SBX_OK;
+}
+
+/* An Identity speaks of its author alone, key and digest included. */
+static int
+check_identity(const struct sbx_entry *e, struct sbx_err *err)
+{
+	char pub[2 * SBX_PUB_BYTES + 1];
+
+	sbx_hex_write(pub, e->pub, SBX_PUB_BYTES);
+	if (!e->keyless &&
+		!sbx_json_is(sbx_json_get(e->payload, "pubkey"), pub))
+		return refuse(err, "Identity: pubkey is not the author's");
+	if (!sbx_json_is(sbx_json_get(e->payload, "self_cert_digest"),
+		    e->author + strlen("did:plc:")))
+		return refuse(err, "Identity: self_cert_digest is not the did's");
+	return SBX_OK;
+}
+
+static int
+read_payload(struct sbx_entry *e, const struct sbx_json *root,
+	struct sbx_err *err)
+{
+	struct sbx_buf canon = SBX_BUF(SBX_MAX_ENTRY);
+	const struct sbx_json *time;
+	int r;
+
+	e->payload = sbx_json_get(root, "payload");
+	if ((r = sbx_rec_check(e->rec, e->payload, err)) != 0)
+		return r;
+	if (!sbx_json_is(sbx_json_get(e->payload, e->rec->actor), e->author))
+		return sbx_err_set(err, SBX_E_INPUT, "%s: %s is not the author",
+			e->rec->type, e->rec->actor);
+	if (strcmp(e->rec->type, "Identity") == 0 &&
+		(r = check_identity(e, err)) != 0)
+		return r;
+	time = sbx_json_get(e->payload, e->rec->time);
+	sbx_time_parse(&e->time, time->text, time->len); /* checked above */
+	if ((r = sbx_canon_write(&canon, e->payload, sbx_rec_fractions, err)) == 0 &&
+		canon.over)
+		r = refuse(err, "payload is too long");
+	if (r != 0) {
+		sbx_buf_free(&canon);
+		return r;
+	}
+	e->canon = canon.data; /* transferred */
+	e->canonlen = canon.len;
+	sbx_hash_b2(e->id, e->canon, e->canonlen);
+	return SBX_OK;
+}
+
+int
+sbx_entry_parse(const char *text, size_t len, struct sbx_entry **out,
+	struct sbx_err *err)
+{
+	struct sbx_buf line = SBX_BUF(SBX_MAX_ENTRY);
+	struct sbx_entry *e = sbx_mem_alloc(1, sizeof(*e));
+	const struct sbx_json *root;
+	int r;
+
+	if ((r = sbx_json_parse(text, len, NULL, &e->doc, err)) != 0)
+		goto out;
+	root = sbx_doc_root(e->doc);
+	if ((r = check_members(root, err)) != 0 ||
+		(r = read_type(e, root, err)) != 0 ||
+		(r = read_author(e, root, err)) != 0 ||
+		(r = read_payload(e, root, err)) != 0)
+		goto out;
+	sbx_entry_line(e, &line);
+	if (line.over)
+		r = sbx_err_set(err, SBX_E_INPUT,
+			"longer than %d bytes in canonical form", SBX_MAX_ENTRY);
+out:
+	sbx_buf_free(&line);
+	if (r != 0)
+		sbx_entry_free(e);
+	else
+		*out = e;
+	return r;
+}
+
+/* The proof binds one acceptor to an invitation whose secret it was handed:
+ * invite_id is the public key, the message canon({"invite_id","invitee"}). */
+static int
+verify_proof(const struct sbx_entry *e, struct sbx_err *err)
+{
+	const struct sbx_json *proof = sbx_json_get(e->payload, "proof");
+	const char *invite = sbx_json_str(e->payload, "invite_id");
+	unsigned char pub[SBX_PUB_BYTES], sig[SBX_SIG_BYTES];
+	char message[256];
+	int n;
+
+	if (proof == NULL)
+		return SBX_OK;
+	n = snprintf(message, sizeof(message),
+		"{\"invite_id\":\"%s\",\"invitee\":\"%s\"}", invite, e->author);
+	if (!sbx_hex_parse(pub, sizeof(pub), invite, strlen(invite)) ||
+		!sbx_hex_parse(sig, sizeof(sig), proof->text, proof->len) ||
+		!sbx_key_verify(pub, message, (size_t)n, sig))
+		return refuse(err, "InviteAccept: proof is not by the invitation's key");
+	return SBX_OK;
+}
+
+int
+sbx_entry_verify(const struct sbx_entry *e, struct sbx_err *err)
+{
+	if (e->keyless)
+		return refuse(err, "author_pubkey is null and the author unknown");
+	if (!sbx_key_verify(e->pub, e->canon, e->canonlen, e->sig))
+		return refuse(err, "bad signature");
+	if (strcmp(e->rec->type, "InviteAccept") == 0)
+		return verify_proof(e, err);
+	return SBX_OK;
+}
+
+/* The payload with what the signer need not say: who and when. */
+static struct sbx_doc *
+complete(const struct sbx_rec *rec, const struct sbx_key *key,
+	const struct sbx_json *payload)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_json *root = sbx_doc_root(doc);
+
+	for (const struct sbx_json *c = payload->child; c != NULL; c = c->next)
+		sbx_json_add_copy(doc, root, c->key, c);
+	if (sbx_json_get(root, rec->actor) == NULL)
+		sbx_json_add_str(doc, root, rec->actor, sbx_key_did(key));
+	if (sbx_json_get(root, rec->time) == NULL)
+		sbx_json_add_time(doc, root, rec->time, sbx_clock_now());
+	return doc;
+}
+
+static void
+write_line(struct sbx_buf *out, const char *author, const unsigned char *pub,
+	const char *op, const char *canon, size_t canonlen, const char *type,
+	const unsigned char *sig)
+{
+	sbx_buf_fmt(out, "{\"author\":\"%s\",\"author_pubkey\":\"", author);
+	sbx_buf_hex(out, pub, SBX_PUB_BYTES);
+	sbx_buf_fmt(out, "\",\"op\":\"%s\",\"payload\":", op);
+	sbx_buf_add(out, canon, canonlen);
+	sbx_buf_fmt(out, ",\"payload_type\":\"%s\",\"sig\":\"", type);
+	sbx_buf_hex(out, sig, SBX_SIG_BYTES);
+	sbx_buf_str(out, "\"}");
+}
+
+int
+sbx_entry_make(const struct sbx_key *key, const char *op, const char *type,
+	const struct sbx_json *payload, struct sbx_entry **out,
+	struct sbx_err *err)
+{
+	const struct sbx_rec *rec = type != NULL ?
+		sbx_rec_type(type, strlen(type)) : sbx_rec_op(op);
+	struct sbx_buf canon = SBX_BUF(SBX_MAX_ENTRY);
+	struct sbx_buf line = SBX_BUF(SBX_MAX_ENTRY);
+	struct sbx_doc *doc = NULL;
+	unsigned char sig[SBX_SIG_BYTES];
+	int r;
+
+	if (rec == NULL)
+		return sbx_err_set(err, SBX_E_USAGE, "unknown op or type %s",
+			type != NULL ? type : op);
+	if (payload == NULL || payload->type != SBX_JSON_OBJECT)
+		return refuse(err, "payload is not an object");
+	doc = complete(rec, key, payload);
+	if ((r = sbx_canon_write(&canon, sbx_doc_root(doc), sbx_rec_fractions,
+		     err)) != 0)
+		goto out;
+	if (canon.over) {
+		r = refuse(err, "payload is too long");
+		goto out;
+	}
+	if ((r = sbx_key_sign(key, canon.data, canon.len, sig, err)) != 0)
+		goto out;
+	write_line(&line, sbx_key_did(key), sbx_key_pub(key), op, canon.data,
+		canon.len, rec->type, sig);
+	/* What we sign passes the gate that everybody else's entries pass. */
+	r = line.over ? refuse(err, "entry is too long") :
+			sbx_entry_parse(line.data, line.len, out, err);
+	if (r == 0 && (r = sbx_entry_verify(*out, err)) != 0) {
+		sbx_entry_free(*out);
+		*out = NULL;
+	}
+out:
+	sbx_doc_free(doc);
+	sbx_buf_free(&canon);
+	sbx_buf_free(&line);
+	return r;
+}
+
+void
+sbx_entry_line(const struct sbx_entry *e, struct sbx_buf *out)
+{
+	write_line(out, e->author, e->pub, e->op, e->canon, e->canonlen,
+		e->rec->type, e->sig);
+}
+
+void
+sbx_row_line(const struct sbx_row *row, struct sbx_buf *out)
+{
+	write_line(out, row->author, row->pub, row->op, row->payload,
+		row->payloadlen, row->type, row->sig);
+}
+
+int
+sbx_row_entry(const struct sbx_row *row, struct sbx_entry **e,
+	struct sbx_err *err)
+{
+	struct sbx_buf line = SBX_BUF(SBX_MAX_LINE);
+	int r;
+
+	sbx_row_line(row, &line);
+	r = line.over ? refuse(err, "too long") :
+			sbx_entry_parse(line.data, line.len, e, err);
+	sbx_buf_free(&line);
+	return r;
+}
+
+void
+sbx_entry_free(struct sbx_entry *e)
+{
+	if (e == NULL)
+		return;
+	sbx_doc_free(e->doc);
+	free(e->canon);
+	free(e);
+}

@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The journal.  Nothing but this file writes it. */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "schema.h"
+
+enum {
+	FIND_AUTHOR,
+	ADD_AUTHOR,
+	ADD_ENTRY,
+	ADD_FACT,
+	HOLD,
+	COUNT
+};
+
+static const char *const statements[COUNT] = {
+	[FIND_AUTHOR] = "SELECT id, pub FROM author WHERE did=?",
+	[ADD_AUTHOR] = "INSERT INTO author(did, pub) VALUES(?, ?)",
+	[ADD_ENTRY] = "INSERT INTO entry(seq, author, op, type, payload, sig, id, "
+		      "hash) VALUES(?, ?, ?, ?, ?, ?, ?, ?) "
+		      "ON CONFLICT(id, author) DO NOTHING",
+	[ADD_FACT] = "INSERT INTO fact(seq, type, author, id, ref, time) "
+		     "VALUES(?, ?, ?, ?, ?, ?)",
+	[HOLD] = "INSERT OR IGNORE INTO held(id, due, line) SELECT ?, ?, ? "
+		 "WHERE (SELECT count(*) FROM held) < ?",
+};
+
+struct sbx_log {
+	sqlite3 *db;
+	sqlite3_stmt *st[COUNT];
+	bool busy;     /* between begin and commit */
+	int64_t size;  /* then: rows so far */
+	unsigned char head[SBX_HASH_BYTES];
+};
+
+sqlite3 *
+sbx_log_db(struct sbx_log *log)
+{
+	return log->db;
+}
+
+int
+sbx_log_open(const char *path, unsigned flags, struct sbx_log **out,
+	struct sbx_err *err)
+{
+	struct sbx_log *log = sbx_mem_alloc(1, sizeof(*log));
+	int r;
+
+	if ((r = sbx_db_open(path, flags, &log->db, err)) != 0)
+		goto out;
+	if ((flags & SBX_LOG_CREATE) &&
+		(r = sbx_schema_create(log->db, err)) != 0)
+		goto out;
+	r = sbx_schema_check(log->db, err);
+	if (r != 0)
+		sbx_err_at(err, "%s", path);
+out:
+	if (r != 0)
+		sbx_log_close(log);
+	else
+		*out = log;
+	return r;
+}
+
+void
+sbx_log_close(struct sbx_log *log)
+{
+	if (log == NULL)
+		return;
+	for (int i = 0; i < COUNT; i++)
+		sqlite3_finalize(log->st[i]);
+	sbx_db_close(log->db);
+	free(log);
+}
+
+static int
+prepare(struct sbx_log *log, struct sbx_err *err)
+{
+	int r = SBX_OK;
+
+	for (int i = 0; r == 0 && i < COUNT; i++)
+		if (log->st[i] == NULL)
+			r = sbx_db_prepare(log->db, statements[i], &log->st[i],
+				err);
+	return r;
+}
+
+static int
+run(struct sbx_log *log, int which, struct sbx_err *err)
+{
+	int step = sqlite3_step(log->st[which]);
+
+	sqlite3_reset(log->st[which]);
+	return step == SQLITE_DONE ? SBX_OK : sbx_db_fail(log->db, "ledger", err);
+}
+
+int
+sbx_log_head(struct sbx_log *log, int64_t *size,
+	unsigned char hash[static SBX_HASH_BYTES], struct sbx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r, step;
+
+	if ((r = sbx_db_prepare(log->db,
+		     "SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1",
+		     &st, err)) != 0)
+		return r;
+	step = sqlite3_step(st);
+	*size = 0;
+	memset(hash, 0, SBX_HASH_BYTES);
+	if (step == SQLITE_ROW) {
+		if (sqlite3_column_bytes(st, 1) == SBX_HASH_BYTES) {
+			*size = sqlite3_column_int64(st, 0);
+			memcpy(hash, sqlite3_column_blob(st, 1), SBX_HASH_BYTES);
+		} else {
+			r = sbx_err_set(err, SBX_E_NO, "the last entry's hash "
+				"is not one");
+		}
+	} else if (step != SQLITE_DONE) {
+		r = sbx_db_fail(log->db, "ledger", err);
+	}
+	sqlite3_finalize(st);
+	return r;
+}
+
+/* What was held because of its date and is due now. */
+static int
+release(struct sbx_log *log, struct sbx_err *err)
+{
+	struct sbx_entry *e = NULL;
+	enum sbx_log_how how;
+	sqlite3_stmt *st = NULL;
+	char del[80];
+	int64_t due = sbx_clock_now() + SBX_MAX_AHEAD;
+	int r;
+
+	if ((r = sbx_db_prepare(log->db,
+		     "SELECT line FROM held WHERE due<=? ORDER BY due, id", &st,
+		     err)) != 0)
+		return r;
+	sqlite3_bind_int64(st, 1, due);
+	while (r == 0 && sqlite3_step(st) == SQLITE_ROW) {
+		/* It was good when it was held; a line that is not any more
+		 * was changed by hand and is dropped below with the rest. */
+		if (sbx_entry_parse((const char *)sqlite3_column_text(st, 0),
+			    (size_t)sqlite3_column_bytes(st, 0), &e, NULL) == 0 &&
+			sbx_entry_verify(e, NULL) == 0)
+			r = sbx_log_add(log, e, &how, err);
+		sbx_entry_free(e);
+		e = NULL;
+	}
+	sqlite3_finalize(st);
+	snprintf(del, sizeof(del), "DELETE FROM held WHERE due<=%lld",
+		(long long)due);
+	return r == 0 ? sbx_db_exec(log->db, del, err) : r;
+}
+
+int
+sbx_log_begin(struct sbx_log *log, struct sbx_err *err)
+{
+	int r;
+
+	if ((r = prepare(log, err)) != 0 ||
+		(r = sbx_db_exec(log->db, "BEGIN IMMEDIATE", err)) != 0)
+		return r;
+	/* The head is read under the lock: two writers never chain to one. */
+	if ((r = sbx_log_head(log, &log->size, log->head, err)) == 0) {
+		log->busy = true;
+		r = release(log, err);
+	}
+	if (r != 0)
+		sbx_log_rollback(log);
+	return r;
+}
+
+int
+sbx_log_commit(struct sbx_log *log, struct sbx_err *err)
+{
+	int r = sbx_db_exec(log->db, "COMMIT", err);
+
+	if (r != 0)
+		sbx_log_rollback(log);
+	log->busy = false;
+	return r;
+}
+
+void
+sbx_log_rollback(struct sbx_log *log)
+{
+	sbx_db_exec(log->db, "ROLLBACK", NULL);
+	log->busy = false;
+}
+
+/* The author's row, made at first sight.  The name is 128 bits of hash, so
+ * its owner can craft two keys for it: the first one seen is pinned. */
+static int
+author_row(struct sbx_log *log, const struct sbx_entry *e, int64_t *id,
+	struct sbx_err *err)
+{
+	sqlite3_stmt *st = log->st[FIND_AUTHOR];
+	int step, r = SBX_OK;
+
+	sbx_db_bind_text(st, 1, e->author);
+	step = sqlite3_step(st);
+	if (step == SQLITE_ROW) {
+		*id = sqlite3_column_int64(st, 0);
+		if (sqlite3_column_bytes(st, 1) != SBX_PUB_BYTES ||
+			memcmp(sqlite3_column_blob(st, 1), e->pub,
+				SBX_PUB_BYTES) != 0)
+			r = sbx_err_set(err, SBX_E_INPUT,
+				"a second key for %s: its owner made two",
+				e->author);
+	}
+	sqlite3_reset(st);
+	if (step == SQLITE_ROW || r != 0)
+		return r;
+	if (step != SQLITE_DONE)
+		return sbx_db_fail(log->db, "ledger", err);
+	sbx_db_bind_text(log->st[ADD_AUTHOR], 1, e->author);
+	sbx_db_bind_blob(log->st[ADD_AUTHOR], 2, e->pub, SBX_PUB_BYTES);
+	r = run(log, ADD_AUTHOR, err);
+	*id = sqlite3_last_insert_rowid(log->db);
+	return r;
+}
+
+static int
+hold(struct sbx_log *log, const struct sbx_entry *e, struct sbx_err *err)
+{
+	struct sbx_buf line = SBX_BUF(SBX_MAX_LINE);
+	sqlite3_stmt *st = log->st[HOLD];
+	int r;
+
+	sbx_entry_line(e, &line);
+	sbx_db_bind_blob(st, 1, e->id, SBX_HASH_BYTES);
+	sqlite3_bind_int64(st, 2, e->time);
+	sbx_db_bind_text(st, 3, line.data);
+	sqlite3_bind_int64(st, 4, SBX_MAX_HELD);
+	r = run(log, HOLD, err);
+	sbx_buf_free(&line);
+	return r;
+}
+
+static int
+add_fact(struct sbx_log *log, const struct sbx_entry *e, int64_t author,
+	struct sbx_err *err)
+{
+	sqlite3_stmt *st = log->st[ADD_FACT];
+
+	sqlite3_bind_int64(st, 1, log->size);
+	sbx_db_bind_text(st, 2, e->rec->type);
+	sqlite3_bind_int64(st, 3, author);
+	sbx_db_bind_text(st, 4,
+		e->rec->id != NULL ? sbx_json_str(e->payload, e->rec->id) : NULL);
+	sbx_db_bind_text(st, 5,
+		e->rec->ref != NULL ? sbx_json_str(e->payload, e->rec->ref) :
+				      NULL);
+	sqlite3_bind_int64(st, 6, e->time);
+	return run(log, ADD_FACT, err);
+}
+
+void
+sbx_log_chain(unsigned char head[static SBX_HASH_BYTES], const char *canon,
+	size_t canonlen, const unsigned char sig[static SBX_SIG_BYTES])
+{
+	crypto_generichash_state st;
+	char hex[2 * SBX_SIG_BYTES + 1];
+
+	sbx_hex_write(hex, sig, SBX_SIG_BYTES);
+	crypto_generichash_init(&st, NULL, 0, SBX_HASH_BYTES);
+	crypto_generichash_update(&st, head, SBX_HASH_BYTES);
+	crypto_generichash_update(&st, (const unsigned char *)canon, canonlen);
+	crypto_generichash_update(&st, (const unsigned char *)hex,
+		2 * SBX_SIG_BYTES);
+	crypto_generichash_final(&st, head, SBX_HASH_BYTES);
+}
+
+int
+sbx_log_add(struct sbx_log *log, const struct sbx_entry *e,
+	enum sbx_log_how *how, struct sbx_err *err)
+{
+	sqlite3_stmt *st = log->st[ADD_ENTRY];
+	unsigned char next[SBX_HASH_BYTES];
+	int64_t author = 0;
+	int r;
+
+	if (!log->busy)
+		return sbx_err_set(err, SBX_E_SYS, "no transaction is open");
+	if (e->time > sbx_clock_now() + SBX_MAX_AHEAD) {
+		*how = SBX_LOG_HELD;
+		return hold(log, e, err);
+	}
+	if ((r = author_row(log, e, &author, err)) != 0)
+		return r;
+	memcpy(next, log->head, sizeof(next));
+	sbx_log_chain(next, e->canon, e->canonlen, e->sig);
+	sqlite3_bind_int64(st, 1, log->size + 1);
+	sqlite3_bind_int64(st, 2, author);
+	sbx_db_bind_text(st, 3, e->op);
+	sbx_db_bind_text(st, 4, e->rec->type);
+	sqlite3_bind_text64(st, 5, e->canon, e->canonlen, SQLITE_STATIC,
+		SQLITE_UTF8);
+	sbx_db_bind_blob(st, 6, e->sig, SBX_SIG_BYTES);
+	sbx_db_bind_blob(st, 7, e->id, SBX_HASH_BYTES);
+	sbx_db_bind_blob(st, 8, next, SBX_HASH_BYTES);
+	if ((r = run(log, ADD_ENTRY, err)) != 0)
+		return r;
+	*how = SBX_LOG_DUP;
+	if (sqlite3_changes(log->db) == 0)
+		return SBX_OK;
+	*how = SBX_LOG_NEW;
+	log->size++;
+	memcpy(log->head, next, sizeof(next));
+	return add_fact(log, e, author, err);
+}
+
+static int
+read_row(sqlite3_stmt *st, struct sbx_row *row, struct sbx_err *err)
+{
+	row->seq = sqlite3_column_int64(st, 0);
+	row->author = (const char *)sqlite3_column_text(st, 1);
+	row->pub = sqlite3_column_blob(st, 2);
+	row->op = (const char *)sqlite3_column_text(st, 3);
+	row->type = (const char *)sqlite3_column_text(st, 4);
+	row->payload = (const char *)sqlite3_column_text(st, 5);
+	row->payloadlen = (size_t)sqlite3_column_bytes(st, 5);
+	row->sig = sqlite3_column_blob(st, 6);
+	row->id = sqlite3_column_blob(st, 7);
+	row->hash = sqlite3_column_blob(st, 8);
+	if (row->author == NULL || row->payload == NULL || row->op == NULL ||
+		row->type == NULL || strlen(row->author) != SBX_DID_SIZE - 1 ||
+		sqlite3_column_bytes(st, 2) != SBX_PUB_BYTES ||
+		sqlite3_column_bytes(st, 6) != SBX_SIG_BYTES ||
+		sqlite3_column_bytes(st, 7) != SBX_HASH_BYTES ||
+		sqlite3_column_bytes(st, 8) != SBX_HASH_BYTES)
+		return sbx_err_set(err, SBX_E_NO,
+			"entry %lld: the row is damaged", (long long)row->seq);
+	return SBX_OK;
+}
+
+int
+sbx_log_each(struct sbx_log *log, int64_t from, int64_t to,
+	int (*fn)(void *ctx, const struct sbx_row *row, struct sbx_err *err),
+	void *ctx, struct sbx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	struct sbx_row row;
+	int r, step = SQLITE_DONE;
+
+	if ((r = sbx_db_prepare(log->db,
+		     "SELECT e.seq, a.did, a.pub, e.op, e.type, e.payload, e.sig, "
+		     "e.id, e.hash FROM entry e LEFT JOIN author a ON "
+		     "a.id=e.author WHERE e.seq BETWEEN ? AND ? ORDER BY e.seq",
+		     &st, err)) != 0)
+		return r;
+	sqlite3_bind_int64(st, 1, from);
+	sqlite3_bind_int64(st, 2, to > 0 ? to : INT64_MAX);
+	while (r == 0 && (step = sqlite3_step(st)) == SQLITE_ROW)
+		if ((r = read_row(st, &row, err)) == 0)
+			r = fn(ctx, &row, err);
+	if (r == 0 && step != SQLITE_DONE)
+		r = sbx_db_fail(log->db, "ledger", err);
+	sqlite3_finalize(st);
+	return r;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "schema.h"
+
+#define VERSION 1
+
+/* The journal: author, entry.  Local and never replicated: local, anchor,
+ * held.  Derived from the journal's rows and rebuilt from them: fact. */
+static const char *const objects[] = {
+	"CREATE TABLE author(id INTEGER PRIMARY KEY, did TEXT NOT NULL UNIQUE, "
+	"pub BLOB NOT NULL UNIQUE) STRICT",
+	"CREATE TABLE entry(seq INTEGER PRIMARY KEY, author INTEGER NOT NULL, "
+	"op TEXT NOT NULL, type TEXT NOT NULL, payload TEXT NOT NULL, "
+	"sig BLOB NOT NULL, id BLOB NOT NULL, hash BLOB NOT NULL) STRICT",
+	"CREATE UNIQUE INDEX entry_id ON entry(id, author)",
+	"CREATE TRIGGER author_no_update BEFORE UPDATE ON author BEGIN "
+	"SELECT RAISE(ABORT, 'the journal is append-only'); END",
+	"CREATE TRIGGER author_no_delete BEFORE DELETE ON author BEGIN "
+	"SELECT RAISE(ABORT, 'the journal is append-only'); END",
+	"CREATE TRIGGER entry_no_update BEFORE UPDATE ON entry BEGIN "
+	"SELECT RAISE(ABORT, 'the journal is append-only'); END",
+	"CREATE TRIGGER entry_no_delete BEFORE DELETE ON entry BEGIN "
+	"SELECT RAISE(ABORT, 'the journal is append-only'); END",
+	"CREATE TABLE local(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
+	"CREATE TABLE anchor(did TEXT PRIMARY KEY) STRICT",
+	"CREATE TABLE held(id BLOB PRIMARY KEY, due INTEGER NOT NULL, "
+	"line TEXT NOT NULL) STRICT",
+	"CREATE TABLE fact(seq INTEGER PRIMARY KEY, type TEXT NOT NULL, "
+	"author INTEGER NOT NULL, id TEXT, ref TEXT, time INTEGER NOT NULL) STRICT",
+	"CREATE INDEX fact_id ON fact(type, id)",
+	"CREATE INDEX fact_ref ON fact(type, ref)",
+	NULL,
+};
+
+int
+sbx_schema_create(sqlite3 *db, struct sbx_err *err)
+{
+	int64_t version;
+	int r;
+
+	if ((r = sbx_db_exec(db, "BEGIN IMMEDIATE", err)) != 0)
+		return r;
+	/* Somebody else may have made it while we waited for the lock. */
+	r = sbx_db_int(db, "PRAGMA user_version", 0, &version, err);
+	for (int i = 0; r == 0 && version == 0 && objects[i] != NULL; i++)
+		r = sbx_db_exec(db, objects[i], err);
+	if (r == 0 && version == 0)
+		r = sbx_db_exec(db, "PRAGMA application_id=0x53425831;"
+				    "PRAGMA user_version=1;", err);
+	if (r == 0)
+		return sbx_db_exec(db, "COMMIT", err);
+	sbx_db_exec(db, "ROLLBACK", NULL);
+	return r;
+}
+
+/* A trigger, a view or a column that somebody put in by hand could change
+ * what our statements mean: the schema is ours to the letter, or refused. */
+int
+sbx_schema_check(sqlite3 *db, struct sbx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int64_t version;
+	int r, step, i = 0;
+
+	if ((r = sbx_db_int(db, "PRAGMA user_version", 0, &version, err)) != 0)
+		return r;
+	if (version != VERSION)
+		return sbx_err_set(err, SBX_E_USAGE,
+			"not a ledger of this version (schema %lld, expected %d)",
+			(long long)version, VERSION);
+	if ((r = sbx_db_prepare(db, "SELECT sql, name FROM sqlite_schema WHERE "
+		     "name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid", &st,
+		     err)) != 0)
+		return r;
+	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
+		const char *sql = (const char *)sqlite3_column_text(st, 0);
+
+		if (objects[i] == NULL || sql == NULL ||
+			strcmp(sql, objects[i]) != 0) {
+			r = sbx_err_set(err, SBX_E_NO,
+				"the schema was changed at %.60s",
+				(const char *)sqlite3_column_text(st, 1));
+			goto out;
+		}
+		i++;
+	}
+	if (step != SQLITE_DONE)
+		r = sbx_db_fail(db, "schema", err);
+	else if (objects[i] != NULL)
+		r = sbx_err_set(err, SBX_E_NO, "the schema lacks: %.60s",
+			objects[i]);
+out:
+	sqlite3_finalize(st);
+	return r;
+}

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to lib/: what stands in ledger.db. */
+#ifndef SBX_SCHEMA_H
+#define SBX_SCHEMA_H
+
+#include "db.h"
+
+int sbx_schema_create(sqlite3 *db, struct sbx_err *err);
+int sbx_schema_check(sqlite3 *db, struct sbx_err *err);
+
+#endif
