@@ -148,6 +148,8 @@ release(struct sbx_log *log, struct sbx_err *err)
 			    (size_t)sqlite3_column_bytes(st, 0), &e, NULL) == 0 &&
 			sbx_entry_verify(e, NULL) == 0)
 			r = sbx_log_add(log, e, &how, err);
+		if (r == SBX_E_INPUT)
+			r = SBX_OK; /* a second key: dropped with the rest */
 		sbx_entry_free(e);
 		e = NULL;
 	}
