@@ -79,6 +79,78 @@ int sbx_fetch_end(struct sbx_fetching *job, int *status, char etag[static 80],
 int sbx_fetch(const struct sbx_fetch *f, int *status, struct sbx_buf *body,
 	char etag[static 80], struct sbx_err *err);
 
+/* ---- nonce: proof that a request is new ----------------------------------- */
+
+#define SBX_NONCE_BYTES 32
+#define SBX_NONCE_LIFE (60 * INT64_C(1000000))
+#define SBX_MAX_NONCES 1024	/* at a time */
+#define SBX_MAX_NONCES_PEER 16	/* for one address, so that none fills the store */
+
+/* One file per nonce in dir (ours alone, made when it is missing), named by
+ * the nonce's hash, so that reading the store gives nobody a nonce.  service
+ * is 64 hex digits, address what inet_ntop(3) prints.  SBX_E_SYS: full. */
+int sbx_nonce_issue(const char *dir, const char *service, const char *address,
+	unsigned char nonce[static SBX_NONCE_BYTES], struct sbx_err *err);
+/* SBX_OK to exactly one caller, within its life, for that service and address;
+ * SBX_E_NO to all others. */
+int sbx_nonce_redeem(const char *dir, const char *service, const char *address,
+	const unsigned char nonce[static SBX_NONCE_BYTES], struct sbx_err *err);
+
+/* ---- cgi: what a web server hands over (RFC 3875) -------------------------- */
+
+struct sbx_cgi {
+	const char *method, *path, *query, *address, *length; /* as received */
+	bool post;
+	char service[2 * SBX_HASH_BYTES + 1];
+	size_t bodylen;
+};
+
+/* Strict: GET or POST, path "/" and 64 hex digits, no query, a canonical
+ * address, for a POST a length.  *http is 400, 404 or 413 when refused. */
+int sbx_cgi_check(struct sbx_cgi *cgi, int *http, struct sbx_err *err);
+
+/* ---- grant: a subscriber's request, made and judged ------------------------- */
+
+struct sbx_grant {
+	unsigned char nonce[SBX_NONCE_BYTES];
+	char provider[SBX_DID_SIZE], subscriber[SBX_DID_SIZE];
+	char service[2 * SBX_HASH_BYTES + 1];
+	char subscription[2 * SBX_HASH_BYTES + 1];
+	unsigned char pub[SBX_PUB_BYTES], sig[SBX_SIG_BYTES];
+	struct sbx_buf text;	/* what sig signs */
+	struct sbx_entry *sub;	/* the Subscription */
+};
+
+/* The body a subscriber posts: signed for this nonce by sub's author. */
+int sbx_grant_make(const struct sbx_key *key,
+	const unsigned char nonce[static SBX_NONCE_BYTES], const char *provider,
+	const struct sbx_entry *sub, struct sbx_buf *body, struct sbx_err *err);
+/* Its shape, and that its parts speak of the same thing. */
+int sbx_grant_parse(const char *text, size_t len, struct sbx_grant **g,
+	struct sbx_err *err);
+/* Both signatures. */
+int sbx_grant_verify(const struct sbx_grant *g, struct sbx_err *err);
+void sbx_grant_free(struct sbx_grant *g);
+
+/* The provider's own live offer with a macro: *doc's root. */
+int sbx_grant_offer(struct sbx_state *st, const char *self, const char *service,
+	struct sbx_doc **doc, struct sbx_err *err);
+/* After verify: is the subscriber a member by this very key, is address its
+ * own, does its subscription stand?  SBX_E_NO: *http is 403 or 409; *tell says
+ * whether the reason is for the subscriber, who is proven, or for the log. */
+int sbx_grant_judge(struct sbx_log *log, struct sbx_state *st,
+	const struct sbx_grant *g, const struct sbx_json *offer,
+	const char *address, int *http, bool *tell, struct sbx_err *err);
+
+/* What a provider answers, read by the subscriber. */
+int sbx_grant_nonce(const char *text, size_t len,
+	unsigned char nonce[static SBX_NONCE_BYTES], struct sbx_err *err);
+/* The answer to a request about offer: *doc's root.  With an http other than
+ * 200 SBX_E_NO or SBX_E_SYS and the provider's reason. */
+int sbx_grant_answer(int http, const char *text, size_t len,
+	const struct sbx_json *offer, struct sbx_doc **doc,
+	struct sbx_err *err);
+
 /* ---- conf: the configuration file ---------------------------------------- */
 
 struct sbx_conf_peer {
