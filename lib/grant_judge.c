@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "sbx.h"
+
+static int
+no(int *http, int status, struct sbx_err *err, const struct sbx_grant *g,
+	const char *why)
+{
+	*http = status;
+	return sbx_err_set(err, SBX_E_NO, "%s: %s", g->subscriber, why);
+}
+
+int
+sbx_grant_offer(struct sbx_state *st, const char *self, const char *service,
+	struct sbx_doc **doc, struct sbx_err *err)
+{
+	const struct sbx_json *root, *macro;
+	struct sbx_doc *found;
+	int r;
+
+	r = sbx_state_one(st, SBX_VIEW_OFFER, service, &found, err);
+	if (r != 0)
+		return r;
+	root = sbx_doc_root(found);
+	macro = sbx_json_get(root, "macro");
+	if (!sbx_json_is(sbx_json_get(root, "provider"), self) ||
+		!sbx_json_is(sbx_json_get(root, "status"), "live") ||
+		macro == NULL || macro->type != SBX_JSON_OBJECT) {
+		sbx_doc_free(found);
+		return sbx_err_set(err, SBX_E_NO, "no such offer of ours");
+	}
+	*doc = found;
+	return 0;
+}
+
+/* A name is 128 bits of a hash; the key first seen under it is the one. */
+struct pin {
+	const struct sbx_grant *g;
+	bool same;
+};
+
+static int
+see_key(void *ctx, const struct sbx_row *row, struct sbx_err *err)
+{
+	struct pin *pin = ctx;
+
+	(void)err;
+	if (strcmp(row->author, pin->g->subscriber) != 0)
+		return 0;
+	pin->same = memcmp(row->pub, pin->g->pub, SBX_PUB_BYTES) == 0;
+	return 1;
+}
+
+struct look {
+	const struct sbx_grant *g;
+	const char *address;
+	bool found, rejected;
+	char status[16];
+};
+
+static int
+see_node(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	struct look *look = ctx;
+
+	(void)err;
+	look->found =
+		sbx_json_is(sbx_json_get(row, "did"), look->g->subscriber) &&
+		sbx_json_is(sbx_json_get(row, "mesh_ip"), look->address);
+	return look->found;
+}
+
+/* Whoever was rejected does not come back by asking under another id. */
+static int
+see_subscription(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	const char *status = sbx_json_str(row, "status");
+	struct look *look = ctx;
+
+	(void)err;
+	if (status == NULL ||
+		!sbx_json_is(
+			sbx_json_get(row, "subscriber"), look->g->subscriber) ||
+		!sbx_json_is(sbx_json_get(row, "service_id"), look->g->service))
+		return 0;
+	if (strcmp(status, "rejected") == 0)
+		look->rejected = true;
+	if (sbx_json_is(sbx_json_get(row, "subscription_id"),
+		    look->g->subscription))
+		snprintf(look->status, sizeof(look->status), "%s", status);
+	return 0;
+}
+
+static int
+judge_subscription(struct sbx_state *st, const struct sbx_grant *g,
+	const struct sbx_json *offer, int *http, struct sbx_err *err)
+{
+	struct look look = { .g = g };
+	int r;
+
+	/* Not in our log yet: the request carries it, and it is verified. */
+	strcpy(look.status,
+		sbx_json_is(sbx_json_get(offer, "approval_mode"), "auto")
+			? "live"
+			: "waiting");
+	r = sbx_state_each(
+		st, SBX_VIEW_SUB, NULL, see_subscription, &look, err);
+	if (r < 0)
+		return r;
+	if (look.rejected)
+		return no(http, 403, err, g, "the subscription was rejected");
+	if (strcmp(look.status, "waiting") == 0)
+		return no(http, 409, err, g,
+			"the subscription waits for approval");
+	if (strcmp(look.status, "live") != 0)
+		return no(http, 403, err, g, "the subscription has ended");
+	return 0;
+}
+
+int
+sbx_grant_judge(struct sbx_log *log, struct sbx_state *st,
+	const struct sbx_grant *g, const struct sbx_json *offer,
+	const char *address, int *http, bool *tell, struct sbx_err *err)
+{
+	struct look look = { .g = g, .address = address };
+	struct pin pin = { .g = g };
+	int r;
+
+	*tell = false;
+	if (!sbx_state_member(st, g->subscriber))
+		return no(http, 403, err, g, "not a member");
+	if ((r = sbx_log_each(log, 1, 0, see_key, &pin, err)) < 0)
+		return r;
+	if (!pin.same)
+		return no(http, 403, err, g, "another key than the one known");
+	r = sbx_state_each(st, SBX_VIEW_NODE, NULL, see_node, &look, err);
+	if (r < 0)
+		return r;
+	if (!look.found)
+		return no(http, 403, err, g, "address is not its node's");
+	*tell = true;
+	return judge_subscription(st, g, offer, http, err);
+}
