@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The directory: a pure function of the set of entries and of the anchors. */
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "member.h"
+#include "views.h"
+
+struct sbx_state {
+	sqlite3 *db;
+};
+
+/* sbx_time(text): microseconds since 1970, null when it is no time. */
+static void
+sql_time(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	const char *text = (const char *)sqlite3_value_text(argv[0]);
+	int64_t us;
+
+	(void)argc;
+	if (text != NULL &&
+		sbx_time_parse(&us, text, (size_t)sqlite3_value_bytes(argv[0])))
+		sqlite3_result_int64(ctx, us);
+}
+
+/* In the order in which they use each other. */
+static const enum sbx_view order[] = { SBX_VIEW_NODE, SBX_VIEW_MEMBER,
+	SBX_VIEW_INVITE, SBX_VIEW_OFFER, SBX_VIEW_SUB, SBX_VIEW_CONFIG,
+	SBX_VIEW_BAN };
+
+static int
+make_views(sqlite3 *db, struct sbx_err *err)
+{
+	struct sbx_buf sql = SBX_BUF(1 << 16);
+	int r;
+
+	sbx_buf_str(&sql, sbx_view_tables);
+	sbx_buf_fmt(&sql, "INSERT INTO temp.clock(us) VALUES(%lld);",
+		(long long)sbx_clock_now());
+	for (size_t i = 0; i < sbx_view_count; i++)
+		sbx_buf_fmt(&sql, "CREATE TEMP VIEW %s AS %s;",
+			sbx_view_defs[order[i]].name, sbx_view_defs[order[i]].sql);
+	r = sbx_db_exec(db, sql.data, err);
+	sbx_buf_free(&sql);
+	return r;
+}
+
+int
+sbx_state_open(struct sbx_log *log, struct sbx_state **out,
+	struct sbx_err *err)
+{
+	sqlite3 *db = sbx_log_db(log);
+	struct sbx_state *st;
+	int r;
+
+	sqlite3_create_function_v2(db, "sbx_time", 1,
+		SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
+		sql_time, NULL, NULL, NULL);
+	/* One snapshot for the members and for every view, whoever writes. */
+	if ((r = sbx_db_exec(db, "SAVEPOINT state", err)) != 0)
+		return r;
+	if ((r = make_views(db, err)) == 0 && (r = sbx_member_compute(db, err)) == 0) {
+		st = sbx_mem_alloc(1, sizeof(*st));
+		st->db = db;
+		*out = st;
+		return SBX_OK;
+	}
+	sbx_db_exec(db, "ROLLBACK TO state; RELEASE state", NULL);
+	return r;
+}
+
+void
+sbx_state_free(struct sbx_state *st)
+{
+	if (st == NULL)
+		return;
+	sbx_db_exec(st->db, "ROLLBACK TO state; RELEASE state", NULL);
+	free(st);
+}
+
+static int
+add_column(struct sbx_doc *doc, const struct sbx_column *c, sqlite3_stmt *st,
+	int i, struct sbx_err *err)
+{
+	const char *text = (const char *)sqlite3_column_text(st, i);
+	struct sbx_json *row = sbx_doc_root(doc);
+	struct sbx_doc *sub = NULL;
+	int r;
+
+	if (text == NULL) {
+		sbx_json_add(doc, row, c->name, SBX_JSON_NULL);
+		return SBX_OK;
+	}
+	switch (c->kind) {
+	case SBX_COLUMN_TEXT:
+		sbx_json_add_str(doc, row, c->name, text);
+		break;
+	case SBX_COLUMN_INT:
+		sbx_json_add_int(doc, row, c->name, sqlite3_column_int64(st, i));
+		break;
+	case SBX_COLUMN_BOOL:
+		sbx_json_add_bool(doc, row, c->name, sqlite3_column_int(st, i));
+		break;
+	case SBX_COLUMN_JSON:
+		if ((r = sbx_json_parse(text, strlen(text), NULL, &sub, err)) != 0)
+			return r;
+		sbx_json_add_copy(doc, row, c->name, sbx_doc_root(sub));
+		sbx_doc_free(sub);
+		break;
+	}
+	return SBX_OK;
+}
+
+static int
+read_row(const struct sbx_view_def *def, sqlite3_stmt *st, bool now,
+	struct sbx_doc **out, struct sbx_err *err)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	int r = SBX_OK;
+
+	for (int i = 0; r == 0 && def->columns[i].name != NULL; i++)
+		if (now || !def->columns[i].now)
+			r = add_column(doc, &def->columns[i], st, i, err);
+	if (r != 0)
+		sbx_doc_free(doc);
+	else
+		*out = doc;
+	return r;
+}
+
+static int
+each(struct sbx_state *state, enum sbx_view view, const char *key, bool now,
+	int (*fn)(void *ctx, const struct sbx_json *row, struct sbx_err *err),
+	void *ctx, struct sbx_err *err)
+{
+	const struct sbx_view_def *def = &sbx_view_defs[view];
+	struct sbx_buf sql = SBX_BUF(4096);
+	sqlite3_stmt *st = NULL;
+	struct sbx_doc *doc;
+	int r, step = SQLITE_DONE;
+
+	sbx_buf_str(&sql, "SELECT ");
+	for (int i = 0; def->columns[i].name != NULL; i++)
+		sbx_buf_fmt(&sql, "%s%s", i > 0 ? ", " : "", def->columns[i].name);
+	sbx_buf_fmt(&sql, " FROM temp.%s", def->name);
+	if (key != NULL)
+		sbx_buf_fmt(&sql, " WHERE %s=?", def->columns[0].name);
+	sbx_buf_str(&sql, " ORDER BY 1, 2, 3");
+	r = sbx_db_prepare(state->db, sql.data, &st, err);
+	sbx_buf_free(&sql);
+	if (r != 0)
+		return r;
+	if (key != NULL)
+		sbx_db_bind_text(st, 1, key);
+	while (r == 0 && (step = sqlite3_step(st)) == SQLITE_ROW) {
+		if ((r = read_row(def, st, now, &doc, err)) != 0)
+			break;
+		r = fn(ctx, sbx_doc_root(doc), err);
+		sbx_doc_free(doc);
+	}
+	if (r == 0 && step != SQLITE_DONE)
+		r = sbx_db_fail(state->db, "directory", err);
+	sqlite3_finalize(st);
+	return r;
+}
+
+int
+sbx_state_each(struct sbx_state *st, enum sbx_view view, const char *key,
+	int (*fn)(void *ctx, const struct sbx_json *row, struct sbx_err *err),
+	void *ctx, struct sbx_err *err)
+{
+	return each(st, view, key, true, fn, ctx, err);
+}
+
+struct one {
+	struct sbx_doc *doc;
+	int rows, members;
+};
+
+/* A member's claim goes before a stranger's. */
+static int
+take_one(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	const struct sbx_json *m = sbx_json_get(row, "member");
+	bool member = m == NULL || m->yes;
+	struct one *one = ctx;
+
+	(void)err;
+	one->rows++;
+	one->members += member;
+	if (one->doc != NULL && !member)
+		return SBX_OK;
+	sbx_doc_free(one->doc);
+	one->doc = sbx_doc_new();
+	for (const struct sbx_json *c = row->child; c != NULL; c = c->next)
+		sbx_json_add_copy(one->doc, sbx_doc_root(one->doc), c->key, c);
+	return SBX_OK;
+}
+
+int
+sbx_state_one(struct sbx_state *st, enum sbx_view view, const char *key,
+	struct sbx_doc **doc, struct sbx_err *err)
+{
+	struct one one = { 0 };
+	int r;
+
+	if ((r = each(st, view, key, true, take_one, &one, err)) != 0)
+		goto out;
+	if (one.rows == 0)
+		r = sbx_err_set(err, SBX_E_NO, "%.80s: not in the directory", key);
+	else if (one.members > 1 || (one.members == 0 && one.rows > 1))
+		r = sbx_err_set(err, SBX_E_NO,
+			"%.80s: contested: %d authors claim it", key,
+			one.members > 1 ? one.members : one.rows);
+out:
+	if (r != 0)
+		sbx_doc_free(one.doc);
+	else
+		*doc = one.doc;
+	return r;
+}
+
+bool
+sbx_state_member(struct sbx_state *state, const char *did)
+{
+	sqlite3_stmt *st = NULL;
+	bool yes;
+
+	if (sbx_db_prepare(state->db, "SELECT 1 FROM temp.member WHERE did=? AND "
+		    "state IN ('anchor', 'member')", &st, NULL) != 0)
+		return false;
+	sbx_db_bind_text(st, 1, did);
+	yes = sqlite3_step(st) == SQLITE_ROW;
+	sqlite3_finalize(st);
+	return yes;
+}
+
+static int
+digest_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	struct sbx_buf line = SBX_BUF(1 << 20);
+	int r;
+
+	if ((r = sbx_canon_write(&line, row, NULL, err)) == 0) {
+		sbx_buf_str(&line, "\n");
+		crypto_hash_sha256_update(ctx, (unsigned char *)line.data, line.len);
+	}
+	sbx_buf_free(&line);
+	return r;
+}
+
+int
+sbx_state_digest(struct sbx_state *st,
+	unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err)
+{
+	crypto_hash_sha256_state hash;
+	int r = SBX_OK;
+
+	crypto_hash_sha256_init(&hash);
+	for (size_t v = 0; r == 0 && v < sbx_view_count; v++)
+		r = each(st, (enum sbx_view)v, NULL, false, digest_row, &hash, err);
+	if (r == 0)
+		crypto_hash_sha256_final(&hash, out);
+	return r;
+}

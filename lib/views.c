@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Each view is made in the connection's own TEMP schema, so nothing that
+ * stands in the file decides what the directory says.
+ *
+ * Within an author the claim with the latest date wins, then the lowest hash;
+ * a removal as late as the claim beats it. */
+#include "views.h"
+
+#define P(field) "json_extract(e.payload, '$." field "')"
+
+/* The winning claims of one type, one per (author, id). */
+#define LATEST(type, by, order) \
+	"(SELECT f.seq, f.author, f.id, f.ref, f.time, row_number() OVER " \
+	"(PARTITION BY " by " ORDER BY " order "f.time DESC, e.id) AS place " \
+	"FROM main.fact f JOIN main.entry e USING(seq) WHERE f.type='" type "')"
+
+#define REMOVED(type) \
+	"EXISTS(SELECT 1 FROM main.fact r WHERE r.type='" type "' " \
+	"AND r.id=l.id AND r.author=l.author AND r.time>=l.time)"
+
+#define IS_MEMBER(did) \
+	"EXISTS(SELECT 1 FROM temp.member m WHERE m.did=" did \
+	" AND m.state IN ('anchor', 'member'))"
+
+#define FROM_LATEST(type, by, order) \
+	" FROM " LATEST(type, by, order) " l JOIN main.entry e USING(seq) " \
+	"JOIN main.author a ON a.id=l.author "
+
+#define T(n) { n, SBX_COLUMN_TEXT, false }
+#define I(n) { n, SBX_COLUMN_INT, false }
+#define B(n) { n, SBX_COLUMN_BOOL, false }
+#define J(n) { n, SBX_COLUMN_JSON, false }
+#define NOW(n) { n, SBX_COLUMN_TEXT, true }
+
+const char *const sbx_view_tables =
+	"CREATE TABLE temp.clock(us INTEGER);"
+	"CREATE TABLE temp.member(did TEXT PRIMARY KEY, state TEXT, "
+	"depth INTEGER, inviter TEXT, since TEXT) WITHOUT ROWID;"
+	"CREATE TABLE temp.invite(invite_id TEXT, inviter TEXT, domain TEXT, "
+	"rights TEXT, max_uses INTEGER, used INTEGER, expires_at TEXT, "
+	"status TEXT, PRIMARY KEY(invite_id, inviter)) WITHOUT ROWID;";
+
+const struct sbx_view_def sbx_view_defs[] = {
+	[SBX_VIEW_MEMBER] = { "v_member",
+		"SELECT a.did, coalesce(m.state, 'observed') AS state, m.depth, "
+		"m.inviter, m.since, (SELECT boxname FROM temp.v_node n WHERE "
+		"n.did=a.did) AS name FROM (SELECT did FROM main.author UNION "
+		"SELECT did FROM temp.member) a LEFT JOIN temp.member m USING(did)",
+		{ T("did"), T("state"), I("depth"), T("inviter"), T("since"),
+			T("name") } },
+	[SBX_VIEW_INVITE] = { "v_invite",
+		"SELECT i.invite_id, i.inviter, i.domain, i.rights, i.max_uses, "
+		"i.used, i.expires_at, CASE WHEN i.status='open' AND "
+		"sbx_time(i.expires_at)<(SELECT us FROM temp.clock) "
+		"THEN 'expired' ELSE i.status END AS status FROM temp.invite i",
+		{ T("invite_id"), T("inviter"), T("domain"), J("rights"),
+			I("max_uses"), I("used"), T("expires_at"),
+			NOW("status") } },
+	[SBX_VIEW_NODE] = { "v_node",
+		"SELECT a.did, " P("node_id") " AS node_id, " P("boxname")
+		" AS boxname, " P("mesh_ip") " AS mesh_ip, " P("pubkey_wg")
+		" AS pubkey_wg, " P("endpoint") " AS endpoint, " P("ddns")
+		" AS ddns, " P("created_at") " AS created_at, " IS_MEMBER("a.did")
+		" AS member" FROM_LATEST("NodeRecord", "f.author", "")
+		"WHERE l.place=1",
+		{ T("did"), T("node_id"), T("boxname"), T("mesh_ip"),
+			T("pubkey_wg"), T("endpoint"), T("ddns"), T("created_at"),
+			B("member") } },
+	[SBX_VIEW_OFFER] = { "v_offer",
+		"SELECT l.id AS service_id, a.did AS provider, (SELECT boxname "
+		"FROM temp.v_node n WHERE n.did=a.did) AS boxname, " P("name")
+		" AS name, " P("kind") " AS kind, " P("endpoint")
+		" AS endpoint, " P("approval_mode") " AS approval_mode, "
+		P("macro") " AS macro, " P("description") " AS description, "
+		P("created_at") " AS created_at, CASE WHEN "
+		REMOVED("ServiceRevokeOffer") " THEN 'withdrawn' ELSE 'live' END "
+		"AS status, " IS_MEMBER("a.did") " AS member, l.author AS author"
+		FROM_LATEST("ServiceOffer", "f.author, f.id", "")
+		"WHERE l.place=1",
+		{ T("service_id"), T("provider"), T("boxname"), T("name"),
+			T("kind"), T("endpoint"), T("approval_mode"), J("macro"),
+			T("description"), T("created_at"), T("status"),
+			B("member") } },
+	[SBX_VIEW_SUB] = { "v_sub",
+		"SELECT s.*, CASE WHEN s.cancelled THEN 'cancelled' "
+		"WHEN s.offer_status='withdrawn' THEN 'ended' "
+		"WHEN s.rejected>=coalesce(s.approved, s.rejected) THEN 'rejected' "
+		"WHEN s.approved IS NOT NULL OR s.approval_mode='auto' THEN 'live' "
+		"ELSE 'waiting' END AS status FROM (SELECT l.id AS "
+		"subscription_id, l.ref AS service_id, a.did AS subscriber, "
+		"o.provider AS provider, " P("requested_at") " AS requested_at, "
+		"o.status AS offer_status, o.approval_mode AS approval_mode, "
+		IS_MEMBER("a.did") " AS member, "
+		REMOVED("SubscriptionRevoke") " AS cancelled, "
+		"(SELECT max(r.time) FROM main.fact r WHERE r.type="
+		"'ServiceApprove' AND r.id=l.id AND r.ref=l.ref AND "
+		"r.author=o.author) AS approved, (SELECT max(r.time) FROM "
+		"main.fact r WHERE r.type='ServiceReject' AND r.id=l.id AND "
+		"r.ref=l.ref AND r.author=o.author) AS rejected FROM "
+		LATEST("Subscription", "f.author, f.id", "") " l JOIN main.entry e "
+		"USING(seq) JOIN main.author a ON a.id=l.author LEFT JOIN "
+		"temp.v_offer o ON o.service_id=l.ref WHERE l.place=1) s",
+		{ T("subscription_id"), T("service_id"), T("subscriber"),
+			T("provider"), T("requested_at"), T("status"),
+			T("offer_status"), B("member") } },
+	[SBX_VIEW_CONFIG] = { "v_config",
+		"SELECT a.did AS publisher, l.id AS config_id, " P("scope")
+		" AS scope, " P("version") " AS version, " P("content_hash")
+		" AS content_hash, " P("valid_from") " AS valid_from, "
+		P("valid_until") " AS valid_until, CASE WHEN "
+		REMOVED("ConfigRevoke") " THEN 'revoked' WHEN sbx_time("
+		P("valid_until") ")<(SELECT us FROM temp.clock) THEN 'expired' "
+		"ELSE 'live' END AS status, " IS_MEMBER("a.did") " AS member"
+		FROM_LATEST("ConfigBlob", "f.author, f.id", P("version") " DESC, ")
+		"WHERE l.place=1",
+		{ T("publisher"), T("config_id"), T("scope"), I("version"),
+			T("content_hash"), T("valid_from"), T("valid_until"),
+			NOW("status"), B("member") } },
+	[SBX_VIEW_BAN] = { "v_ban",
+		"SELECT a.did AS publisher, l.id AS ban_id, l.ref AS ip, "
+		P("reason") " AS reason, " P("severity") " AS severity, "
+		P("expires_at") " AS expires_at, CASE WHEN EXISTS(SELECT 1 FROM "
+		"main.fact r WHERE r.type='BanRevoke' AND r.id=l.ref AND "
+		"r.author=l.author AND r.time>=l.time) THEN 'lifted' WHEN "
+		"sbx_time(" P("expires_at") ")<(SELECT us FROM temp.clock) THEN "
+		"'expired' ELSE 'live' END AS status, " IS_MEMBER("a.did")
+		" AS member" FROM_LATEST("BanRecord", "f.author, f.id", "")
+		"WHERE l.place=1",
+		{ T("publisher"), T("ban_id"), T("ip"), T("reason"), T("severity"),
+			T("expires_at"), NOW("status"), B("member") } },
+};
+
+const size_t sbx_view_count = sizeof(sbx_view_defs) / sizeof(sbx_view_defs[0]);

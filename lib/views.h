@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to lib/: the directory's views, in SQL. */
+#ifndef SBX_VIEWS_H
+#define SBX_VIEWS_H
+
+#include "sbx.h"
+
+enum sbx_column_kind {
+	SBX_COLUMN_TEXT,
+	SBX_COLUMN_INT,
+	SBX_COLUMN_BOOL,
+	SBX_COLUMN_JSON,
+};
+
+struct sbx_column {
+	const char *name;
+	enum sbx_column_kind kind;
+	bool now; /* depends on the clock: no part of the state's digest */
+};
+
+struct sbx_view_def {
+	const char *name; /* of the TEMP view */
+	const char *sql;  /* its SELECT */
+	struct sbx_column columns[14];
+};
+
+extern const char *const sbx_view_tables; /* what the views rest on */
+extern const struct sbx_view_def sbx_view_defs[];
+extern const size_t sbx_view_count;
+
+#endif
