@@ -436,16 +436,17 @@ int sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
 struct sbx_state;
 
 enum sbx_view {
-	SBX_VIEW_MEMBER,  /* did state depth inviter since name */
+	SBX_VIEW_MEMBER,  /* did state depth inviter since name; state: anchor member revoked observed */
 	SBX_VIEW_INVITE,  /* invite_id inviter domain rights max_uses used expires_at status */
 	SBX_VIEW_NODE,	  /* did node_id boxname mesh_ip pubkey_wg endpoint ddns created_at member */
 	SBX_VIEW_OFFER,	  /* service_id provider boxname name kind endpoint approval_mode macro description created_at status member */
-	SBX_VIEW_SUB,	  /* subscription_id service_id subscriber provider requested_at status offer_status member */
+	SBX_VIEW_SUB,	  /* subscription_id service_id subscriber provider requested_at status offer_status member; status: waiting live rejected cancelled ended */
 	SBX_VIEW_CONFIG,  /* publisher config_id scope version content_hash valid_from valid_until status member */
 	SBX_VIEW_BAN,	  /* publisher ban_id ip reason severity expires_at status member */
 };
 
-/* Computed once at open from what the journal held then. */
+/* Computed once at open from one snapshot of the journal, which it holds:
+ * free it before sbx_log_begin. */
 int sbx_state_open(struct sbx_log *log, struct sbx_state **st,
 	struct sbx_err *err);
 void sbx_state_free(struct sbx_state *st);

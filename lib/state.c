@@ -146,7 +146,7 @@ each(struct sbx_state *state, enum sbx_view view, const char *key, bool now,
 	sbx_buf_fmt(&sql, " FROM temp.%s", def->name);
 	if (key != NULL)
 		sbx_buf_fmt(&sql, " WHERE %s=?", def->columns[0].name);
-	sbx_buf_str(&sql, " ORDER BY 1, 2, 3");
+	sbx_buf_str(&sql, " ORDER BY 1, 2, 3, 4");
 	r = sbx_db_prepare(state->db, sql.data, &st, err);
 	sbx_buf_free(&sql);
 	if (r != 0)

@@ -43,9 +43,9 @@ const char *const sbx_view_tables =
 const struct sbx_view_def sbx_view_defs[] = {
 	[SBX_VIEW_MEMBER] = { "v_member",
 		"SELECT a.did, coalesce(m.state, 'observed') AS state, m.depth, "
-		"m.inviter, m.since, (SELECT boxname FROM temp.v_node n WHERE "
-		"n.did=a.did) AS name FROM (SELECT did FROM main.author UNION "
-		"SELECT did FROM temp.member) a LEFT JOIN temp.member m USING(did)",
+		"m.inviter, m.since, n.boxname AS name FROM (SELECT did FROM "
+		"main.author UNION SELECT did FROM temp.member) a LEFT JOIN "
+		"temp.member m USING(did) LEFT JOIN temp.v_node n USING(did)",
 		{ T("did"), T("state"), I("depth"), T("inviter"), T("since"),
 			T("name") } },
 	[SBX_VIEW_INVITE] = { "v_invite",
@@ -67,8 +67,8 @@ const struct sbx_view_def sbx_view_defs[] = {
 			T("pubkey_wg"), T("endpoint"), T("ddns"), T("created_at"),
 			B("member") } },
 	[SBX_VIEW_OFFER] = { "v_offer",
-		"SELECT l.id AS service_id, a.did AS provider, (SELECT boxname "
-		"FROM temp.v_node n WHERE n.did=a.did) AS boxname, " P("name")
+		"SELECT l.id AS service_id, a.did AS provider, n.boxname AS "
+		"boxname, " P("name")
 		" AS name, " P("kind") " AS kind, " P("endpoint")
 		" AS endpoint, " P("approval_mode") " AS approval_mode, "
 		P("macro") " AS macro, " P("description") " AS description, "
@@ -76,7 +76,7 @@ const struct sbx_view_def sbx_view_defs[] = {
 		REMOVED("ServiceRevokeOffer") " THEN 'withdrawn' ELSE 'live' END "
 		"AS status, " IS_MEMBER("a.did") " AS member, l.author AS author"
 		FROM_LATEST("ServiceOffer", "f.author, f.id", "")
-		"WHERE l.place=1",
+		"LEFT JOIN temp.v_node n ON n.did=a.did WHERE l.place=1",
 		{ T("service_id"), T("provider"), T("boxname"), T("name"),
 			T("kind"), T("endpoint"), T("approval_mode"), J("macro"),
 			T("description"), T("created_at"), T("status"),
