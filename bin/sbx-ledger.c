@@ -41,31 +41,15 @@ static int
 add_identity(struct sbx_log *log, const struct sbx_key *key,
 	struct sbx_err *err)
 {
-	struct sbx_doc *doc = sbx_doc_new();
-	struct sbx_json *p = sbx_doc_root(doc);
-	struct sbx_entry *e = NULL;
-	enum sbx_log_how how;
 	int r;
 
-	sbx_json_add_hex(doc, p, "pubkey", sbx_key_pub(key), SBX_PUB_BYTES);
-	sbx_json_add_str(doc, p, "self_cert_digest",
-		sbx_key_did(key) + strlen("did:plc:"));
-	sbx_json_add_str(doc, p, "state", "member");
-	sbx_json_add(doc, p, "jurisdiction", SBX_JSON_ARRAY);
-	sbx_json_add(doc, p, "hardware_attest", SBX_JSON_NULL);
-	sbx_json_add(doc, p, "invited_by", SBX_JSON_NULL);
-	if ((r = sbx_entry_make(key, "genesis", NULL, p, &e, err)) == 0 &&
-		(r = sbx_log_begin(log, err)) == 0) {
-		r = sbx_log_add(log, e, &how, err);
-		if (r == 0 && (r = sbx_log_set_self(log, sbx_key_did(key), err)) == 0)
-			r = sbx_log_trust(log, sbx_key_did(key), true, err);
-		if (r == 0)
-			r = sbx_log_commit(log, err);
-		else
-			sbx_log_rollback(log);
-	}
-	sbx_entry_free(e);
-	sbx_doc_free(doc);
+	if ((r = sbx_log_begin(log, err)) != 0)
+		return r;
+	if ((r = sbx_identity_add(log, key, NULL, err)) == 0 &&
+		(r = sbx_log_set_self(log, sbx_key_did(key), err)) == 0 &&
+		(r = sbx_log_trust(log, sbx_key_did(key), true, err)) == 0)
+		return sbx_log_commit(log, err);
+	sbx_log_rollback(log);
 	return r;
 }
 

@@ -431,6 +431,25 @@ struct sbx_import {
 int sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
 	struct sbx_err *err);
 
+/* ---- invite: joining ------------------------------------------------------- */
+
+struct sbx_invite {
+	const char *domain;
+	const char *const *rights; /* NULL-terminated */
+	int64_t uses, seconds;
+};
+
+/* Append my own Identity, inside a transaction; inviter NULL: a founder's. */
+int sbx_identity_add(struct sbx_log *log, const struct sbx_key *key,
+	const char *inviter, struct sbx_err *err);
+/* Sign an invitation; token is the secret to hand over, and is nowhere else. */
+int sbx_invite_issue(struct sbx_log *log, const struct sbx_key *key,
+	const struct sbx_invite *in, struct sbx_buf *token, struct sbx_err *err);
+/* Take it: the acceptance with its proof, my Identity, the inviter's anchors
+ * in place of mine.  SBX_E_INPUT: no token; SBX_E_NO: late or already taken. */
+int sbx_invite_accept(struct sbx_log *log, const struct sbx_key *key,
+	const char *token, struct sbx_err *err);
+
 /* ---- state: the directory, a pure function of the set of entries --------- */
 
 struct sbx_state;

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An invitation is a bearer token, so the log must not hold it: the log names
+ * a one-time public key, the token carries its seed, and who accepts proves
+ * with it that the token was handed over. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "db.h"
+
+#define TOKEN_PREFIX "sbx1."
+#define TOKEN_MAX 4096
+
+static int
+append_one(struct sbx_log *log, const struct sbx_key *key, const char *op,
+	const char *type, const struct sbx_json *payload, struct sbx_err *err)
+{
+	struct sbx_entry *e = NULL;
+	enum sbx_log_how how;
+	int r;
+
+	if ((r = sbx_entry_make(key, op, type, payload, &e, err)) == 0)
+		r = sbx_log_add(log, e, &how, err);
+	sbx_entry_free(e);
+	return r;
+}
+
+static int
+finish(struct sbx_log *log, int r, struct sbx_err *err)
+{
+	if (r == 0)
+		return sbx_log_commit(log, err);
+	sbx_log_rollback(log);
+	return r;
+}
+
+/* ---- the token -------------------------------------------------------- */
+
+static int
+add_anchors(struct sbx_log *log, struct sbx_doc *doc, struct sbx_json *root,
+	struct sbx_err *err)
+{
+	struct sbx_json *list = sbx_json_add(doc, root, "anchors",
+		SBX_JSON_ARRAY);
+	sqlite3_stmt *st = NULL;
+	int r;
+
+	if ((r = sbx_db_prepare(sbx_log_db(log),
+		     "SELECT did FROM anchor ORDER BY did LIMIT 16", &st, err)) != 0)
+		return r;
+	while (sqlite3_step(st) == SQLITE_ROW)
+		sbx_json_add_str(doc, list, NULL,
+			(const char *)sqlite3_column_text(st, 0));
+	sqlite3_finalize(st);
+	if (list->count == 0)
+		return sbx_err_set(err, SBX_E_USAGE, "no anchor is trusted here");
+	return SBX_OK;
+}
+
+static int
+write_token(struct sbx_log *log, const struct sbx_key *once,
+	const struct sbx_json *invitation, struct sbx_buf *token,
+	struct sbx_err *err)
+{
+	static const char *const copied[] = { "inviter", "domain", "rights",
+		"expires_at" };
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_json *root = sbx_doc_root(doc);
+	struct sbx_buf canon = SBX_BUF(TOKEN_MAX);
+	int r;
+
+	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
+		sbx_json_add_copy(doc, root, copied[i],
+			sbx_json_get(invitation, copied[i]));
+	sbx_json_add_hex(doc, root, "seed", sbx_key_seed(once), SBX_SEED_BYTES);
+	if ((r = add_anchors(log, doc, root, err)) == 0 &&
+		(r = sbx_canon_write(&canon, root, NULL, err)) == 0) {
+		sbx_buf_str(token, TOKEN_PREFIX);
+		sbx_b64url_write(token, canon.data, canon.len);
+		if (canon.over || token->over)
+			r = sbx_err_set(err, SBX_E_USAGE,
+				"too many rights for a token");
+	}
+	sbx_buf_free(&canon);
+	sbx_doc_free(doc);
+	return r;
+}
+
+int
+sbx_invite_issue(struct sbx_log *log, const struct sbx_key *key,
+	const struct sbx_invite *in, struct sbx_buf *token, struct sbx_err *err)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_json *p = sbx_doc_root(doc), *rights;
+	struct sbx_key *once = NULL;
+	int64_t now = sbx_clock_now();
+	int r;
+
+	if ((r = sbx_key_new(&once, err)) != 0)
+		goto out;
+	sbx_json_add_str(doc, p, "inviter", sbx_key_did(key));
+	sbx_json_add_hex(doc, p, "invite_id", sbx_key_pub(once), SBX_PUB_BYTES);
+	sbx_json_add_str(doc, p, "domain", in->domain);
+	rights = sbx_json_add(doc, p, "rights", SBX_JSON_ARRAY);
+	for (const char *const *w = in->rights; *w != NULL; w++)
+		sbx_json_add_str(doc, rights, NULL, *w);
+	sbx_json_add_int(doc, p, "max_uses", in->uses);
+	sbx_json_add_int(doc, p, "uses", 0);
+	sbx_json_add_time(doc, p, "expires_at", now + in->seconds * 1000000);
+	sbx_json_add_bool(doc, p, "co_stake", false);
+	sbx_json_add_time(doc, p, "created_at", now);
+	if ((r = write_token(log, once, p, token, err)) == 0 &&
+		(r = sbx_log_begin(log, err)) == 0)
+		r = finish(log, append_one(log, key, "invite_issue", NULL, p, err),
+			err);
+out:
+	sbx_key_free(once);
+	sbx_doc_free(doc);
+	return r;
+}
+
+/* ---- accepting ---------------------------------------------------------- */
+
+static int
+token_fault(struct sbx_err *err)
+{
+	sbx_err_set(err, SBX_E_INPUT, "not an invitation, or a damaged one");
+	sbx_err_hint(err, "take the whole line that sbx-member invite printed");
+	return SBX_E_INPUT;
+}
+
+static bool
+token_ok(const struct sbx_json *t)
+{
+	const struct sbx_json *v, *anchors = sbx_json_get(t, "anchors");
+	const char *inviter = sbx_json_str(t, "inviter");
+	int64_t us;
+
+	if (inviter == NULL || !sbx_did_check(inviter, strlen(inviter)) ||
+		sbx_json_str(t, "domain") == NULL || anchors == NULL ||
+		anchors->type != SBX_JSON_ARRAY || anchors->count == 0)
+		return false;
+	for (v = anchors->child; v != NULL; v = v->next)
+		if (v->type != SBX_JSON_STRING || !sbx_did_check(v->text, v->len))
+			return false;
+	v = sbx_json_get(t, "rights");
+	if (v == NULL || v->type != SBX_JSON_ARRAY)
+		return false;
+	v = sbx_json_get(t, "expires_at");
+	return v != NULL && v->type == SBX_JSON_STRING &&
+		sbx_time_parse(&us, v->text, v->len);
+}
+
+static int
+read_token(const char *text, struct sbx_doc **doc, struct sbx_key **once,
+	struct sbx_err *err)
+{
+	struct sbx_buf raw = SBX_BUF(TOKEN_MAX);
+	unsigned char seed[SBX_SEED_BYTES];
+	const char *hex;
+	int r = SBX_OK;
+
+	if (strncmp(text, TOKEN_PREFIX, strlen(TOKEN_PREFIX)) != 0 ||
+		!sbx_b64url_parse(&raw, text + strlen(TOKEN_PREFIX),
+			strlen(text) - strlen(TOKEN_PREFIX)) ||
+		sbx_json_parse(raw.data, raw.len, NULL, doc, NULL) != 0)
+		r = token_fault(err);
+	if (r == 0) {
+		hex = sbx_json_str(sbx_doc_root(*doc), "seed");
+		if (hex == NULL || !token_ok(sbx_doc_root(*doc)) ||
+			!sbx_hex_parse(seed, sizeof(seed), hex, strlen(hex)))
+			r = token_fault(err);
+		else
+			r = sbx_key_from_seed(seed, once, err);
+	}
+	explicit_bzero(seed, sizeof(seed));
+	sbx_buf_free(&raw);
+	return r;
+}
+
+/* Refused here for the caller's sake; every node judges it again. */
+static int
+check_open(struct sbx_log *log, const struct sbx_json *token,
+	const char *invite_id, const char *me, struct sbx_err *err)
+{
+	const char *expires = sbx_json_str(token, "expires_at");
+	sqlite3_stmt *st = NULL;
+	int64_t until = 0;
+	int r, step;
+
+	sbx_time_parse(&until, expires, strlen(expires));
+	if (sbx_clock_now() > until)
+		return sbx_err_set(err, SBX_E_NO, "the invitation expired at %s",
+			expires);
+	if (strcmp(sbx_json_str(token, "inviter"), me) == 0)
+		return sbx_err_set(err, SBX_E_NO, "this box issued it itself");
+	if ((r = sbx_db_prepare(sbx_log_db(log),
+		     "SELECT 1 FROM fact f JOIN author a ON a.id=f.author WHERE "
+		     "f.type='InviteAccept' AND f.id=? AND a.did=?", &st, err)) != 0)
+		return r;
+	sbx_db_bind_text(st, 1, invite_id);
+	sbx_db_bind_text(st, 2, me);
+	step = sqlite3_step(st);
+	sqlite3_finalize(st);
+	if (step == SQLITE_ROW)
+		return sbx_err_set(err, SBX_E_NO, "already accepted by this box");
+	return SBX_OK;
+}
+
+static int
+prove(const struct sbx_key *once, const char *invite_id, const char *me,
+	unsigned char sig[static SBX_SIG_BYTES], struct sbx_err *err)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_buf canon = SBX_BUF(512);
+	int r;
+
+	sbx_json_add_str(doc, sbx_doc_root(doc), "invite_id", invite_id);
+	sbx_json_add_str(doc, sbx_doc_root(doc), "invitee", me);
+	if ((r = sbx_canon_write(&canon, sbx_doc_root(doc), NULL, err)) == 0)
+		r = sbx_key_sign(once, canon.data, canon.len, sig, err);
+	sbx_buf_free(&canon);
+	sbx_doc_free(doc);
+	return r;
+}
+
+static int
+add_acceptance(struct sbx_log *log, const struct sbx_key *key,
+	const struct sbx_key *once, const char *invite_id,
+	const struct sbx_json *token, struct sbx_err *err)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_json *p = sbx_doc_root(doc);
+	unsigned char proof[SBX_SIG_BYTES];
+	int r;
+
+	if ((r = prove(once, invite_id, sbx_key_did(key), proof, err)) == 0) {
+		sbx_json_add_str(doc, p, "invite_id", invite_id);
+		sbx_json_add_copy(doc, p, "inviter", sbx_json_get(token, "inviter"));
+		sbx_json_add_copy(doc, p, "domain", sbx_json_get(token, "domain"));
+		sbx_json_add_copy(doc, p, "rights", sbx_json_get(token, "rights"));
+		sbx_json_add_copy(doc, p, "grafted_by",
+			sbx_json_get(token, "inviter"));
+		sbx_json_add_hex(doc, p, "proof", proof, sizeof(proof));
+		r = append_one(log, key, "invite_accept", "InviteAccept", p, err);
+	}
+	sbx_doc_free(doc);
+	return r;
+}
+
+/* The founder's anchors replace our own: who joins a mesh stops being one. */
+static int
+trust_anchors(struct sbx_log *log, const struct sbx_key *key,
+	const struct sbx_json *token, struct sbx_err *err)
+{
+	int r = sbx_log_trust(log, sbx_key_did(key), false, err);
+
+	for (const struct sbx_json *a = sbx_json_get(token, "anchors")->child;
+		r == 0 && a != NULL; a = a->next)
+		r = sbx_log_trust(log, a->text, true, err);
+	return r;
+}
+
+int
+sbx_identity_add(struct sbx_log *log, const struct sbx_key *key,
+	const char *inviter, struct sbx_err *err)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_json *p = sbx_doc_root(doc);
+	int r;
+
+	sbx_json_add_hex(doc, p, "pubkey", sbx_key_pub(key), SBX_PUB_BYTES);
+	sbx_json_add_str(doc, p, "self_cert_digest",
+		sbx_key_did(key) + strlen("did:plc:"));
+	sbx_json_add_str(doc, p, "state", "member");
+	sbx_json_add(doc, p, "jurisdiction", SBX_JSON_ARRAY);
+	sbx_json_add(doc, p, "hardware_attest", SBX_JSON_NULL);
+	sbx_json_add_str(doc, p, "invited_by", inviter);
+	r = append_one(log, key, inviter != NULL ? "invite_accept" : "genesis",
+		"Identity", p, err);
+	sbx_doc_free(doc);
+	return r;
+}
+
+int
+sbx_invite_accept(struct sbx_log *log, const struct sbx_key *key,
+	const char *text, struct sbx_err *err)
+{
+	char id[2 * SBX_PUB_BYTES + 1];
+	struct sbx_doc *doc = NULL;
+	struct sbx_key *once = NULL;
+	const struct sbx_json *token;
+	int r;
+
+	if ((r = read_token(text, &doc, &once, err)) != 0)
+		goto out;
+	token = sbx_doc_root(doc);
+	sbx_hex_write(id, sbx_key_pub(once), SBX_PUB_BYTES);
+	if ((r = check_open(log, token, id, sbx_key_did(key), err)) != 0 ||
+		(r = sbx_log_begin(log, err)) != 0)
+		goto out;
+	if ((r = add_acceptance(log, key, once, id, token, err)) == 0 &&
+		(r = sbx_identity_add(log, key, sbx_json_str(token, "inviter"),
+			 err)) == 0)
+		r = trust_anchors(log, key, token, err);
+	r = finish(log, r, err);
+out:
+	sbx_key_free(once);
+	sbx_doc_free(doc);
+	return r;
+}
