@@ -162,6 +162,16 @@ sbx_doc_new(void)
 	return doc;
 }
 
+struct sbx_doc *
+sbx_doc_copy(const struct sbx_json *obj)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+
+	for (const struct sbx_json *c = obj->child; c != NULL; c = c->next)
+		sbx_json_add_copy(doc, sbx_doc_root(doc), c->key, c);
+	return doc;
+}
+
 void
 sbx_doc_free(struct sbx_doc *doc)
 {

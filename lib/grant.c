@@ -48,7 +48,9 @@ sign_request(const struct sbx_key *key, const struct sbx_json *request,
 	int r;
 
 	sbx_buf_str(&text, TAG);
-	if ((r = sbx_canon_write(&text, request, NULL, err)) == 0)
+	if ((r = sbx_canon_write(&text, request, NULL, err)) == 0 && text.over)
+		r = bad(err, "too long");
+	if (r == 0)
 		r = sbx_key_sign(key, text.data, text.len, sig, err);
 	sbx_buf_free(&text);
 	return r;
@@ -85,6 +87,8 @@ sbx_grant_make(const struct sbx_key *key,
 	sbx_json_add_hex(doc, root, "sig", sig, sizeof(sig));
 	if ((r = add_entry(doc, root, sub, err)) == 0)
 		r = sbx_canon_write(body, root, NULL, err);
+	if (r == 0 && body->over)
+		r = bad(err, "too long");
 out:
 	sbx_doc_free(doc);
 	return r;
@@ -227,7 +231,9 @@ parse_request(struct sbx_grant *g, const struct sbx_json *request,
 		!take_hex(id, sizeof(id), request, "subscription_id"))
 		return bad(err, "subscription_id");
 	sbx_buf_str(&g->text, TAG);
-	return sbx_canon_write(&g->text, request, NULL, err);
+	if (sbx_canon_write(&g->text, request, NULL, err) != 0)
+		return SBX_E_INPUT;
+	return g->text.over ? bad(err, "too long") : 0;
 }
 
 static int
@@ -239,7 +245,9 @@ parse_subscription(
 
 	if (entry == NULL || entry->type != SBX_JSON_OBJECT)
 		return bad(err, "subscription");
-	if ((r = sbx_canon_write(&line, entry, NULL, err)) == 0)
+	if ((r = sbx_canon_write(&line, entry, NULL, err)) == 0 && line.over)
+		r = bad(err, "too long");
+	if (r == 0)
 		r = sbx_entry_parse(line.data, line.len, &g->sub, err);
 	sbx_buf_free(&line);
 	if (r != 0) {

@@ -11,26 +11,40 @@ no(int *http, int status, struct sbx_err *err, const struct sbx_grant *g,
 	return sbx_err_set(err, SBX_E_NO, "%s: %s", g->subscriber, why);
 }
 
+struct own {
+	const char *self;
+	struct sbx_doc *doc;
+};
+
+/* Others may claim our identifier: only what we said ourselves counts. */
+static int
+see_offer(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	const struct sbx_json *macro = sbx_json_get(row, "macro");
+	struct own *own = ctx;
+
+	(void)err;
+	if (!sbx_json_is(sbx_json_get(row, "provider"), own->self) ||
+		!sbx_json_is(sbx_json_get(row, "status"), "live") ||
+		macro == NULL || macro->type != SBX_JSON_OBJECT)
+		return 0;
+	own->doc = sbx_doc_copy(row);
+	return 1;
+}
+
 int
 sbx_grant_offer(struct sbx_state *st, const char *self, const char *service,
 	struct sbx_doc **doc, struct sbx_err *err)
 {
-	const struct sbx_json *root, *macro;
-	struct sbx_doc *found;
+	struct own own = { .self = self };
 	int r;
 
-	r = sbx_state_one(st, SBX_VIEW_OFFER, service, &found, err);
-	if (r != 0)
+	r = sbx_state_each(st, SBX_VIEW_OFFER, service, see_offer, &own, err);
+	if (r < 0)
 		return r;
-	root = sbx_doc_root(found);
-	macro = sbx_json_get(root, "macro");
-	if (!sbx_json_is(sbx_json_get(root, "provider"), self) ||
-		!sbx_json_is(sbx_json_get(root, "status"), "live") ||
-		macro == NULL || macro->type != SBX_JSON_OBJECT) {
-		sbx_doc_free(found);
+	if (own.doc == NULL)
 		return sbx_err_set(err, SBX_E_NO, "no such offer of ours");
-	}
-	*doc = found;
+	*doc = own.doc;
 	return 0;
 }
 

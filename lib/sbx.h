@@ -199,6 +199,7 @@ int sbx_json_parse(const char *text, size_t len,
 	const struct sbx_json_limits *limits, struct sbx_doc **doc,
 	struct sbx_err *err);
 struct sbx_doc *sbx_doc_new(void); /* its root is an empty object */
+struct sbx_doc *sbx_doc_copy(const struct sbx_json *obj); /* an object's copy */
 void sbx_doc_free(struct sbx_doc *doc);
 struct sbx_json *sbx_doc_root(const struct sbx_doc *doc);
 

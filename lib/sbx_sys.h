@@ -79,6 +79,30 @@ int sbx_fetch_end(struct sbx_fetching *job, int *status, char etag[static 80],
 int sbx_fetch(const struct sbx_fetch *f, int *status, struct sbx_buf *body,
 	char etag[static 80], struct sbx_err *err);
 
+/* ---- offer: offers and subscriptions, named and found ----------------------- */
+
+#define SBX_ID_SIZE (2 * SBX_HASH_BYTES + 1)
+
+/* One offer per provider and name: publishing it again updates it. */
+void sbx_offer_id(char id[static SBX_ID_SIZE], const char *provider,
+	const char *name);
+/* A new one each time, since what was revoked does not come back. */
+void sbx_sub_id(char id[static SBX_ID_SIZE], const char *subscriber,
+	const char *service, int64_t now);
+
+struct sbx_find {
+	enum sbx_view view; /* SBX_VIEW_OFFER or SBX_VIEW_SUB */
+	const char *what;   /* for the error: "offer of yours" */
+	const char *ref;    /* an id, four or more of its first digits, a name */
+	/* NULL: any row */
+	bool (*want)(const struct sbx_find *find, const struct sbx_json *row);
+	void *ctx;
+};
+
+/* The one row meant.  SBX_E_NO: none.  SBX_E_USAGE: several, listed in *err. */
+int sbx_find(struct sbx_state *st, const struct sbx_find *find,
+	struct sbx_doc **doc, struct sbx_err *err);
+
 /* ---- nonce: proof that a request is new ----------------------------------- */
 
 #define SBX_NONCE_BYTES 32
@@ -101,7 +125,7 @@ int sbx_nonce_redeem(const char *dir, const char *service, const char *address,
 struct sbx_cgi {
 	const char *method, *path, *query, *address, *length; /* as received */
 	bool post;
-	char service[2 * SBX_HASH_BYTES + 1];
+	char service[SBX_ID_SIZE];
 	size_t bodylen;
 };
 
@@ -114,8 +138,8 @@ int sbx_cgi_check(struct sbx_cgi *cgi, int *http, struct sbx_err *err);
 struct sbx_grant {
 	unsigned char nonce[SBX_NONCE_BYTES];
 	char provider[SBX_DID_SIZE], subscriber[SBX_DID_SIZE];
-	char service[2 * SBX_HASH_BYTES + 1];
-	char subscription[2 * SBX_HASH_BYTES + 1];
+	char service[SBX_ID_SIZE];
+	char subscription[SBX_ID_SIZE];
 	unsigned char pub[SBX_PUB_BYTES], sig[SBX_SIG_BYTES];
 	struct sbx_buf text;	/* what sig signs */
 	struct sbx_entry *sub;	/* the Subscription */
