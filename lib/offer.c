@@ -82,11 +82,11 @@ list_candidate(struct search *s, const struct sbx_json *row, const char *id,
 	sbx_buf_fmt(&s->all, "%s%.*s", s->count > 1 ? ", " : "", SHORT, id);
 	if (name != NULL) {
 		sbx_buf_str(&s->all, " ");
-		sbx_tool_safe(&s->all, name, strlen(name));
+		sbx_buf_str(&s->all, name);
 	}
 	if (box != NULL) {
 		sbx_buf_str(&s->all, "@");
-		sbx_tool_safe(&s->all, box, strlen(box));
+		sbx_buf_str(&s->all, box);
 	}
 }
 
@@ -94,7 +94,7 @@ static int
 see_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 {
 	struct search *s = ctx;
-	const char *id = sbx_json_str(row, s->id);
+	const char *id = sbx_json_str(row, s->find->id);
 	const char *name = sbx_json_str(row, "name");
 
 	(void)err;
@@ -118,7 +118,6 @@ sbx_find(struct sbx_state *st, const struct sbx_find *find,
 	struct search s = { .find = find, .all = SBX_BUF(SBX_MAX_LINE) };
 	int r;
 
-	s.id = find->view == SBX_VIEW_SUB ? "subscription_id" : "service_id";
 	r = sbx_state_each(st, find->view, NULL, see_row, &s, err);
 	if (r == 0 && s.count == 0) {
 		r = sbx_err_set(err, SBX_E_NO, "no such %s: %.100s", find->what,

@@ -91,9 +91,10 @@ void sbx_sub_id(char id[static SBX_ID_SIZE], const char *subscriber,
 	const char *service, int64_t now);
 
 struct sbx_find {
-	enum sbx_view view; /* SBX_VIEW_OFFER or SBX_VIEW_SUB */
-	const char *what;   /* for the error: "offer of yours" */
-	const char *ref;    /* an id, four or more of its first digits, a name */
+	enum sbx_view view;
+	const char *id;	  /* the column that ref is compared with */
+	const char *what; /* for the error: "offer of yours" */
+	const char *ref;  /* an id, four or more of its first digits, a name */
 	/* NULL: any row */
 	bool (*want)(const struct sbx_find *find, const struct sbx_json *row);
 	void *ctx;
@@ -133,9 +134,9 @@ struct sbx_cgi {
  * address, for a POST a length.  *http is 400, 404 or 413 when refused. */
 int sbx_cgi_check(struct sbx_cgi *cgi, int *http, struct sbx_err *err);
 
-/* ---- grant: a subscriber's request, made and judged ------------------------- */
+/* ---- request: a subscriber's request, made and judged ------------------------- */
 
-struct sbx_grant {
+struct sbx_request {
 	unsigned char nonce[SBX_NONCE_BYTES];
 	char provider[SBX_DID_SIZE], subscriber[SBX_DID_SIZE];
 	char service[SBX_ID_SIZE];
@@ -146,32 +147,32 @@ struct sbx_grant {
 };
 
 /* The body a subscriber posts: signed for this nonce by sub's author. */
-int sbx_grant_make(const struct sbx_key *key,
+int sbx_request_make(const struct sbx_key *key,
 	const unsigned char nonce[static SBX_NONCE_BYTES], const char *provider,
 	const struct sbx_entry *sub, struct sbx_buf *body, struct sbx_err *err);
 /* Its shape, and that its parts speak of the same thing. */
-int sbx_grant_parse(const char *text, size_t len, struct sbx_grant **g,
+int sbx_request_parse(const char *text, size_t len, struct sbx_request **g,
 	struct sbx_err *err);
 /* Both signatures. */
-int sbx_grant_verify(const struct sbx_grant *g, struct sbx_err *err);
-void sbx_grant_free(struct sbx_grant *g);
+int sbx_request_verify(const struct sbx_request *g, struct sbx_err *err);
+void sbx_request_free(struct sbx_request *g);
 
 /* The provider's own live offer with a macro: *doc's root. */
-int sbx_grant_offer(struct sbx_state *st, const char *self, const char *service,
+int sbx_request_offer(struct sbx_state *st, const char *self, const char *service,
 	struct sbx_doc **doc, struct sbx_err *err);
 /* After verify: is the subscriber a member by this very key, is address its
  * own, does its subscription stand?  SBX_E_NO: *http is 403 or 409; *tell says
  * whether the reason is for the subscriber, who is proven, or for the log. */
-int sbx_grant_judge(struct sbx_log *log, struct sbx_state *st,
-	const struct sbx_grant *g, const struct sbx_json *offer,
+int sbx_request_judge(struct sbx_log *log, struct sbx_state *st,
+	const struct sbx_request *g, const struct sbx_json *offer,
 	const char *address, int *http, bool *tell, struct sbx_err *err);
 
 /* What a provider answers, read by the subscriber. */
-int sbx_grant_nonce(const char *text, size_t len,
+int sbx_request_nonce(const char *text, size_t len,
 	unsigned char nonce[static SBX_NONCE_BYTES], struct sbx_err *err);
 /* The answer to a request about offer: *doc's root.  With an http other than
  * 200 SBX_E_NO or SBX_E_SYS and the provider's reason. */
-int sbx_grant_answer(int http, const char *text, size_t len,
+int sbx_request_answer(int http, const char *text, size_t len,
 	const struct sbx_json *offer, struct sbx_doc **doc,
 	struct sbx_err *err);
 

@@ -4,7 +4,7 @@
 #include "sbx.h"
 
 static int
-no(int *http, int status, struct sbx_err *err, const struct sbx_grant *g,
+no(int *http, int status, struct sbx_err *err, const struct sbx_request *g,
 	const char *why)
 {
 	*http = status;
@@ -33,7 +33,7 @@ see_offer(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 }
 
 int
-sbx_grant_offer(struct sbx_state *st, const char *self, const char *service,
+sbx_request_offer(struct sbx_state *st, const char *self, const char *service,
 	struct sbx_doc **doc, struct sbx_err *err)
 {
 	struct own own = { .self = self };
@@ -50,7 +50,7 @@ sbx_grant_offer(struct sbx_state *st, const char *self, const char *service,
 
 /* A name is 128 bits of a hash; the key first seen under it is the one. */
 struct pin {
-	const struct sbx_grant *g;
+	const struct sbx_request *g;
 	bool same;
 };
 
@@ -67,7 +67,7 @@ see_key(void *ctx, const struct sbx_row *row, struct sbx_err *err)
 }
 
 struct look {
-	const struct sbx_grant *g;
+	const struct sbx_request *g;
 	const char *address;
 	bool found, rejected;
 	char status[16];
@@ -107,7 +107,7 @@ see_subscription(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 }
 
 static int
-judge_subscription(struct sbx_state *st, const struct sbx_grant *g,
+judge_subscription(struct sbx_state *st, const struct sbx_request *g,
 	const struct sbx_json *offer, int *http, struct sbx_err *err)
 {
 	struct look look = { .g = g };
@@ -133,8 +133,8 @@ judge_subscription(struct sbx_state *st, const struct sbx_grant *g,
 }
 
 int
-sbx_grant_judge(struct sbx_log *log, struct sbx_state *st,
-	const struct sbx_grant *g, const struct sbx_json *offer,
+sbx_request_judge(struct sbx_log *log, struct sbx_state *st,
+	const struct sbx_request *g, const struct sbx_json *offer,
 	const char *address, int *http, bool *tell, struct sbx_err *err)
 {
 	struct look look = { .g = g, .address = address };

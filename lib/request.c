@@ -57,7 +57,7 @@ sign_request(const struct sbx_key *key, const struct sbx_json *request,
 }
 
 int
-sbx_grant_make(const struct sbx_key *key,
+sbx_request_make(const struct sbx_key *key,
 	const unsigned char nonce[static SBX_NONCE_BYTES], const char *provider,
 	const struct sbx_entry *sub, struct sbx_buf *body, struct sbx_err *err)
 {
@@ -95,7 +95,7 @@ out:
 }
 
 int
-sbx_grant_nonce(const char *text, size_t len,
+sbx_request_nonce(const char *text, size_t len,
 	unsigned char nonce[static SBX_NONCE_BYTES], struct sbx_err *err)
 {
 	const char *hex = NULL;
@@ -163,7 +163,7 @@ check_answer(const struct sbx_json *answer, const struct sbx_json *offer,
 }
 
 int
-sbx_grant_answer(int http, const char *text, size_t len,
+sbx_request_answer(int http, const char *text, size_t len,
 	const struct sbx_json *offer, struct sbx_doc **doc, struct sbx_err *err)
 {
 	struct sbx_doc *parsed = NULL;
@@ -206,7 +206,7 @@ take_hex(unsigned char *out, size_t len, const struct sbx_json *obj,
 
 /* A DID or an identifier, which go on into an argv: exactly their alphabet. */
 static int
-parse_request(struct sbx_grant *g, const struct sbx_json *request,
+parse_request(struct sbx_request *g, const struct sbx_json *request,
 	struct sbx_err *err)
 {
 	unsigned char id[SBX_HASH_BYTES];
@@ -237,8 +237,8 @@ parse_request(struct sbx_grant *g, const struct sbx_json *request,
 }
 
 static int
-parse_subscription(
-	struct sbx_grant *g, const struct sbx_json *entry, struct sbx_err *err)
+parse_subscription(struct sbx_request *g, const struct sbx_json *entry,
+	struct sbx_err *err)
 {
 	struct sbx_buf line = SBX_BUF(SBX_MAX_ENTRY);
 	int r;
@@ -266,10 +266,10 @@ parse_subscription(
 }
 
 int
-sbx_grant_parse(const char *text, size_t len, struct sbx_grant **out,
+sbx_request_parse(const char *text, size_t len, struct sbx_request **out,
 	struct sbx_err *err)
 {
-	struct sbx_grant *g = sbx_mem_alloc(1, sizeof(*g));
+	struct sbx_request *g = sbx_mem_alloc(1, sizeof(*g));
 	char did[SBX_DID_SIZE];
 	const struct sbx_json *root;
 	struct sbx_doc *doc = NULL;
@@ -299,12 +299,12 @@ out:
 	if (r == 0)
 		*out = g;
 	else
-		sbx_grant_free(g);
+		sbx_request_free(g);
 	return r;
 }
 
 void
-sbx_grant_free(struct sbx_grant *g)
+sbx_request_free(struct sbx_request *g)
 {
 	if (g == NULL)
 		return;
@@ -314,7 +314,7 @@ sbx_grant_free(struct sbx_grant *g)
 }
 
 int
-sbx_grant_verify(const struct sbx_grant *g, struct sbx_err *err)
+sbx_request_verify(const struct sbx_request *g, struct sbx_err *err)
 {
 	int r;
 
