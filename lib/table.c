@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tools print: untrusted text made visible, rows as JSON lines or
+ * tables. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sbx.h"
+
+#define MAX_COLS 16
+
+struct rows {
+	const struct sbx_col *cols;
+	size_t ncols, count;
+	char **cells; /* count * ncols, already safe to print */
+};
+
+/* ---- safe text
+ * --------------------------------------------------------------- */
+
+/* The code point at text and how many bytes it takes, or 0 when it is not
+ * UTF-8 (RFC 3629). */
+static size_t
+decode(const unsigned char *text, size_t len, uint32_t *point)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	uint32_t c = text[0];
+	size_t n;
+
+	if (c < 0x80) {
+		*point = c;
+		return 1;
+	}
+	n = c >= 0xf0 && c < 0xf8 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 0;
+	if (n == 0 || c >= 0xf8 || n > len)
+		return 0;
+	c &= 0xffu >> (n + 1);
+	for (size_t i = 1; i < n; i++) {
+		if ((text[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (text[i] & 0x3fu);
+	}
+	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	*point = c;
+	return n;
+}
+
+/* Controls a terminal obeys, and marks that reorder or hide what is read
+ * (CVE-2021-42574): bidi, zero width, line separators, tags. */
+static bool
+hidden(uint32_t c)
+{
+	static const uint32_t ranges[][2] = {
+		{ 0x00, 0x1f },
+		{ 0x7f, 0x9f },
+		{ 0xad, 0xad },
+		{ 0x61c, 0x61c },
+		{ 0x180e, 0x180e },
+		{ 0x200b, 0x200f },
+		{ 0x2028, 0x202e },
+		{ 0x2060, 0x206f },
+		{ 0xfeff, 0xfeff },
+		{ 0xfff9, 0xfffb },
+		{ 0xe0000, 0xe007f },
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++)
+		if (c >= ranges[i][0] && c <= ranges[i][1])
+			return true;
+	return false;
+}
+
+void
+sbx_tool_safe(struct sbx_buf *out, const char *text, size_t len)
+{
+	const unsigned char *at = (const unsigned char *)text;
+	uint32_t point;
+	size_t n;
+
+	for (; len > 0; at += n, len -= n) {
+		n = decode(at, len, &point);
+		if (n > 0 && !hidden(point)) {
+			sbx_buf_add(out, at, n);
+			continue;
+		}
+		n = n > 0 ? n : 1;
+		for (size_t i = 0; i < n; i++)
+			sbx_buf_fmt(out, "\\x%02x", at[i]);
+	}
+}
+
+/* ---- lines
+ * ----------------------------------------------------------------------- */
+
+/* Every part between tabs made safe, so that a caller may align by tabs. */
+static void
+safe_line(struct sbx_buf *out, const char *text, size_t len)
+{
+	const char *tab;
+
+	while ((tab = memchr(text, '\t', len)) != NULL) {
+		sbx_tool_safe(out, text, (size_t)(tab - text));
+		sbx_buf_str(out, "\t");
+		len -= (size_t)(tab + 1 - text);
+		text = tab + 1;
+	}
+	sbx_tool_safe(out, text, len);
+}
+
+static void
+put(const char *text, size_t len)
+{
+	fwrite(text, 1, len, stdout);
+}
+
+void
+sbx_tool_out(struct sbx_ctx *ctx, const char *fmt, ...)
+{
+	struct sbx_buf line = SBX_BUF(SBX_MAX_EXPORT);
+	char *text = NULL;
+	va_list ap;
+	int n;
+
+	(void)ctx;
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	safe_line(&line, text, (size_t)n);
+	sbx_buf_str(&line, "\n");
+	put(line.data, line.len);
+	sbx_buf_free(&line);
+	free(text);
+}
+
+/* ---- rows
+ * ------------------------------------------------------------------------ */
+
+static void
+cell(struct sbx_buf *out, const struct sbx_json *v)
+{
+	struct sbx_buf canon = SBX_BUF(SBX_MAX_LINE);
+	size_t before = out->len;
+
+	if (v == NULL || v->type == SBX_JSON_NULL)
+		;
+	else if (v->type == SBX_JSON_STRING || v->type == SBX_JSON_NUMBER)
+		sbx_tool_safe(out, v->text, v->len);
+	else if (v->type == SBX_JSON_BOOL)
+		sbx_buf_str(out, v->yes ? "yes" : "no");
+	else if (sbx_canon_write(&canon, v, sbx_rec_fractions, NULL) == 0)
+		sbx_buf_str(out, sbx_buf_text(&canon));
+	/* Never an empty column: awk(1) and read(1) would close the gap. */
+	if (out->len == before)
+		sbx_buf_str(out, "-");
+	sbx_buf_free(&canon);
+}
+
+/* Characters, not bytes. */
+static size_t
+width(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text != '\0'; text++)
+		n += (*text & 0xc0) != 0x80;
+	return n;
+}
+
+/* Bytes of the first max characters. */
+static size_t
+head(const char *text, size_t max)
+{
+	size_t i;
+
+	for (i = 0; text[i] != '\0'; i++)
+		if ((text[i] & 0xc0) != 0x80 && max-- == 0)
+			break;
+	return i;
+}
+
+static void
+row_json(const struct sbx_json *row)
+{
+	struct sbx_buf line = SBX_BUF(SBX_MAX_EXPORT);
+
+	if (sbx_canon_write(&line, row, sbx_rec_fractions, NULL) == 0) {
+		sbx_buf_str(&line, "\n");
+		put(line.data, line.len);
+	}
+	sbx_buf_free(&line);
+}
+
+static void
+row_plain(const struct sbx_col *cols, const struct sbx_json *row)
+{
+	struct sbx_buf line = SBX_BUF(SBX_MAX_EXPORT);
+
+	for (size_t i = 0; cols[i].title != NULL; i++) {
+		if (i > 0)
+			sbx_buf_str(&line, "\t");
+		cell(&line, sbx_json_get(row, cols[i].key));
+	}
+	sbx_buf_str(&line, "\n");
+	put(line.data, line.len);
+	sbx_buf_free(&line);
+}
+
+static void
+row_keep(struct rows *rows, const struct sbx_json *row)
+{
+	struct sbx_buf text = SBX_BUF(SBX_MAX_LINE);
+	size_t at = rows->count * rows->ncols, len;
+
+	rows->cells = sbx_mem_grow(
+		rows->cells, at + rows->ncols, sizeof(*rows->cells));
+	for (size_t i = 0; i < rows->ncols; i++) {
+		sbx_buf_clear(&text);
+		cell(&text, sbx_json_get(row, rows->cols[i].key));
+		len = text.len;
+		if (rows->cols[i].cut > 0)
+			len = head(
+				sbx_buf_text(&text), (size_t)rows->cols[i].cut);
+		rows->cells[at + i] = sbx_mem_text(sbx_buf_text(&text), len);
+	}
+	rows->count++;
+	sbx_buf_free(&text);
+}
+
+void
+sbx_tool_row(struct sbx_ctx *ctx, const struct sbx_col *cols,
+	const struct sbx_json *row)
+{
+	struct rows *rows = ctx->rows;
+
+	if (ctx->json) {
+		row_json(row);
+		return;
+	}
+	if (isatty(STDOUT_FILENO) == 0) {
+		row_plain(cols, row);
+		return;
+	}
+	if (rows != NULL && rows->cols != cols) {
+		sbx_tool_rows_end(ctx);
+		rows = NULL;
+	}
+	if (rows == NULL) {
+		ctx->rows = rows = sbx_mem_alloc(1, sizeof(*rows));
+		rows->cols = cols;
+		while (rows->ncols < MAX_COLS &&
+			cols[rows->ncols].title != NULL)
+			rows->ncols++;
+	}
+	row_keep(rows, row);
+}
+
+/* One line; the last column is not padded. */
+static void
+put_cells(char *const *cells, size_t n, const size_t *widths)
+{
+	for (size_t i = 0; i < n; i++) {
+		put(cells[i], strlen(cells[i]));
+		for (size_t w = width(cells[i]); i + 1 < n && w < widths[i] + 2;
+			w++)
+			put(" ", 1);
+	}
+	put("\n", 1);
+}
+
+void
+sbx_tool_rows_end(struct sbx_ctx *ctx)
+{
+	struct rows *rows = ctx->rows;
+	size_t widths[MAX_COLS] = { 0 }, n, w;
+	char *titles[MAX_COLS] = { NULL };
+
+	if (rows == NULL)
+		return;
+	n = rows->ncols;
+	for (size_t i = 0; i < n; i++) {
+		titles[i] = sbx_mem_text(
+			rows->cols[i].title, strlen(rows->cols[i].title));
+		widths[i] = width(titles[i]);
+	}
+	for (size_t i = 0; i < rows->count * n; i++)
+		if ((w = width(rows->cells[i])) > widths[i % n])
+			widths[i % n] = w;
+	put_cells(titles, n, widths);
+	for (size_t i = 0; i < rows->count; i++)
+		put_cells(rows->cells + i * n, n, widths);
+	for (size_t i = 0; i < n; i++)
+		free(titles[i]);
+	for (size_t i = 0; i < rows->count * n; i++)
+		free(rows->cells[i]);
+	free(rows->cells);
+	free(rows);
+	ctx->rows = NULL;
+}
