@@ -332,6 +332,8 @@ read_file(struct sbx_conf *conf, bool must, unsigned flags, struct sbx_err *err)
 		free(conf->file);
 		conf->file = NULL;
 		r = SBX_OK;
+		if (err != NULL)
+			memset(err, 0, sizeof(*err));
 		goto out;
 	}
 	if (r != 0) {
