@@ -62,8 +62,9 @@ struct sbx_fetch {
 	size_t bodylen;
 	const char *type;   /* its Content-Type */
 	const char *etag;   /* If-None-Match, or NULL */
-	size_t max;	    /* bytes of the answer */
+	size_t max;	    /* bytes of the answer, unpacked */
 	int timeout;	    /* ms in all; ten idle seconds end it too */
+	bool ok_only;	    /* hand on the body of a 200 alone */
 };
 
 struct sbx_fetching;
@@ -71,13 +72,14 @@ struct sbx_fetching;
 /* Start; the answer's body is read from *fd, which the caller closes. */
 int sbx_fetch_start(const struct sbx_fetch *f, struct sbx_fetching **job,
 	int *fd, struct sbx_err *err);
-/* After the body: the HTTP status, and the ETag when etag is not NULL.
- * SBX_E_SYS: unreachable, too slow, too long.  Frees job. */
-int sbx_fetch_end(struct sbx_fetching *job, int *status, char etag[static 80],
+/* After the body: the HTTP status, and the ETag (80 bytes) when etag is not
+ * NULL.  SBX_E_SYS: unreachable, too slow, too long; SBX_E_INPUT: a redirect.
+ * Frees job. */
+int sbx_fetch_end(struct sbx_fetching *job, int *status, char *etag,
 	struct sbx_err *err);
 /* Both at once. */
 int sbx_fetch(const struct sbx_fetch *f, int *status, struct sbx_buf *body,
-	char etag[static 80], struct sbx_err *err);
+	char *etag, struct sbx_err *err);
 
 /* ---- offer: offers and subscriptions, named and found ----------------------- */
 
