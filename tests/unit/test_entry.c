@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "world.h"
+
+static int
+fields(const struct sbx_rec *r, const char **out)
+{
+	int n = 0;
+
+	for (const struct sbx_field *f = r->fields; f->name != NULL; f++)
+		out[n++] = f->name;
+	return n;
+}
+
+static bool
+has(const struct sbx_rec *r, const char *name)
+{
+	for (const struct sbx_field *f = r->fields; f->name != NULL; f++)
+		if (strcmp(f->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Invariant I2: the payload decides what an entry is. */
+START_TEST(no_two_types_share_their_fields)
+{
+	const char *names[32];
+
+	for (const struct sbx_rec *a = sbx_rec_table; a->type != NULL; a++)
+		for (const struct sbx_rec *b = a + 1; b->type != NULL; b++) {
+			int n = fields(a, names), shared = 0, m = fields(b, names);
+
+			n = fields(a, names);
+			for (int i = 0; i < n; i++)
+				shared += has(b, names[i]);
+			ck_assert_msg(shared < n || shared < m,
+				"%s and %s have the same fields", a->type, b->type);
+		}
+}
+END_TEST
+
+START_TEST(every_type_names_fields_it_has)
+{
+	for (const struct sbx_rec *r = sbx_rec_table; r->type != NULL; r++) {
+		ck_assert_msg(has(r, r->actor), "%s: actor %s", r->type, r->actor);
+		ck_assert_msg(has(r, r->time), "%s: time %s", r->type, r->time);
+		if (r->id != NULL)
+			ck_assert_msg(has(r, r->id), "%s: id %s", r->type, r->id);
+		if (r->ref != NULL)
+			ck_assert_msg(has(r, r->ref), "%s: ref %s", r->type, r->ref);
+		ck_assert_ptr_eq(sbx_rec_type(r->type, strlen(r->type)), r);
+		ck_assert_ptr_nonnull(sbx_rec_op(r->ops[0]));
+	}
+	ck_assert_ptr_null(sbx_rec_op("reboot"));
+	ck_assert_ptr_null(sbx_rec_type("Identit", 7));
+}
+END_TEST
+
+static struct sbx_entry *
+offer(void)
+{
+	struct sbx_key *key = key_of(1);
+	struct sbx_entry *e = sign(key, "service_offer", NULL,
+		"{\"service_id\":\"%064d\",\"name\":\"Tor \\u00e9t\\u00e9\","
+		"\"kind\":\"tor-exit\",\"endpoint\":\"10.10.0.1:9050\","
+		"\"scope\":{\"prio\":0},\"approval_mode\":\"auto\","
+		"\"description\":\"\",\"macro\":{\"kind\":\"tor-exit\","
+		"\"params\":{\"port\":9050,\"label\":\"x\",\"fast\":true}},"
+		"\"created_at\":\"%s\"}", 7, at(0));
+
+	sbx_key_free(key);
+	return e;
+}
+
+START_TEST(a_line_reads_back_as_it_was_written)
+{
+	struct sbx_buf a = SBX_BUF(SBX_MAX_ENTRY), b = SBX_BUF(SBX_MAX_ENTRY);
+	struct sbx_entry *e = offer(), *again = NULL;
+
+	sbx_entry_line(e, &a);
+	ck_assert_int_eq(sbx_entry_parse(a.data, a.len, &again, &why), 0);
+	ck_assert_int_eq(sbx_entry_verify(again, &why), 0);
+	sbx_entry_line(again, &b);
+	ck_assert_str_eq(a.data, b.data);
+	ck_assert_mem_eq(e->id, again->id, SBX_HASH_BYTES);
+	ck_assert_int_eq(e->time, T0);
+	sbx_entry_free(e);
+	sbx_entry_free(again);
+	sbx_buf_free(&a);
+	sbx_buf_free(&b);
+}
+END_TEST
+
+/* Whatever byte of a line changes, it is refused, or says the same: the only
+ * bytes that may change without notice do not exist. */
+START_TEST(any_changed_byte_is_refused)
+{
+	struct sbx_buf line = SBX_BUF(SBX_MAX_ENTRY);
+	struct sbx_entry *e = offer(), *x = NULL;
+
+	sbx_entry_line(e, &line);
+	for (size_t i = 0; i < line.len; i++) {
+		line.data[i] ^= 1;
+		ck_assert_msg(sbx_entry_parse(line.data, line.len, &x, &why) != 0 ||
+				sbx_entry_verify(x, &why) != 0,
+			"byte %zu may change: %s", i, line.data);
+		sbx_entry_free(x);
+		x = NULL;
+		line.data[i] ^= 1;
+	}
+	sbx_entry_free(e);
+	sbx_buf_free(&line);
+}
+END_TEST
+
+/* what is replaced in the offer's line, by what, and why it is refused */
+static const struct {
+	const char *from, *to, *reason;
+} hostile[] = {
+	{ "\"sig\":\"", "\"sig\":\"0", "sig is not 128 characters long" },
+	{ "\"author\":\"did:plc:", "\"author\":\"did:web:", "author is not a did" },
+	{ "\"op\":\"service_offer\"", "\"op\":\"reboot\"", "unknown op reboot" },
+	{ "\"op\":\"service_offer\"", "\"op\":\"revoke\"",
+		"op revoke does not carry ServiceOffer" },
+	{ "\"payload_type\":\"ServiceOffer\"", "\"payload_type\":\"Identity\"",
+		"op service_offer does not carry Identity" },
+	{ "\"payload_type\":\"ServiceOffer\"", "\"payload_type\":\"Offer\"",
+		"unknown payload_type Offer" },
+	{ "\"op\":", "\"seq\":1,\"op\":", "unknown member seq" },
+	{ "\"op\":\"service_offer\",", "", "op is missing" },
+	{ "\"description\":\"\",", "",
+		"ServiceOffer: field description is missing" },
+	{ "\"description\":\"\"", "\"description\":7",
+		"ServiceOffer: field description has a wrong value" },
+	{ "\"description\":", "\"shell\":\"rm\",\"description\":",
+		"ServiceOffer: unknown field shell" },
+	{ "\"approval_mode\":\"auto\"", "\"approval_mode\":\"always\"",
+		"ServiceOffer: field approval_mode has a wrong value" },
+	{ "\"macro\":{\"kind\":\"tor-exit\"", "\"macro\":{\"kind\":\"../evil\"",
+		"ServiceOffer: field macro has a wrong value" },
+	{ "\"fast\":true", "\"fast\":[1]",
+		"ServiceOffer: field macro has a wrong value" },
+	{ "\"prio\":0", "\"prio\":0.5",
+		"ServiceOffer: field scope has a wrong value" },
+	{ "2026-07-01T10:00", "2026-13-01T10:00",
+		"ServiceOffer: field created_at has a wrong value" },
+	{ "\"prio\":0", "\"prio\":1", "bad signature" },
+};
+
+START_TEST(each_fault_has_its_own_reason)
+{
+	struct sbx_buf line = SBX_BUF(SBX_MAX_ENTRY), bad = SBX_BUF(SBX_MAX_ENTRY);
+	struct sbx_entry *e = offer(), *x = NULL;
+	const char *spot;
+	int r;
+
+	sbx_entry_line(e, &line);
+	spot = strstr(line.data, hostile[_i].from);
+	ck_assert_msg(spot != NULL, "not in the line: %s", hostile[_i].from);
+	sbx_buf_add(&bad, line.data, (size_t)(spot - line.data));
+	sbx_buf_str(&bad, hostile[_i].to);
+	sbx_buf_str(&bad, spot + strlen(hostile[_i].from));
+	r = sbx_entry_parse(bad.data, bad.len, &x, &why);
+	if (r == 0)
+		r = sbx_entry_verify(x, &why);
+	ck_assert_int_eq(r, SBX_E_INPUT);
+	ck_assert_str_eq(why.text, hostile[_i].reason);
+	sbx_entry_free(x);
+	sbx_entry_free(e);
+	sbx_buf_free(&line);
+	sbx_buf_free(&bad);
+}
+END_TEST
+
+START_TEST(nobody_signs_in_anothers_name)
+{
+	struct sbx_key *key = key_of(1), *other = key_of(2);
+	struct sbx_doc *doc = NULL;
+	struct sbx_entry *e = NULL;
+	char text[512];
+
+	snprintf(text, sizeof(text), "{\"revoker\":\"%s\",\"revocation_id\":"
+		"\"%064d\",\"target\":\"%s\",\"scope\":\"self\","
+		"\"cascade_depth\":0,\"reason\":\"\"}", sbx_key_did(other), 1,
+		sbx_key_did(other));
+	ck_assert_int_eq(sbx_json_parse(text, strlen(text), NULL, &doc, &why), 0);
+	ck_assert_int_eq(sbx_entry_make(key, "revoke", NULL, sbx_doc_root(doc),
+				 &e, &why), SBX_E_INPUT);
+	ck_assert_str_eq(why.text, "RevocationNotice: revoker is not the author");
+	sbx_doc_free(doc);
+	sbx_key_free(key);
+	sbx_key_free(other);
+}
+END_TEST
+
+START_TEST(an_acceptance_needs_the_tokens_key)
+{
+	struct sbx_key *founder = key_of(1), *guest = key_of(2), *thief = key_of(3);
+	struct sbx_key *once = key_of(9);
+	struct sbx_entry *e = accept_invite(guest, once, sbx_key_did(founder), 5);
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_entry *x = NULL;
+
+	/* The thief saw the guest's acceptance in the log and copies its proof. */
+	for (const struct sbx_json *c = e->payload->child; c != NULL; c = c->next)
+		if (strcmp(c->key, "invitee") != 0)
+			sbx_json_add_copy(doc, sbx_doc_root(doc), c->key, c);
+	ck_assert_int_eq(sbx_entry_make(thief, "invite_accept", "InviteAccept",
+				 sbx_doc_root(doc), &x, &why), SBX_E_INPUT);
+	ck_assert_str_eq(why.text,
+		"InviteAccept: proof is not by the invitation's key");
+	sbx_doc_free(doc);
+	sbx_entry_free(e);
+	sbx_key_free(founder);
+	sbx_key_free(guest);
+	sbx_key_free(thief);
+	sbx_key_free(once);
+}
+END_TEST
+
+START_TEST(an_entry_is_at_most_its_limit)
+{
+	struct sbx_key *key = key_of(1);
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_json *p = sbx_doc_root(doc), *list;
+	struct sbx_entry *e = NULL;
+	char text[4001];
+
+	memset(text, 'x', 4000);
+	text[4000] = '\0';
+	sbx_json_add_str(doc, p, "config_id", "c");
+	sbx_json_add_str(doc, p, "scope", "s");
+	sbx_json_add_int(doc, p, "version", 1);
+	sbx_json_add_hex(doc, p, "content_hash", sbx_key_pub(key), 32);
+	sbx_json_add(doc, p, "payload_uri", SBX_JSON_NULL);
+	sbx_json_add(doc, p, "valid_until", SBX_JSON_NULL);
+	list = sbx_json_add(doc, p, "payload", SBX_JSON_ARRAY);
+	for (int i = 0; i < 3; i++)
+		sbx_json_add_str(doc, list, NULL, text);
+	ck_assert_int_eq(sbx_entry_make(key, "config_publish", NULL, p, &e, &why),
+		0);
+	sbx_entry_free(e);
+	e = NULL;
+	sbx_json_add_str(doc, list, NULL, text);
+	ck_assert_int_eq(sbx_entry_make(key, "config_publish", NULL, p, &e, &why),
+		SBX_E_INPUT);
+	sbx_doc_free(doc);
+	sbx_key_free(key);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("entry");
+	TCase *t = tcase_create("entry");
+
+	tcase_add_test(t, no_two_types_share_their_fields);
+	tcase_add_test(t, every_type_names_fields_it_has);
+	tcase_add_test(t, a_line_reads_back_as_it_was_written);
+	tcase_add_test(t, any_changed_byte_is_refused);
+	tcase_add_loop_test(t, each_fault_has_its_own_reason, 0,
+		sizeof(hostile) / sizeof(hostile[0]));
+	tcase_add_test(t, nobody_signs_in_anothers_name);
+	tcase_add_test(t, an_acceptance_needs_the_tokens_key);
+	tcase_add_test(t, an_entry_is_at_most_its_limit);
+	suite_add_tcase(s, t);
+	return finish_suite(s);
+}

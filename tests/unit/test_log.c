@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <sqlite3.h>
+
+#include "world.h"
+
+static struct sbx_key *key;
+static struct sbx_log *logh;
+
+static void
+setup(void)
+{
+	sbx_clock_set(T0 + 3600 * INT64_C(1000000));
+	key = key_of(1);
+	logh = new_log();
+}
+
+static void
+teardown(void)
+{
+	remove_log(logh);
+	sbx_key_free(key);
+}
+
+static struct sbx_entry *
+ban(int n)
+{
+	return sign(key, "ban_publish", NULL, "{\"ban_id\":\"%064d\","
+		"\"ip\":\"192.0.2.%d\",\"reason\":\"scan\",\"severity\":2,"
+		"\"created_at\":\"%s\",\"expires_at\":null}", n, n, at(n));
+}
+
+static void
+fill(int count)
+{
+	for (int n = 1; n <= count; n++) {
+		struct sbx_entry *e = ban(n);
+
+		ck_assert_int_eq(add(logh, e), SBX_LOG_NEW);
+		sbx_entry_free(e);
+	}
+}
+
+START_TEST(the_same_entry_is_taken_once)
+{
+	struct sbx_entry *e = ban(1);
+	unsigned char head[32];
+	int64_t size;
+
+	ck_assert_int_eq(add(logh, e), SBX_LOG_NEW);
+	ck_assert_int_eq(add(logh, e), SBX_LOG_DUP);
+	ck_assert_int_eq(sbx_log_head(logh, &size, head, &why), 0);
+	ck_assert_int_eq(size, 1);
+	sbx_entry_free(e);
+}
+END_TEST
+
+START_TEST(what_is_rolled_back_was_never_there)
+{
+	struct sbx_entry *e = ban(1);
+	unsigned char head[32], zero[32] = { 0 };
+	enum sbx_log_how how;
+	int64_t size;
+
+	ck_assert_int_eq(sbx_log_begin(logh, &why), 0);
+	ck_assert_int_eq(sbx_log_add(logh, e, &how, &why), 0);
+	sbx_log_rollback(logh);
+	ck_assert_int_eq(sbx_log_head(logh, &size, head, &why), 0);
+	ck_assert_int_eq(size, 0);
+	ck_assert_mem_eq(head, zero, 32);
+	ck_assert_int_eq(add(logh, e), SBX_LOG_NEW);
+	sbx_entry_free(e);
+}
+END_TEST
+
+START_TEST(the_chain_is_what_design_says)
+{
+	struct sbx_entry *e = ban(1);
+	unsigned char want[32], head[32];
+	struct sbx_buf b = SBX_BUF(SBX_MAX_LINE);
+	int64_t size;
+
+	memset(want, 0, 32);
+	for (int round = 0; round < 2; round++) {
+		add(logh, e);
+		sbx_buf_clear(&b);
+		sbx_buf_add(&b, want, 32);
+		sbx_buf_add(&b, e->canon, e->canonlen);
+		sbx_buf_hex(&b, e->sig, SBX_SIG_BYTES);
+		sbx_hash_b2(want, b.data, b.len);
+		ck_assert_int_eq(sbx_log_head(logh, &size, head, &why), 0);
+		ck_assert_mem_eq(head, want, 32);
+		sbx_entry_free(e);
+		e = ban(2);
+	}
+	sbx_entry_free(e);
+	sbx_buf_free(&b);
+}
+END_TEST
+
+START_TEST(a_future_entry_is_held_and_taken_when_its_time_comes)
+{
+	struct sbx_entry *late, *soon;
+	unsigned char head[32];
+	int64_t size;
+
+	late = sign(key, "config_revoke", NULL,
+		"{\"config_id\":\"a\",\"revoked_at\":\"%s\"}", at(3600 + 601));
+	soon = sign(key, "config_revoke", NULL,
+		"{\"config_id\":\"b\",\"revoked_at\":\"%s\"}", at(3600 + 600));
+	ck_assert_int_eq(add(logh, soon), SBX_LOG_NEW);
+	ck_assert_int_eq(add(logh, late), SBX_LOG_HELD);
+	ck_assert_int_eq(add(logh, late), SBX_LOG_HELD);
+	sbx_clock_set(T0 + 3602 * INT64_C(1000000));
+	ck_assert_int_eq(add(logh, soon), SBX_LOG_DUP);
+	ck_assert_int_eq(sbx_log_head(logh, &size, head, &why), 0);
+	ck_assert_int_eq(size, 2);
+	sbx_entry_free(late);
+	sbx_entry_free(soon);
+}
+END_TEST
+
+/* Run sql on the file from outside, as if there were no triggers. */
+static void
+tamper(const char *sql)
+{
+	char *text = NULL;
+	sqlite3 *db;
+
+	ck_assert_int_eq(sqlite3_open(log_path, &db), SQLITE_OK);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &text) == SQLITE_OK,
+		"%s: %s", sql, text);
+	sqlite3_close(db);
+}
+
+static void
+reopen(void)
+{
+	sbx_log_close(logh);
+	logh = NULL;
+	ck_assert_msg(sbx_log_open(log_path, 0, &logh, &why) == 0, "%s", why.text);
+}
+
+START_TEST(update_and_delete_are_refused_by_the_database_itself)
+{
+	static const char *const acts[] = { "UPDATE entry SET op='x'",
+		"DELETE FROM entry", "UPDATE author SET did='x'",
+		"DELETE FROM author" };
+	char *text = NULL;
+	sqlite3 *db;
+
+	fill(1);
+	ck_assert_int_eq(sqlite3_open(log_path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db, acts[_i], NULL, NULL, &text),
+		SQLITE_CONSTRAINT);
+	ck_assert_str_eq(text, "the journal is append-only");
+	sqlite3_free(text);
+	sqlite3_close(db);
+}
+END_TEST
+
+/* What somebody with the file in hand may do, and which entry verify names. */
+static const struct {
+	const char *sql;
+	int64_t bad;
+} edits[] = {
+	{ "UPDATE entry SET payload=replace(payload,'scan','SCAN') WHERE seq=3", 3 },
+	{ "UPDATE entry SET payload=replace(payload,':2}',': 2}') WHERE seq=3", 3 },
+	{ "UPDATE entry SET sig=zeroblob(64) WHERE seq=2", 2 },
+	{ "UPDATE entry SET id=zeroblob(32) WHERE seq=4", 4 },
+	{ "UPDATE entry SET hash=zeroblob(32) WHERE seq=5", 5 },
+	{ "UPDATE entry SET op='ban_revoke' WHERE seq=1", 1 },
+	{ "UPDATE entry SET type='BanRevoke' WHERE seq=1", 1 },
+	{ "UPDATE entry SET author=99 WHERE seq=4", 4 },
+	{ "DELETE FROM entry WHERE seq=2", 2 },
+	{ "UPDATE entry SET seq=9 WHERE seq=5", 5 },
+	{ "UPDATE entry SET seq=-1 WHERE seq=1", 1 },
+	{ "UPDATE author SET did='did:plc:00000000000000000000000000000000'", 1 },
+	{ "DELETE FROM fact WHERE seq=3", 6 },
+};
+
+START_TEST(verify_names_the_first_bad_entry)
+{
+	int64_t bad;
+
+	fill(5);
+	ck_assert_msg(sbx_log_verify(logh, &bad, &why) == 0, "%s", why.text);
+	sbx_log_close(logh);
+	tamper(edits[_i].sql);
+	logh = NULL;
+	ck_assert_int_eq(sbx_log_open(log_path, 0, &logh, &why), 0);
+	ck_assert_msg(sbx_log_verify(logh, &bad, &why) == SBX_E_NO,
+		"not noticed: %s", edits[_i].sql);
+	ck_assert_int_eq(bad, edits[_i].bad);
+}
+END_TEST
+
+START_TEST(a_changed_schema_is_refused_at_open)
+{
+	static const char *const changes[] = {
+		"CREATE TRIGGER t AFTER INSERT ON entry BEGIN SELECT 1; END",
+		"CREATE VIEW entry2 AS SELECT * FROM entry",
+		"DROP TRIGGER entry_no_update",
+		"ALTER TABLE entry ADD COLUMN more TEXT",
+		"CREATE INDEX i ON entry(op)",
+		"PRAGMA user_version=7",
+	};
+	struct sbx_log *again = NULL;
+
+	fill(1);
+	sbx_log_close(logh);
+	logh = NULL;
+	tamper(changes[_i]);
+	ck_assert_int_ne(sbx_log_open(log_path, 0, &again, &why), 0);
+	ck_assert_ptr_null(again);
+}
+END_TEST
+
+START_TEST(a_path_is_a_path_and_no_link)
+{
+	struct sbx_log *again = NULL;
+	char link[80];
+
+	snprintf(link, sizeof(link), "%s-link", log_path);
+	ck_assert_int_eq(symlink(log_path, link), 0);
+	ck_assert_int_eq(sbx_log_open(link, 0, &again, &why), SBX_E_USAGE);
+	unlink(link);
+	ck_assert_int_ne(sbx_log_open("file:/tmp/x?mode=memory",
+				 SBX_LOG_WRITE | SBX_LOG_CREATE, &again, &why), 0);
+}
+END_TEST
+
+START_TEST(a_reader_needs_no_right_to_write)
+{
+	fill(2);
+	reopen();
+	ck_assert_int_ne(sbx_log_begin(logh, &why), 0);
+	ck_assert_int_eq(sbx_log_verify(logh, &(int64_t){ 0 }, &why), 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("log");
+	TCase *t = tcase_create("log");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, the_same_entry_is_taken_once);
+	tcase_add_test(t, what_is_rolled_back_was_never_there);
+	tcase_add_test(t, the_chain_is_what_design_says);
+	tcase_add_test(t, a_future_entry_is_held_and_taken_when_its_time_comes);
+	tcase_add_loop_test(t, update_and_delete_are_refused_by_the_database_itself,
+		0, 4);
+	tcase_add_loop_test(t, verify_names_the_first_bad_entry, 0,
+		sizeof(edits) / sizeof(edits[0]));
+	tcase_add_loop_test(t, a_changed_schema_is_refused_at_open, 0, 6);
+	tcase_add_test(t, a_path_is_a_path_and_no_link);
+	tcase_add_test(t, a_reader_needs_no_right_to_write);
+	suite_add_tcase(s, t);
+	return finish_suite(s);
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who is a member, and that order of arrival means nothing (invariant I5). */
+#include "world.h"
+
+enum { FOUNDER = 1, ANN, BOB, CID, EVE, PEOPLE };
+enum { FIRST_ONCE = 100 };
+#define MAX 64
+
+static struct sbx_key *keys[PEOPLE + 1], *once[8];
+static struct sbx_entry *world[MAX];
+static int count;
+
+static const char *
+did(int who)
+{
+	return sbx_key_did(keys[who]);
+}
+
+static void
+say(struct sbx_entry *e)
+{
+	ck_assert_int_lt(count, MAX);
+	world[count++] = e;
+}
+
+static void
+setup(void)
+{
+	sbx_clock_set(T0 + 86400 * INT64_C(1000000));
+	for (int i = FOUNDER; i < PEOPLE; i++)
+		keys[i] = key_of((unsigned char)i);
+	for (int i = 0; i < 8; i++)
+		once[i] = key_of((unsigned char)(FIRST_ONCE + i));
+	count = 0;
+	say(identity(keys[FOUNDER], NULL, 0));
+}
+
+static void
+teardown(void)
+{
+	while (count > 0)
+		sbx_entry_free(world[--count]);
+	for (int i = FOUNDER; i < PEOPLE; i++)
+		sbx_key_free(keys[i]);
+	for (int i = 0; i < 8; i++)
+		sbx_key_free(once[i]);
+}
+
+/* The world in the given order into a fresh log; its state. */
+static void
+build(const int *order, struct sbx_log **l, struct sbx_state **st)
+{
+	enum sbx_log_how how;
+
+	*l = new_log();
+	ck_assert_int_eq(sbx_log_trust(*l, did(FOUNDER), true, &why), 0);
+	ck_assert_int_eq(sbx_log_begin(*l, &why), 0);
+	for (int i = 0; i < count; i++)
+		ck_assert_msg(sbx_log_add(*l, world[order != NULL ? order[i] : i],
+				      &how, &why) == 0, "%s", why.text);
+	ck_assert_int_eq(sbx_log_commit(*l, &why), 0);
+	ck_assert_msg(sbx_state_open(*l, st, &why) == 0, "%s", why.text);
+}
+
+static bool
+member(int who)
+{
+	struct sbx_state *st = NULL;
+	struct sbx_log *l = NULL;
+	bool yes;
+
+	build(NULL, &l, &st);
+	yes = sbx_state_member(st, did(who));
+	sbx_state_free(st);
+	remove_log(l);
+	return yes;
+}
+
+static void
+join(int guest, int host, int token, int when)
+{
+	say(invite(keys[host], once[token], 1, when, when + 3600));
+	say(accept_invite(keys[guest], once[token], did(host), when + 1));
+}
+
+START_TEST(a_strangers_own_claim_counts_for_nothing)
+{
+	say(identity(keys[EVE], NULL, 1));
+	say(identity(keys[EVE], did(FOUNDER), 1));
+	ck_assert(member(FOUNDER));
+	ck_assert(!member(EVE));
+}
+END_TEST
+
+START_TEST(an_invitation_makes_a_member_and_its_guest_too)
+{
+	join(ANN, FOUNDER, 0, 10);
+	join(BOB, ANN, 1, 20);
+	ck_assert(member(ANN));
+	ck_assert(member(BOB));
+}
+END_TEST
+
+START_TEST(a_stranger_cannot_invite)
+{
+	join(BOB, EVE, 0, 10);
+	ck_assert(!member(BOB));
+}
+END_TEST
+
+START_TEST(an_invitation_cannot_be_used_late)
+{
+	say(invite(keys[FOUNDER], once[0], 1, 10, 20));
+	say(accept_invite(keys[ANN], once[0], did(FOUNDER), 21));
+	ck_assert(!member(ANN));
+}
+END_TEST
+
+START_TEST(the_earlier_of_two_wins_the_last_use)
+{
+	say(invite(keys[FOUNDER], once[0], 1, 10, 3600));
+	say(accept_invite(keys[ANN], once[0], did(FOUNDER), 31));
+	say(accept_invite(keys[BOB], once[0], did(FOUNDER), 30));
+	ck_assert(member(BOB));
+	ck_assert(!member(ANN));
+}
+END_TEST
+
+START_TEST(who_joined_before_its_inviter_did_is_not_a_member)
+{
+	join(BOB, ANN, 1, 5);
+	join(ANN, FOUNDER, 0, 10);
+	ck_assert(member(ANN));
+	ck_assert(!member(BOB));
+}
+END_TEST
+
+START_TEST(anyone_may_revoke_itself_and_those_below_nobody_else)
+{
+	join(ANN, FOUNDER, 0, 10);
+	join(BOB, ANN, 1, 20);
+	join(CID, FOUNDER, 2, 30);
+	say(revocation(keys[CID], did(BOB), 0, 40)); /* not above Bob */
+	say(revocation(keys[BOB], did(ANN), 0, 41)); /* below Ann */
+	say(revocation(keys[EVE], did(ANN), 8, 42)); /* a stranger */
+	say(revocation(keys[ANN], did(FOUNDER), 8, 43));
+	ck_assert(member(ANN));
+	ck_assert(member(BOB));
+	ck_assert(member(FOUNDER));
+	say(revocation(keys[ANN], did(BOB), 0, 50));
+	say(revocation(keys[CID], did(CID), 0, 51));
+	ck_assert(!member(BOB));
+	ck_assert(!member(CID));
+	ck_assert(member(ANN));
+}
+END_TEST
+
+START_TEST(a_cascade_reaches_as_far_as_it_says)
+{
+	join(ANN, FOUNDER, 0, 10);
+	join(BOB, ANN, 1, 20);
+	join(CID, BOB, 2, 30);
+	say(revocation(keys[FOUNDER], did(ANN), 1, 40));
+	ck_assert(!member(ANN));
+	ck_assert(!member(BOB));
+	ck_assert(member(CID));
+}
+END_TEST
+
+START_TEST(what_the_revoked_sign_later_counts_for_nothing)
+{
+	join(ANN, FOUNDER, 0, 10);
+	join(BOB, FOUNDER, 1, 11);
+	say(invite(keys[ANN], once[2], 1, 15, 3600));
+	say(revocation(keys[FOUNDER], did(ANN), 0, 20));
+	say(accept_invite(keys[CID], once[2], did(ANN), 25));
+	join(EVE, ANN, 3, 30);
+	ck_assert(!member(CID));
+	ck_assert(!member(EVE));
+}
+END_TEST
+
+START_TEST(removal_beats_what_is_concurrent_and_a_later_invitation_heals)
+{
+	join(ANN, FOUNDER, 0, 10); /* accepts at 11 */
+	say(revocation(keys[FOUNDER], did(ANN), 0, 11));
+	ck_assert(!member(ANN));
+	join(ANN, FOUNDER, 1, 20);
+	ck_assert(member(ANN));
+}
+END_TEST
+
+/* ---- services -------------------------------------------------------------- */
+
+#define SERVICE "00000000000000000000000000000000000000000000000000000000000000aa"
+#define SUB "00000000000000000000000000000000000000000000000000000000000000bb"
+
+static void
+offer(int who, const char *name, const char *mode, int when)
+{
+	say(sign(keys[who], "service_offer", NULL, "{\"service_id\":\"" SERVICE
+		"\",\"name\":\"%s\",\"kind\":\"http\",\"endpoint\":"
+		"\"10.10.0.1:8080\",\"scope\":{},\"approval_mode\":\"%s\","
+		"\"description\":\"\",\"created_at\":\"%s\"}", name, mode,
+		at(when)));
+}
+
+static void
+subscription(int who, int when)
+{
+	say(sign(keys[who], "service_subscribe", NULL, "{\"subscription_id\":\""
+		SUB "\",\"service_id\":\"" SERVICE "\",\"requested_at\":\"%s\"}",
+		at(when)));
+}
+
+static void
+answer(int who, const char *op, const char *field, int when)
+{
+	say(sign(keys[who], op, NULL, "{\"subscription_id\":\"" SUB
+		"\",\"service_id\":\"" SERVICE "\",\"%s\":\"%s\"}", field,
+		at(when)));
+}
+
+static void
+check_field(enum sbx_view view, const char *key, const char *field,
+	const char *want)
+{
+	struct sbx_state *st = NULL;
+	struct sbx_log *l = NULL;
+	struct sbx_doc *doc = NULL;
+
+	build(NULL, &l, &st);
+	ck_assert_msg(sbx_state_one(st, view, key, &doc, &why) == 0, "%s",
+		why.text);
+	ck_assert_str_eq(sbx_json_str(sbx_doc_root(doc), field), want);
+	sbx_doc_free(doc);
+	sbx_state_free(st);
+	remove_log(l);
+}
+
+START_TEST(the_later_claim_of_one_author_stands)
+{
+	offer(FOUNDER, "new", "auto", 20);
+	offer(FOUNDER, "old", "auto", 10);
+	check_field(SBX_VIEW_OFFER, SERVICE, "name", "new");
+}
+END_TEST
+
+START_TEST(a_stranger_does_not_take_over_an_offer)
+{
+	offer(FOUNDER, "true", "auto", 10);
+	offer(EVE, "false", "auto", 20);
+	check_field(SBX_VIEW_OFFER, SERVICE, "name", "true");
+}
+END_TEST
+
+START_TEST(a_withdrawn_offer_may_be_made_again)
+{
+	offer(FOUNDER, "x", "auto", 10);
+	say(sign(keys[FOUNDER], "service_revoke_offer", NULL,
+		"{\"service_id\":\"" SERVICE "\",\"revoked_at\":\"%s\"}", at(10)));
+	check_field(SBX_VIEW_OFFER, SERVICE, "status", "withdrawn");
+	offer(FOUNDER, "x", "auto", 11);
+	check_field(SBX_VIEW_OFFER, SERVICE, "status", "live");
+}
+END_TEST
+
+START_TEST(a_subscription_lives_as_the_provider_says)
+{
+	join(ANN, FOUNDER, 0, 1);
+	offer(FOUNDER, "x", "pending", 10);
+	subscription(ANN, 20);
+	check_field(SBX_VIEW_SUB, SUB, "status", "waiting");
+	answer(EVE, "service_approve", "approved_at", 25); /* not the provider */
+	check_field(SBX_VIEW_SUB, SUB, "status", "waiting");
+	answer(FOUNDER, "service_approve", "approved_at", 30);
+	check_field(SBX_VIEW_SUB, SUB, "status", "live");
+	answer(FOUNDER, "service_reject", "rejected_at", 30);
+	check_field(SBX_VIEW_SUB, SUB, "status", "rejected");
+	answer(FOUNDER, "service_approve", "approved_at", 40);
+	check_field(SBX_VIEW_SUB, SUB, "status", "live");
+	say(sign(keys[ANN], "service_revoke_sub", NULL,
+		"{\"subscription_id\":\"" SUB "\",\"revoked_at\":\"%s\"}", at(50)));
+	check_field(SBX_VIEW_SUB, SUB, "status", "cancelled");
+}
+END_TEST
+
+START_TEST(an_auto_offer_waits_for_nobody)
+{
+	offer(FOUNDER, "x", "auto", 10);
+	subscription(EVE, 20);
+	check_field(SBX_VIEW_SUB, SUB, "status", "live");
+	answer(FOUNDER, "service_reject", "rejected_at", 30);
+	check_field(SBX_VIEW_SUB, SUB, "status", "rejected");
+}
+END_TEST
+
+/* ---- order ------------------------------------------------------------------ */
+
+static void
+digest(const int *order, unsigned char out[32])
+{
+	struct sbx_state *st = NULL;
+	struct sbx_log *l = NULL;
+
+	build(order, &l, &st);
+	ck_assert_msg(sbx_state_digest(st, out, &why) == 0, "%s", why.text);
+	sbx_state_free(st);
+	remove_log(l);
+}
+
+START_TEST(any_order_of_arrival_gives_the_same_state)
+{
+	unsigned char want[32], got[32];
+	int order[MAX];
+
+	join(ANN, FOUNDER, 0, 10);
+	join(BOB, ANN, 1, 20);
+	join(CID, BOB, 2, 30);
+	say(invite(keys[FOUNDER], once[3], 1, 31, 3600));
+	say(accept_invite(keys[EVE], once[3], did(FOUNDER), 33));
+	say(accept_invite(keys[CID], once[3], did(FOUNDER), 32));
+	say(revocation(keys[FOUNDER], did(ANN), 2, 40));
+	say(revocation(keys[ANN], did(BOB), 0, 40));
+	join(BOB, FOUNDER, 4, 40);
+	offer(FOUNDER, "a", "pending", 50);
+	offer(FOUNDER, "b", "pending", 50); /* one date: the hash decides */
+	offer(BOB, "c", "auto", 51);
+	subscription(ANN, 52);
+	answer(FOUNDER, "service_approve", "approved_at", 60);
+	answer(FOUNDER, "service_reject", "rejected_at", 60);
+	digest(NULL, want);
+	srand(_i + 1);
+	for (int i = 0; i < count; i++)
+		order[i] = i;
+	for (int i = count - 1; i > 0; i--) {
+		int j = rand() % (i + 1), t = order[i];
+
+		order[i] = order[j];
+		order[j] = t;
+	}
+	digest(order, got);
+	ck_assert_msg(memcmp(want, got, 32) == 0, "seed %d gives another state",
+		_i + 1);
+	/* and the digest does see a difference */
+	say(revocation(keys[FOUNDER], did(BOB), 0, 70));
+	digest(NULL, got);
+	ck_assert_mem_ne(want, got, 32);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("state");
+	TCase *t = tcase_create("state");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, a_strangers_own_claim_counts_for_nothing);
+	tcase_add_test(t, an_invitation_makes_a_member_and_its_guest_too);
+	tcase_add_test(t, a_stranger_cannot_invite);
+	tcase_add_test(t, an_invitation_cannot_be_used_late);
+	tcase_add_test(t, the_earlier_of_two_wins_the_last_use);
+	tcase_add_test(t, who_joined_before_its_inviter_did_is_not_a_member);
+	tcase_add_test(t, anyone_may_revoke_itself_and_those_below_nobody_else);
+	tcase_add_test(t, a_cascade_reaches_as_far_as_it_says);
+	tcase_add_test(t, what_the_revoked_sign_later_counts_for_nothing);
+	tcase_add_test(t,
+		removal_beats_what_is_concurrent_and_a_later_invitation_heals);
+	tcase_add_test(t, the_later_claim_of_one_author_stands);
+	tcase_add_test(t, a_stranger_does_not_take_over_an_offer);
+	tcase_add_test(t, a_withdrawn_offer_may_be_made_again);
+	tcase_add_test(t, a_subscription_lives_as_the_provider_says);
+	tcase_add_test(t, an_auto_offer_waits_for_nobody);
+	tcase_add_loop_test(t, any_order_of_arrival_gives_the_same_state, 0, 20);
+	suite_add_tcase(s, t);
+	return finish_suite(s);
+}
