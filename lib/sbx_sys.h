@@ -178,6 +178,161 @@ int sbx_request_answer(int http, const char *text, size_t len,
 	const struct sbx_json *offer, struct sbx_doc **doc,
 	struct sbx_err *err);
 
+/* ---- own: what only root can change -------------------------------------- */
+
+struct stat;
+bool sbx_own_check(const struct stat *st, bool dir);
+/* Open path when it and every directory above it are root's (or ours) alone;
+ * SBX_E_NO when not.  The caller closes *fd. */
+int sbx_own_dir(const char *path, int *fd, struct sbx_err *err);
+
+/* ---- nft: our table inet sbx (design 7) --------------------------------- */
+
+#define SBX_MAX_PORTS 1024 /* ports that were ever lent */
+
+/* One element: this address may reach this port. */
+struct sbx_lend {
+	char ip[16]; /* as inet_ntop(3) prints it; "" in a list of ports */
+	int proto;   /* IPPROTO_TCP or IPPROTO_UDP */
+	int port;
+	int64_t left;  /* seconds; 0 in what is to be loaded: none */
+	int64_t bytes; /* that came in through it */
+};
+
+struct sbx_nft {
+	bool there;
+	const char *wrong; /* how it is not what we load, or NULL */
+	struct sbx_lend *lend, *ports;
+	size_t nlend, nports;
+};
+
+const char *sbx_proto_name(int proto);
+/* In one transaction: the table is there and as it should be, exactly these
+ * ports are closed but for whom lend says, and each element of lend is there
+ * for left seconds from now, or not at all.  Other elements stay. */
+int sbx_nft_load(const char *mesh_if, const struct sbx_lend *ports,
+	size_t nports, const struct sbx_lend *lend, size_t nlend,
+	struct sbx_err *err);
+int sbx_nft_read(const char *mesh_if, struct sbx_nft *nft, struct sbx_err *err);
+void sbx_nft_free(struct sbx_nft *nft);
+
+/* ---- macro: the vetted plugins ------------------------------------------- */
+
+#define SBX_KIND_SIZE 33	/* of a kind's name, with its NUL */
+#define SBX_MAX_PARAMS 16	/* that a plugin may declare */
+#define SBX_MAX_MACRO_JSON 4096 /* bytes of a request's parameters */
+
+enum sbx_param_type {
+	SBX_PARAM_INT,	/* min..max */
+	SBX_PARAM_BOOL,
+	SBX_PARAM_TEXT, /* min..max bytes that mean nothing to a shell */
+};
+
+struct sbx_param {
+	char name[SBX_KIND_SIZE];
+	enum sbx_param_type type;
+	int64_t min, max;
+	bool required;
+};
+
+struct sbx_macro {
+	int fd; /* the plugin, checked; what runs is this descriptor */
+	char kind[SBX_KIND_SIZE];
+	char about[80];
+	int proto;
+	char opens[SBX_KIND_SIZE]; /* the parameter that names the port */
+	struct sbx_param params[SBX_MAX_PARAMS];
+	size_t nparams;
+};
+
+struct sbx_macro_call {
+	const char *verb; /* grant revoke activate deactivate */
+	const char *sub, *ip, *service, *endpoint; /* NULL: unset */
+	int port;
+	int64_t ttl;
+	const struct sbx_json *params; /* that sbx_macro_params accepted */
+	const char *dir;	       /* the plugin's own, made if missing */
+};
+
+bool sbx_kind_check(const char *kind); /* ^[a-z][a-z0-9-]{1,31}$ */
+/* Open, check and read what it declares.  SBX_E_NO: there is none such, or it
+ * or its directory is not root's alone. */
+int sbx_macro_open(const char *dir, const char *kind, struct sbx_macro *m,
+	struct sbx_err *err);
+void sbx_macro_close(struct sbx_macro *m);
+/* params is what m declares; *port is the one that it opens. */
+int sbx_macro_params(const struct sbx_macro *m, const struct sbx_json *params,
+	int *port, struct sbx_err *err);
+/* Run it.  Its exit status 1 is SBX_E_NO, any other but 0 SBX_E_SYS. */
+int sbx_macro_run(const struct sbx_macro *m, const struct sbx_macro_call *call,
+	struct sbx_err *err);
+/* The kinds of a directory, sorted; what is wrong with one is fn's *err. */
+int sbx_macro_each(const char *dir,
+	int (*fn)(void *ctx, const char *kind, const struct sbx_macro *m,
+		struct sbx_err *err),
+	void *ctx, struct sbx_err *err);
+
+/* ---- audit: the append-only record of what root was asked to do ----------- */
+
+struct sbx_audit {
+	int fd;
+	unsigned char head[SBX_HASH_BYTES]; /* of the last line; 0: empty */
+	int64_t size;			    /* bytes */
+	bool torn;			    /* the last line has no newline */
+};
+
+/* Open, or make, and lock: who holds it is alone.  Waits at most 30 s. */
+int sbx_audit_open(const char *path, struct sbx_audit *a, struct sbx_err *err);
+void sbx_audit_close(struct sbx_audit *a);
+/* One line, written and synced; time and chain are added to root of rec. */
+int sbx_audit_add(struct sbx_audit *a, struct sbx_doc *rec,
+	struct sbx_err *err);
+/* Recompute the chain, and that the line which ends at byte size (0: none)
+ * hashes to head, so that a cut end shows too.  SBX_E_NO: the reason names the
+ * line; *lines is how many were read. */
+int sbx_audit_check(const char *path, int64_t size,
+	const unsigned char head[static SBX_HASH_BYTES], size_t *lines,
+	struct sbx_err *err);
+
+/* ---- grants: what is lent at this moment ----------------------------------- */
+
+struct sbx_granted {
+	char kind[SBX_KIND_SIZE], sub[SBX_DID_SIZE];
+	char service[65]; /* or "" */
+	struct sbx_lend lend;
+	char *params;	/* canonical */
+	int64_t since, until;
+	int64_t boot_until; /* the same deadline on sbx_clock_boot() */
+	char boot[37];	    /* of this boot */
+};
+
+struct sbx_grants {
+	struct sbx_granted *list;
+	size_t count;
+	struct sbx_lend ports[SBX_MAX_PORTS]; /* ever lent: closed to others */
+	size_t nports;
+	int64_t audit_size; /* of the audit log when this was saved */
+	unsigned char audit_head[SBX_HASH_BYTES];
+};
+
+/* No file: no grants. */
+int sbx_grants_load(const char *path, struct sbx_grants *g,
+	struct sbx_err *err);
+int sbx_grants_save(const char *path, const struct sbx_grants *g,
+	const struct sbx_audit *a, struct sbx_err *err);
+void sbx_grants_free(struct sbx_grants *g);
+/* Seconds it has left, 0 when it is over or no clock can tell. */
+int64_t sbx_granted_left(const struct sbx_granted *grant);
+/* Put it in place of the one for the same subscriber, service and port, or
+ * beside the others, for ttl seconds from now.  grant is copied. */
+int sbx_grants_put(struct sbx_grants *g, const struct sbx_granted *grant,
+	int64_t ttl, struct sbx_err *err);
+void sbx_grants_drop(struct sbx_grants *g, size_t index);
+int sbx_grants_port(struct sbx_grants *g, int proto, int port,
+	struct sbx_err *err); /* one more that is closed to others */
+/* Set l->left to the longest that any grant gives this element. */
+void sbx_grants_left(const struct sbx_grants *g, struct sbx_lend *l);
+
 /* ---- conf: the configuration file ---------------------------------------- */
 
 struct sbx_conf_peer {

@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Plugins: what root runs on behalf of an offer.  An offer names a kind and
+ * typed parameters; the code is a file that only root could have put there,
+ * opened once, and checked, read and executed by that one descriptor, so that
+ * nothing can be swapped in between.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "sbx.h"
+
+#define MAX_HEADER 8192
+#define MAX_KINDS  256
+#define TIMEOUT    10000
+#define MAX_SAID   65536
+/* Nothing in it ends a word, starts an option or an expansion, in a shell,
+ * a sed command or an nft script. */
+#define TEXT_CHARS                                                             \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"       \
+	"._:/@+=,-"
+#define LOWER "abcdefghijklmnopqrstuvwxyz"
+
+bool
+sbx_kind_check(const char *kind)
+{
+	size_t len = strspn(kind, LOWER "0123456789-");
+
+	return len >= 2 && len < SBX_KIND_SIZE && kind[len] == '\0' &&
+	       kind[0] >= 'a' && kind[0] <= 'z';
+}
+
+static bool
+param_name_ok(const char *name)
+{
+	size_t len = strspn(name, LOWER "0123456789_");
+
+	return len >= 1 && len < SBX_KIND_SIZE && name[len] == '\0' &&
+	       name[0] >= 'a' && name[0] <= 'z';
+}
+
+/* ---- the header ------------------------------------------------------ */
+
+static int
+bad_line(const struct sbx_macro *m, const char *what, struct sbx_err *err)
+{
+	return sbx_err_set(
+		err, SBX_E_NO, "plugin %s: its header: %s", m->kind, what);
+}
+
+static const struct sbx_param *
+param_find(const struct sbx_macro *m, const char *name)
+{
+	for (size_t i = 0; i < m->nparams; i++)
+		if (strcmp(m->params[i].name, name) == 0)
+			return &m->params[i];
+	return NULL;
+}
+
+/* "NAME int MIN MAX [required]", "NAME text MIN MAX [required]",
+ * "NAME bool [required]" */
+static int
+param_line(struct sbx_macro *m, char *rest, struct sbx_err *err)
+{
+	struct sbx_param *p = &m->params[m->nparams];
+	char *save = NULL, *name, *type, *word;
+	const int64_t most = INT64_C(1) << 53;
+
+	if (m->nparams == SBX_MAX_PARAMS)
+		return bad_line(m, "too many parameters", err);
+	name = strtok_r(rest, " ", &save);
+	type = strtok_r(NULL, " ", &save);
+	if (name == NULL || type == NULL || !param_name_ok(name) ||
+		param_find(m, name) != NULL)
+		return bad_line(m, "sbx-param: not a new name and a type", err);
+	strcpy(p->name, name);
+	if (strcmp(type, "bool") == 0) {
+		p->type = SBX_PARAM_BOOL;
+	} else {
+		bool text = strcmp(type, "text") == 0;
+		const char *min = strtok_r(NULL, " ", &save);
+		const char *max = strtok_r(NULL, " ", &save);
+
+		p->type = text ? SBX_PARAM_TEXT : SBX_PARAM_INT;
+		if ((!text && strcmp(type, "int") != 0) || min == NULL ||
+			max == NULL ||
+			!sbx_num_parse(&p->min, min, text ? 0 : 1 - most,
+				text ? SBX_MAX_MACRO_JSON : most - 1) ||
+			!sbx_num_parse(&p->max, max, p->min,
+				text ? SBX_MAX_MACRO_JSON : most - 1))
+			return bad_line(
+				m, "sbx-param: not a type and bounds", err);
+	}
+	word = strtok_r(NULL, " ", &save);
+	p->required = word != NULL && strcmp(word, "required") == 0;
+	if ((word != NULL && !p->required) ||
+		strtok_r(NULL, " ", &save) != NULL)
+		return bad_line(m, "sbx-param: words too many", err);
+	m->nparams++;
+	return 0;
+}
+
+static int
+opens_line(struct sbx_macro *m, char *rest, struct sbx_err *err)
+{
+	char *save = NULL, *proto, *name;
+
+	proto = strtok_r(rest, " ", &save);
+	name = strtok_r(NULL, " ", &save);
+	if (m->opens[0] != '\0' || name == NULL || !param_name_ok(name) ||
+		strtok_r(NULL, " ", &save) != NULL)
+		return bad_line(
+			m, "sbx-opens: not a protocol and a parameter", err);
+	if (strcmp(proto, "tcp") == 0)
+		m->proto = IPPROTO_TCP;
+	else if (strcmp(proto, "udp") == 0)
+		m->proto = IPPROTO_UDP;
+	else
+		return bad_line(m, "sbx-opens: neither tcp nor udp", err);
+	strcpy(m->opens, name);
+	return 0;
+}
+
+static int
+header_line(struct sbx_macro *m, char *line, struct sbx_err *err)
+{
+	if (strncmp(line, "# sbx-param: ", 13) == 0)
+		return param_line(m, line + 13, err);
+	if (strncmp(line, "# sbx-opens: ", 13) == 0)
+		return opens_line(m, line + 13, err);
+	if (strncmp(line, "# sbx-about: ", 13) == 0) {
+		snprintf(m->about, sizeof(m->about), "%s", line + 13);
+		return 0;
+	}
+	/* A misspelt declaration must not be a missing one. */
+	if (strncmp(line, "# sbx-", 6) == 0)
+		return bad_line(m, "a declaration unknown here", err);
+	return 0;
+}
+
+/* The lines up to the first that is no comment. */
+static int
+header_read(struct sbx_macro *m, struct sbx_err *err)
+{
+	char text[MAX_HEADER + 1], *line, *end;
+	const struct sbx_param *p;
+	ssize_t n;
+	int r;
+
+	if ((n = pread(m->fd, text, MAX_HEADER, 0)) < 0)
+		return sbx_err_sys(err, "plugin %s", m->kind);
+	text[n] = '\0';
+	for (line = text; *line == '#'; line = end + 1) {
+		if ((end = strchr(line, '\n')) == NULL)
+			break;
+		*end = '\0';
+		if ((r = header_line(m, line, err)) != 0)
+			return r;
+	}
+	p = param_find(m, m->opens);
+	if (p == NULL || p->type != SBX_PARAM_INT || !p->required ||
+		p->min < 1 || p->max > 65535)
+		return bad_line(m,
+			"sbx-opens must name a required int of 1 to 65535",
+			err);
+	return 0;
+}
+
+/* ---- opening ---------------------------------------------------------- */
+
+static int
+file_check(const struct sbx_macro *m, struct sbx_err *err)
+{
+	struct stat st;
+
+	if (fstat(m->fd, &st) != 0)
+		return sbx_err_sys(err, "plugin %s", m->kind);
+	if (!S_ISREG(st.st_mode) || !sbx_own_check(&st, false) ||
+		(st.st_mode & (S_ISUID | S_ISGID)) != 0 ||
+		(st.st_mode & S_IXUSR) == 0)
+		return sbx_err_set(err, SBX_E_NO,
+			"plugin %s: not an executable file of root's alone",
+			m->kind);
+	return 0;
+}
+
+static int
+open_at(int dirfd, const char *kind, struct sbx_macro *m, struct sbx_err *err)
+{
+	/* O_NONBLOCK: a FIFO in its place must not hang us. */
+	struct open_how how = {
+		.flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+			   RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+	};
+	int r;
+
+	memset(m, 0, sizeof(*m));
+	m->fd = -1;
+	if (!sbx_kind_check(kind))
+		return sbx_err_set(err, SBX_E_USAGE, "not a kind's name");
+	strcpy(m->kind, kind);
+	m->fd = (int)syscall(SYS_openat2, dirfd, kind, &how, sizeof(how));
+	if (m->fd < 0 && errno == ENOENT) {
+		r = sbx_err_set(err, SBX_E_NO, "%s: no such kind here", kind);
+		sbx_err_hint(err, "sbx-macroctl kinds lists them");
+		return r;
+	}
+	if (m->fd < 0 && (errno == ELOOP || errno == EXDEV || errno == ENXIO))
+		return sbx_err_set(
+			err, SBX_E_NO, "plugin %s: not a plain file", kind);
+	if (m->fd < 0)
+		return sbx_err_sys(err, "plugin %s", kind);
+	if ((r = file_check(m, err)) != 0 || (r = header_read(m, err)) != 0)
+		sbx_macro_close(m);
+	return r;
+}
+
+int
+sbx_macro_open(const char *dir, const char *kind, struct sbx_macro *m,
+	struct sbx_err *err)
+{
+	int r, dirfd = -1;
+
+	m->fd = -1;
+	if ((r = sbx_own_dir(dir, &dirfd, err)) != 0)
+		return r;
+	r = open_at(dirfd, kind, m, err);
+	close(dirfd);
+	return r;
+}
+
+void
+sbx_macro_close(struct sbx_macro *m)
+{
+	if (m == NULL || m->fd < 0)
+		return;
+	close(m->fd);
+	m->fd = -1;
+}
+
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+int
+sbx_macro_each(const char *dir,
+	int (*fn)(void *ctx, const char *kind, const struct sbx_macro *m,
+		struct sbx_err *err),
+	void *ctx, struct sbx_err *err)
+{
+	char(*names)[SBX_KIND_SIZE];
+	struct sbx_macro m;
+	struct sbx_err why;
+	struct dirent *e;
+	size_t n = 0, i;
+	int r, dirfd = -1;
+	DIR *d;
+
+	if ((r = sbx_own_dir(dir, &dirfd, err)) != 0)
+		return r;
+	if ((d = fdopendir(dup(dirfd))) == NULL) {
+		r = sbx_err_sys(err, "%s", dir);
+		close(dirfd);
+		return r;
+	}
+	names = sbx_mem_alloc(MAX_KINDS, sizeof(*names));
+	while (n < MAX_KINDS && (e = readdir(d)) != NULL)
+		if (sbx_kind_check(e->d_name))
+			strcpy(names[n++], e->d_name);
+	qsort(names, n, sizeof(*names), by_name);
+	for (i = 0; i < n && r == 0; i++) {
+		memset(&why, 0, sizeof(why));
+		open_at(dirfd, names[i], &m, &why);
+		r = fn(ctx, names[i], &m, &why);
+		sbx_macro_close(&m);
+	}
+	closedir(d);
+	close(dirfd);
+	free(names);
+	return r;
+}
+
+/* ---- parameters -----------------------------------------------------------
+ */
+
+static bool
+value_ok(const struct sbx_param *p, const struct sbx_json *v)
+{
+	int64_t n;
+
+	switch (p->type) {
+	case SBX_PARAM_INT:
+		return sbx_json_int(v, p->min, p->max, &n);
+	case SBX_PARAM_BOOL:
+		return v->type == SBX_JSON_BOOL;
+	case SBX_PARAM_TEXT:
+		return v->type == SBX_JSON_STRING &&
+		       (int64_t)v->len >= p->min && (int64_t)v->len <= p->max &&
+		       strspn(v->text, TEXT_CHARS) == v->len &&
+		       v->text[0] != '-';
+	}
+	return false;
+}
+
+int
+sbx_macro_params(const struct sbx_macro *m, const struct sbx_json *params,
+	int *port, struct sbx_err *err)
+{
+	const struct sbx_param *p;
+	const struct sbx_json *v;
+	int64_t n = 0;
+	size_t i;
+
+	if (params->type != SBX_JSON_OBJECT)
+		return sbx_err_set(
+			err, SBX_E_USAGE, "parameters: not a JSON object");
+	for (v = params->child; v != NULL; v = v->next) {
+		p = param_find(m, v->key);
+		if (p == NULL || strlen(p->name) != v->keylen)
+			return sbx_err_set(err, SBX_E_NO,
+				"%s: takes no such parameter as is given",
+				m->kind);
+		if (!value_ok(p, v))
+			return sbx_err_set(err, SBX_E_NO,
+				"%s: parameter %s: not what the plugin takes",
+				m->kind, p->name);
+	}
+	for (i = 0; i < m->nparams; i++)
+		if (m->params[i].required &&
+			sbx_json_get(params, m->params[i].name) == NULL)
+			return sbx_err_set(err, SBX_E_NO,
+				"%s: parameter %s: missing", m->kind,
+				m->params[i].name);
+	if (!sbx_json_int(sbx_json_get(params, m->opens), 1, 65535, &n))
+		return sbx_err_set(err, SBX_E_NO, "%s: no port", m->kind);
+	*port = (int)n;
+	return 0;
+}
+
+/* ---- running ------------------------------------------------------------- */
+
+#define MAX_ENV (SBX_MAX_PARAMS + 16)
+
+struct env {
+	const char *list[MAX_ENV + 1];
+	struct sbx_buf text[MAX_ENV];
+	size_t count;
+};
+
+static void
+env_add(struct env *e, const char *prefix, const char *name, const char *value)
+{
+	struct sbx_buf *b = &e->text[e->count];
+
+	if (value == NULL || e->count == MAX_ENV)
+		return;
+	b->max = 2 * SBX_MAX_MACRO_JSON;
+	sbx_buf_fmt(b, "%s%s=%s", prefix, name, value);
+	e->list[e->count++] = sbx_buf_text(b);
+}
+
+static void
+env_num(struct env *e, const char *name, int64_t value)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%lld", (long long)value);
+	env_add(e, "MACRO_", name, text);
+}
+
+/* All of it is ours: nothing is inherited, and of what came from outside there
+ * are only values that were checked. */
+static void
+env_fill(struct env *e, const struct sbx_macro *m,
+	const struct sbx_macro_call *call)
+{
+	const struct sbx_json *v;
+	size_t i;
+
+	env_add(e, "", "PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+	env_add(e, "", "LC_ALL", "C");
+	env_add(e, "MACRO_", "KIND", m->kind);
+	env_add(e, "MACRO_", "VERB", call->verb);
+	env_add(e, "MACRO_", "SUB", call->sub);
+	env_add(e, "MACRO_", "SRC_IP", call->ip);
+	env_add(e, "MACRO_", "SERVICE", call->service);
+	env_add(e, "MACRO_", "ENDPOINT", call->endpoint);
+	env_add(e, "MACRO_", "DIR", call->dir);
+	env_add(e, "MACRO_", "PROTO", sbx_proto_name(m->proto));
+	if (call->port > 0)
+		env_num(e, "PORT", call->port);
+	if (call->ttl > 0)
+		env_num(e, "TTL", call->ttl);
+	for (i = 0; call->params != NULL && i < m->nparams; i++) {
+		v = sbx_json_get(call->params, m->params[i].name);
+		if (v != NULL)
+			env_add(e, "MACRO_PARAM_", m->params[i].name,
+				v->type == SBX_JSON_BOOL
+					? (v->yes ? "true" : "false")
+					: v->text);
+	}
+}
+
+/* A directory that is the plugin's own: what it keeps is lost at a reboot, as
+ * what it did is. */
+static int
+dir_make(const char *dir, struct sbx_err *err)
+{
+	int r, fd = -1;
+
+	if ((r = sbx_io_mkdir(dir, 0755, err)) != 0 ||
+		(r = sbx_own_dir(dir, &fd, err)) != 0)
+		return r;
+	/* Our umask is 077; what plugins write there is for others to read. */
+	if (fchmod(fd, 0755) != 0)
+		r = sbx_err_sys(err, "%s", dir);
+	close(fd);
+	return r;
+}
+
+/* Its first line on stderr is the reason, with what a terminal would obey
+ * taken out. */
+static int
+failed(const struct sbx_macro *m, const char *verb, int status,
+	const struct sbx_buf *why, struct sbx_err *err)
+{
+	const char *text = sbx_buf_text(why);
+	char line[200];
+	size_t n = 0;
+	int r;
+
+	for (; n + 1 < sizeof(line) && text[n] != '\0' && text[n] != '\n'; n++)
+		line[n] = text[n] < 0x20 || text[n] > 0x7e ? '?' : text[n];
+	line[n] = '\0';
+	r = sbx_err_set(err, status == 1 ? SBX_E_NO : SBX_E_SYS, "%s %s: %s",
+		m->kind, verb, n > 0 ? line : "failed");
+	if (status > 1)
+		sbx_err_hint(err, "the plugin's exit status was %d", status);
+	return r;
+}
+
+int
+sbx_macro_run(const struct sbx_macro *m, const struct sbx_macro_call *call,
+	struct sbx_err *err)
+{
+	const char *argv[] = { m->kind, call->verb, NULL };
+	struct sbx_buf out = SBX_BUF(MAX_SAID), why = SBX_BUF(MAX_SAID);
+	struct env env = { .count = 0 };
+	struct sbx_run run = { .argv = argv,
+		.env = env.list,
+		.fd = m->fd,
+		.max = MAX_SAID,
+		.timeout = TIMEOUT };
+	int r, status = 0;
+	size_t i;
+
+	if (call->dir != NULL && (r = dir_make(call->dir, err)) != 0)
+		return r;
+	env_fill(&env, m, call);
+	/* The sandbox's place: between here and the plugin's first byte. */
+	r = sbx_run(&run, &status, &out, &why, err);
+	if (r == 0 && status != 0)
+		r = failed(m, call->verb, status, &why, err);
+	for (i = 0; i < env.count; i++)
+		sbx_buf_free(&env.text[i]);
+	sbx_buf_free(&out);
+	sbx_buf_free(&why);
+	return r;
+}
