@@ -258,8 +258,7 @@ cmd_import(struct sbx_ctx *ctx)
 	}
 	say_counts(ctx, &im);
 	sbx_log_close(log);
-	return r == 0 && im.refused > 0 ? (ctx->err.text[0] = '\0', SBX_E_INPUT) :
-					  r;
+	return r == 0 && im.refused > 0 ? SBX_E_INPUT : r;
 }
 
 struct exporting {

@@ -107,21 +107,24 @@ add_item(struct sbx_log *log, struct item *it, struct sbx_import *im,
 	struct sbx_err *err)
 {
 	enum sbx_log_how how = SBX_LOG_DUP;
+	struct sbx_err why = { 0 };
 	int r = SBX_OK;
 
 	if (it->e != NULL && it->e->keyless) {
 		find_key(log, it->e);
-		r = sbx_entry_verify(it->e, err);
+		r = sbx_entry_verify(it->e, &why);
 	}
 	if (it->e != NULL && r == 0 &&
-		(r = sbx_log_add(log, it->e, &how, err)) == 0) {
+		(r = sbx_log_add(log, it->e, &how, &why)) == 0) {
 		im->added += how == SBX_LOG_NEW;
 		im->known += how == SBX_LOG_DUP;
 		im->held += how == SBX_LOG_HELD;
 	}
 	if (r == SBX_E_INPUT) {
-		refuse_item(it, err);
+		refuse_item(it, &why);
 		r = SBX_OK;
+	} else if (r != 0 && err != NULL) {
+		*err = why;
 	}
 	if (it->err != NULL) {
 		im->refused++;
@@ -168,11 +171,12 @@ static int
 import_all(struct sbx_log *log, struct sbx_feed *feed, struct batch *b,
 	struct sbx_import *im, struct sbx_err *err)
 {
+	struct sbx_err why = { 0 };
 	const char *text = NULL;
 	size_t len = 0;
 	int r;
 
-	while ((r = sbx_feed_next(feed, &text, &len, err)) != 0) {
+	while ((r = sbx_feed_next(feed, &text, &len, &why)) != 0) {
 		struct item *it = &b->items[b->count];
 
 		if (r != 1 && r != SBX_E_INPUT)
@@ -180,7 +184,7 @@ import_all(struct sbx_log *log, struct sbx_feed *feed, struct batch *b,
 		it->number = sbx_feed_number(feed);
 		b->count++;
 		if (r == SBX_E_INPUT) {
-			refuse_item(it, err);
+			refuse_item(it, &why);
 		} else {
 			it->text = sbx_mem_text(text, len);
 			it->len = len;
@@ -193,9 +197,11 @@ import_all(struct sbx_log *log, struct sbx_feed *feed, struct batch *b,
 			return r;
 	}
 	/* What a broken stream brought until then is good: keep it. */
-	if (r != SBX_E_SYS)
+	if (r == 0 || r == 1 || r == SBX_E_INPUT)
 		return flush(log, b, im, err);
 	flush(log, b, im, NULL);
+	if (err != NULL)
+		*err = why;
 	return r;
 }
 
