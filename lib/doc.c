@@ -259,8 +259,7 @@ struct sbx_json *
 sbx_json_add(struct sbx_doc *doc, struct sbx_json *obj, const char *key,
 	enum sbx_json_type type)
 {
-	/* later than all others, for sbx_doc_sorted() */
-	struct sbx_json *v = sbx_doc_append(doc, obj, obj->count);
+	struct sbx_json *v = sbx_doc_append(doc, obj, 0);
 
 	v->type = type;
 	if (key != NULL) {

@@ -11,7 +11,8 @@
 void *sbx_doc_take(struct sbx_doc *doc, size_t size);
 /* A NUL-terminated copy of its own, which the caller may change. */
 char *sbx_doc_text(struct sbx_doc *doc, const char *text, size_t len);
-/* A new last child of parent; at is where the text had it, for reasons. */
+/* A new last child of parent; at is the byte of the text where it was, from 1,
+ * for reasons; 0: it was built. */
 struct sbx_json *sbx_doc_append(
 	struct sbx_doc *doc, struct sbx_json *parent, size_t at);
 size_t sbx_doc_at(const struct sbx_json *v);

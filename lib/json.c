@@ -266,7 +266,7 @@ literal(struct parser *p, struct sbx_json *v)
 static int
 member(struct parser *p, struct sbx_json *obj)
 {
-	struct sbx_json *v = sbx_doc_append(p->doc, obj, p->at);
+	struct sbx_json *v = sbx_doc_append(p->doc, obj, p->at + 1);
 	int r;
 
 	/* before the string: the 257th name costs nothing */
@@ -296,7 +296,7 @@ items(struct parser *p, struct sbx_json *v, int close)
 		space(p);
 		r = v->type == SBX_JSON_OBJECT
 			    ? member(p, v)
-			    : value(p, sbx_doc_append(p->doc, v, p->at));
+			    : value(p, sbx_doc_append(p->doc, v, p->at + 1));
 		if (r != 0)
 			return r;
 		space(p);
@@ -330,7 +330,7 @@ container(struct parser *p, struct sbx_json *v, int close)
 		list = sbx_doc_sorted(v, &twice);
 		free(list);
 	}
-	return twice != NULL ? refuse(p, "duplicate key", sbx_doc_at(twice))
+	return twice != NULL ? refuse(p, "duplicate key", sbx_doc_at(twice) - 1)
 			     : 0;
 }
 

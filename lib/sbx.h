@@ -194,7 +194,8 @@ struct sbx_json_limits {
 
 /* Exactly one value, white space around it allowed.  Refused: duplicate keys
  * (after unescaping), NUL, lone surrogates, bad UTF-8, a BOM, trailing bytes,
- * and what passes the limits (NULL: SBX_MAX_LINE, _DEPTH, _KEYS). */
+ * and what passes the limits (NULL: SBX_MAX_LINE, _DEPTH, _KEYS).  The reason
+ * names the byte, counted from 1. */
 int sbx_json_parse(const char *text, size_t len,
 	const struct sbx_json_limits *limits, struct sbx_doc **doc,
 	struct sbx_err *err);
@@ -233,10 +234,11 @@ void sbx_json_add_copy(struct sbx_doc *doc, struct sbx_json *obj,
 /* Append v's canonical form: the bytes CPython's json.dumps(v, sort_keys=True,
  * separators=(",", ":")) gives.  A number must be an integer |n| < 2^53, or,
  * as the value of a member named in fractions (NULL-terminated, or NULL), a
- * fraction whose lexeme is CPython's shortest form. */
+ * fraction whose lexeme is CPython's shortest form.  On failure, which includes
+ * a full out, nothing is left appended. */
 int sbx_canon_write(struct sbx_buf *out, const struct sbx_json *v,
 	const char *const *fractions, struct sbx_err *err);
-bool sbx_canon_fraction(const char *lexeme, size_t len);
+bool sbx_canon_fraction(const char *lexeme, size_t len); /* "1" is none */
 
 /* ---- key: Ed25519 (RFC 8032) by libsodium, names, hashes --------------- */
 
