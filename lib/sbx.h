@@ -351,8 +351,9 @@ int sbx_entry_make(const struct sbx_key *key, const char *op, const char *type,
 void sbx_entry_line(const struct sbx_entry *e, struct sbx_buf *out);
 void sbx_entry_free(struct sbx_entry *e);
 
-/* Entries of a stream: JSON lines, or the older {"entries": [...]}, told apart
- * by the first bytes, read in bounded memory. */
+/* Entries of a stream: JSON lines, or the older {"entries": [...]}, whose other
+ * members are passed over; told apart by the first name in it, read in bounded
+ * memory.  The number is the line's, or the place in the array. */
 struct sbx_feed;
 int sbx_feed_open(int fd, struct sbx_feed **feed, struct sbx_err *err);
 /* 1 and one entry's text (valid until the next call); 0 at the end.  What is
