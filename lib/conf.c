@@ -164,7 +164,7 @@ url_ok(const char *text)
 
 /* ---- lines ---- */
 
-static int SBX_PRINTF(2, 3) wrong(struct reader *rd, const char *fmt, ...);
+static int SBX_PRINTF(2, 3) wrong(struct reader *, const char *, ...);
 
 static int
 wrong(struct reader *rd, const char *fmt, ...)
@@ -349,7 +349,8 @@ read_file(struct sbx_conf *conf, bool must, unsigned flags, struct sbx_err *err)
 	}
 	n = ini_parse_stream(next_line, &rd, take_key, &rd);
 	r = rd.failed;
-	if (r == 0 && n != 0)
+	/* libinih goes on behind a line that it does not understand. */
+	if (n != 0 && (r == 0 || (unsigned)n < rd.line))
 		r = sbx_err_set(err, SBX_E_USAGE,
 			"%s:%d: neither [section] nor key = value", conf->file,
 			n);

@@ -18,7 +18,7 @@ sbx_hex_parse(unsigned char *out, size_t len, const char *text, size_t textlen)
 		if (text[i] >= 'A' && text[i] <= 'F')
 			return false;
 	return sodium_hex2bin(out, len, text, textlen, NULL, &n, NULL) == 0 &&
-		n == len;
+	       n == len;
 }
 
 void
@@ -33,17 +33,17 @@ sbx_wgkey_parse(unsigned char out[static 32], const char *text, size_t textlen)
 	size_t n;
 
 	return textlen == SBX_WGKEY_SIZE - 1 &&
-		sodium_base642bin(out, 32, text, textlen, NULL, &n, NULL,
-			sodium_base64_VARIANT_ORIGINAL) == 0 &&
-		n == 32;
+	       sodium_base642bin(out, 32, text, textlen, NULL, &n, NULL,
+		       sodium_base64_VARIANT_ORIGINAL) == 0 &&
+	       n == 32;
 }
 
 void
-sbx_wgkey_write(char out[static SBX_WGKEY_SIZE],
-	const unsigned char key[static 32])
+sbx_wgkey_write(
+	char out[static SBX_WGKEY_SIZE], const unsigned char key[static 32])
 {
-	sodium_bin2base64(out, SBX_WGKEY_SIZE, key, 32,
-		sodium_base64_VARIANT_ORIGINAL);
+	sodium_bin2base64(
+		out, SBX_WGKEY_SIZE, key, 32, sodium_base64_VARIANT_ORIGINAL);
 }
 
 bool
@@ -65,8 +65,8 @@ sbx_b64url_parse(struct sbx_buf *out, const char *text, size_t textlen)
 void
 sbx_b64url_write(struct sbx_buf *out, const void *data, size_t len)
 {
-	size_t size = sodium_base64_encoded_len(len,
-		sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	size_t size = sodium_base64_encoded_len(
+		len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 	char *text = sbx_mem_alloc(size, 1);
 
 	sodium_bin2base64(text, size, data, len,
@@ -74,4 +74,22 @@ sbx_b64url_write(struct sbx_buf *out, const void *data, size_t len)
 	sbx_buf_str(out, text);
 	sodium_memzero(text, size);
 	free(text);
+}
+
+bool
+sbx_num_parse(int64_t *value, const char *text, int64_t min, int64_t max)
+{
+	const char *digits = text + (text[0] == '-');
+	size_t len = strlen(digits);
+	int64_t v;
+
+	/* 18 digits always fit; one spelling for each number. */
+	if (len == 0 || len > 18 || strspn(digits, "0123456789") != len ||
+		(digits[0] == '0' && (len > 1 || digits != text)))
+		return false;
+	v = strtoll(text, NULL, 10);
+	if (v < min || v > max)
+		return false;
+	*value = v;
+	return true;
 }

@@ -56,24 +56,6 @@ sbx_tool_opt(const struct sbx_ctx *ctx, const char *name)
 	return NULL;
 }
 
-bool
-sbx_num_parse(int64_t *value, const char *text, int64_t min, int64_t max)
-{
-	const char *digits = text + (text[0] == '-');
-	size_t len = strlen(digits);
-	int64_t v;
-
-	/* 18 digits always fit; one spelling for each number. */
-	if (len == 0 || len > 18 || strspn(digits, "0123456789") != len ||
-		(digits[0] == '0' && (len > 1 || digits != text)))
-		return false;
-	v = strtoll(text, NULL, 10);
-	if (v < min || v > max)
-		return false;
-	*value = v;
-	return true;
-}
-
 int
 sbx_tool_num(struct sbx_ctx *ctx, const char *name, int64_t min, int64_t max,
 	int64_t otherwise, int64_t *value)

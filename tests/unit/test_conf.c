@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The configuration file: sbx.conf(5). */
+#include <check.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sbx.h"
+
+#define COUNT(a) ((int)(sizeof(a) / sizeof((a)[0])))
+
+static char dir[32], path[64];
+static struct sbx_conf conf;
+static struct sbx_err err;
+
+static void
+in_a_directory(void)
+{
+	snprintf(dir, sizeof(dir), "/tmp/sbx-conf.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/sbx.conf", dir);
+	memset(&err, 0, sizeof(err));
+}
+
+static void
+gone_again(void)
+{
+	sbx_conf_free(&conf);
+	unlink(path);
+	ck_assert_int_eq(rmdir(dir), 0);
+}
+
+static int
+load(const char *text, size_t len)
+{
+	ck_assert_int_eq(sbx_io_save(path, text, len, 0644, 0, &err), 0);
+	return sbx_conf_load(&conf, dir, NULL, 0, &err);
+}
+
+START_TEST(one_directory_holds_a_whole_node)
+{
+	char want[80];
+
+	ck_assert_int_eq(sbx_conf_load(&conf, dir, NULL, 0, &err), 0);
+	ck_assert_str_eq(err.text, "");
+	ck_assert_ptr_null(conf.file);
+	ck_assert_str_eq(conf.dir, dir);
+	snprintf(want, sizeof(want), "%s/ledger.db", dir);
+	ck_assert_str_eq(conf.db, want);
+	snprintf(want, sizeof(want), "%s/node.key", dir);
+	ck_assert_str_eq(conf.key, want);
+	snprintf(want, sizeof(want), "%s/wg.key", dir);
+	ck_assert_str_eq(conf.wg_key, want);
+	snprintf(want, sizeof(want), "%s/www", dir);
+	ck_assert_str_eq(conf.www, want);
+	snprintf(want, sizeof(want), "%s/run", dir);
+	ck_assert_str_eq(conf.run, want);
+	snprintf(want, sizeof(want), "%s/audit.log", dir);
+	ck_assert_str_eq(conf.audit, want);
+	ck_assert_ptr_nonnull(conf.name);
+	ck_assert_ptr_null(conf.mesh_endpoint);
+}
+END_TEST
+
+START_TEST(a_mesh_has_its_usual_figures)
+{
+	ck_assert_int_eq(sbx_conf_load(&conf, dir, NULL, 0, &err), 0);
+	ck_assert_str_eq(conf.mesh_if, "wg-mesh");
+	ck_assert_str_eq(conf.mesh_net, "10.10.0.0/24");
+	ck_assert_int_eq(conf.mesh_port, 51822);
+	ck_assert_int_eq(conf.mesh_mtu, 1420);
+	ck_assert_int_eq(conf.mesh_keepalive, 25);
+	ck_assert_int_eq(conf.dir_port, 8799);
+	ck_assert_int_eq(conf.grant_port, 8798);
+	ck_assert_int_eq(conf.grant_ttl, 3600);
+	ck_assert_uint_eq(conf.npeers, 0);
+}
+END_TEST
+
+START_TEST(every_key_is_read)
+{
+	static const char text[] =
+		"; a comment\n# another\n\n"
+		"[node]\nname=gk2\nstate=/s\nkey=/k\n"
+		"[mesh]\ninterface = wg0\nnetwork : 10.20.0.0/16\nport=1\n"
+		"endpoint=192.0.2.1:51822 ; ours\nmtu=1280\nkeepalive=0\n"
+		"wg_key=/w\n"
+		"[publish]\nwww=/p\nport=65535\n"
+		"[grant]\nport=2\nttl=60\nmacros=/m\naudit=/a\n"
+		"[peer c3box]\nurl=http://10.10.0.2:8799\n"
+		"[peer amd64]\r\nurl=https://[fd00::1]:8799/log/\r\n";
+
+	ck_assert_msg(load(text, sizeof(text) - 1) == 0, "%s", err.text);
+	ck_assert_str_eq(conf.file, path);
+	ck_assert_str_eq(conf.name, "gk2");
+	ck_assert_str_eq(conf.key, "/k");
+	ck_assert_str_eq(conf.mesh_if, "wg0");
+	ck_assert_str_eq(conf.mesh_net, "10.20.0.0/16");
+	ck_assert_int_eq(conf.mesh_port, 1);
+	ck_assert_str_eq(conf.mesh_endpoint, "192.0.2.1:51822");
+	ck_assert_int_eq(conf.mesh_mtu, 1280);
+	ck_assert_int_eq(conf.mesh_keepalive, 0);
+	ck_assert_str_eq(conf.wg_key, "/w");
+	ck_assert_str_eq(conf.www, "/p");
+	ck_assert_int_eq(conf.dir_port, 65535);
+	ck_assert_int_eq(conf.grant_port, 2);
+	ck_assert_int_eq(conf.grant_ttl, 60);
+	ck_assert_str_eq(conf.macros, "/m");
+	ck_assert_str_eq(conf.audit, "/a");
+	ck_assert_uint_eq(conf.npeers, 2);
+	ck_assert_str_eq(conf.peers[0].name, "c3box");
+	ck_assert_str_eq(conf.peers[0].url, "http://10.10.0.2:8799/");
+	ck_assert_str_eq(conf.peers[1].url, "https://[fd00::1]:8799/log/");
+	/* The caller's directory wins over the file's. */
+	ck_assert_str_eq(conf.dir, dir);
+}
+END_TEST
+
+START_TEST(a_named_file_moves_the_state_and_must_exist)
+{
+	static const char text[] = "[node]\nstate=/srv/sbx\n";
+
+	ck_assert_int_eq(load(text, sizeof(text) - 1), 0);
+	sbx_conf_free(&conf);
+	ck_assert_int_eq(sbx_conf_load(&conf, NULL, path, 0, &err), 0);
+	ck_assert_str_eq(conf.dir, "/srv/sbx");
+	ck_assert_str_eq(conf.db, "/srv/sbx/ledger.db");
+	ck_assert_str_eq(conf.www, "/srv/sbx/www");
+	ck_assert_str_eq(conf.key, SBX_SYSCONFDIR "/sbx/secrets/node.key");
+	ck_assert_str_eq(conf.audit, SBX_LOGDIR "/audit.log");
+	sbx_conf_free(&conf);
+	unlink(path);
+	ck_assert_int_eq(
+		sbx_conf_load(&conf, NULL, path, 0, &err), SBX_E_USAGE);
+	ck_assert_int_eq(err.code, SBX_E_USAGE);
+	ck_assert_ptr_null(conf.dir);
+}
+END_TEST
+
+START_TEST(a_relative_directory_becomes_absolute)
+{
+	ck_assert_int_eq(chdir("/tmp"), 0);
+	ck_assert_int_eq(
+		sbx_conf_load(&conf, dir + strlen("/tmp/"), NULL, 0, &err), 0);
+	ck_assert_str_eq(conf.dir, dir);
+	ck_assert_int_eq(chdir("/"), 0);
+}
+END_TEST
+
+START_TEST(a_root_process_takes_no_file_of_others)
+{
+	ck_assert_int_eq(load("", 0), 0);
+	sbx_conf_free(&conf);
+	ck_assert_int_eq(chmod(path, 0664), 0);
+	ck_assert_int_eq(sbx_conf_load(&conf, dir, NULL, SBX_IO_ROOT, &err),
+		SBX_E_USAGE);
+	ck_assert_ptr_nonnull(strstr(err.text, "root's"));
+}
+END_TEST
+
+/* What is refused, in which line, and a part of the reason. */
+static const struct {
+	const char *text;
+	int line;
+	const char *why;
+} bad[] = {
+	{ "[nodes]\nname=a\n", 2, "[nodes]: no such section" },
+	{ "[Node]\nname=a\n", 2, "no such section" },
+	{ "name=a\n", 1, "no such section" },
+	{ "[node]\n\nnames=a\n", 3, "names: no such key in [node]" },
+	{ "[node]\nport=1\n", 2, "no such key" },
+	{ "[node]\nname=a\nname=b\n", 3, "name is given twice" },
+	{ "[node]\nname=a\n b\n", 3, "name is given twice" },
+	{ "[node]\nname=\n", 2, "not a name" },
+	{ "[node]\nname=-a\n", 2, "not a name" },
+	{ "[node]\nname=a/b\n", 2, "not a name" },
+	{ "[node]\nname=a\x1b[1m\n", 2, "control character" },
+	{ "[node]\nname=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", 2, "not a name" },
+	{ "[node]\nkey=node.key\n", 2, "not an absolute path" },
+	{ "[node\nname=a\n", 1, "neither" },
+	{ "[node]\nname\n", 2, "neither" },
+	{ "[mesh]\nport=0\n", 2,
+		"port: 0: not a number in range (1 to 65535)" },
+	{ "[mesh]\nport=65536\n", 2, "not a number" },
+	{ "[mesh]\nport=51822x\n", 2, "not a number" },
+	{ "[mesh]\nport=0x10\n", 2, "not a number" },
+	{ "[mesh]\nport=+1\n", 2, "not a number" },
+	{ "[mesh]\nport=01\n", 2, "not a number" },
+	{ "[mesh]\nport=-1\n", 2, "not a number" },
+	{ "[mesh]\nport=18446744073709551617\n", 2, "not a number" },
+	{ "[mesh]\nport=\n", 2, "not a number" },
+	{ "[mesh]\nmtu=1279\n", 2, "not a number" },
+	{ "[mesh]\nmtu=65536\n", 2, "not a number" },
+	{ "[mesh]\nkeepalive=65536\n", 2, "not a number" },
+	{ "[mesh]\ninterface=\n", 2, "not an interface name" },
+	{ "[mesh]\ninterface=.\n", 2, "not an interface name" },
+	{ "[mesh]\ninterface=..\n", 2, "not an interface name" },
+	{ "[mesh]\ninterface=a/b\n", 2, "not an interface name" },
+	{ "[mesh]\ninterface=wg%d\n", 2, "not an interface name" },
+	{ "[mesh]\ninterface=wg mesh\n", 2, "not an interface name" },
+	{ "[mesh]\ninterface=wg-mesh-too-long\n", 2, "not an interface name" },
+	{ "[mesh]\nnetwork=10.10.0.0\n", 2, "not an IPv4 network" },
+	{ "[mesh]\nnetwork=10.10.0.1/24\n", 2, "not an IPv4 network" },
+	{ "[mesh]\nnetwork=10.10.0/24\n", 2, "not an IPv4 network" },
+	{ "[mesh]\nnetwork=10.10.0.0/7\n", 2, "not an IPv4 network" },
+	{ "[mesh]\nnetwork=10.10.0.0/31\n", 2, "not an IPv4 network" },
+	{ "[mesh]\nnetwork=10.10.0.0/024\n", 2, "not an IPv4 network" },
+	{ "[mesh]\nnetwork=010.10.0.0/24\n", 2, "not an IPv4 network" },
+	{ "[mesh]\nnetwork=10.10.0.0/255.255.255.0\n", 2, "not an IPv4" },
+	{ "[mesh]\nnetwork=0.0.0.0/8\n", 2, "not an IPv4 network" },
+	{ "[mesh]\nnetwork=127.0.0.0/8\n", 2, "not an IPv4 network" },
+	{ "[mesh]\nnetwork=224.0.0.0/8\n", 2, "not an IPv4 network" },
+	{ "[mesh]\nnetwork=fd00::/8\n", 2, "not an IPv4 network" },
+	{ "[mesh]\nendpoint=gk2.example:51822\n", 2, "not ADDRESS:PORT" },
+	{ "[mesh]\nendpoint=192.0.2.1\n", 2, "not ADDRESS:PORT" },
+	{ "[mesh]\nendpoint=192.0.2.1:0\n", 2, "not ADDRESS:PORT" },
+	{ "[mesh]\nendpoint=2001:db8::1:51822\n", 2, "not ADDRESS:PORT" },
+	{ "[mesh]\nendpoint=[2001:db8::1]\n", 2, "not ADDRESS:PORT" },
+	{ "[mesh]\nendpoint=[192.0.2.1]:1\n", 2, "not ADDRESS:PORT" },
+	{ "[grant]\nttl=59\n", 2, "not a number" },
+	{ "[grant]\nttl=86401\n", 2, "not a number" },
+	{ "[peer a]\nurl=ftp://a/\n", 2, "not http(s)" },
+	{ "[peer a]\nurl=file:///etc/passwd\n", 2, "not http(s)" },
+	{ "[peer a]\nurl=http://\n", 2, "not http(s)" },
+	{ "[peer a]\nurl=http:///x\n", 2, "not http(s)" },
+	{ "[peer a]\nurl=http://user@a/\n", 2, "not http(s)" },
+	{ "[peer a]\nurl=http://a/?q\n", 2, "not http(s)" },
+	{ "[peer a]\nurl=http://a b/\n", 2, "not http(s)" },
+	{ "[peer a]\nuri=http://a/\n", 2, "uri: no such key" },
+	{ "[peer a]\nurl=http://a/\n[peer a]\nurl=http://b/\n", 4,
+		"peer a is given twice" },
+	{ "[peer a]\nurl=http://a/\nurl=http://b/\n", 3, "given twice" },
+	{ "[peer ]\nurl=http://a/\n", 2, "not a name" },
+	{ "[peer a b]\nurl=http://a/\n", 2, "not a name" },
+	{ "[peer aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]\n"
+	  "url=http://a/\n",
+		2, "not a name" },
+	{ "[node]\nname=\xc3\xa9\n", 2, "not a name" },
+};
+
+START_TEST(a_wrong_line_is_refused_with_its_number)
+{
+	char at[80];
+
+	ck_assert_int_eq(load(bad[_i].text, strlen(bad[_i].text)), SBX_E_USAGE);
+	snprintf(at, sizeof(at), "%s:%d: ", path, bad[_i].line);
+	ck_assert_msg(strncmp(err.text, at, strlen(at)) == 0, "%s: not %s",
+		err.text, at);
+	ck_assert_msg(strstr(err.text, bad[_i].why) != NULL, "%s: not %s",
+		err.text, bad[_i].why);
+	ck_assert_ptr_null(conf.dir);
+	ck_assert_uint_eq(conf.npeers, 0);
+}
+END_TEST
+
+START_TEST(a_nul_byte_hides_nothing)
+{
+	ck_assert_int_eq(load("[node]\0\nname=a\n", 15), SBX_E_USAGE);
+	ck_assert_ptr_nonnull(strstr(err.text, "NUL"));
+}
+END_TEST
+
+/* libinih would cut it in two, and read the second half as a line. */
+START_TEST(a_line_too_long_is_refused_not_cut)
+{
+	char text[600];
+	int n = snprintf(text, sizeof(text), "[node]\nkey=/%0194d\n", 0);
+
+	ck_assert_int_eq(load(text, (size_t)n), SBX_E_USAGE);
+	ck_assert_ptr_nonnull(strstr(err.text, ":2: longer than"));
+	n = snprintf(text, sizeof(text), "[node]\nkey=/%0193d\n", 0);
+	ck_assert_int_eq(load(text, (size_t)n), 0);
+	ck_assert_uint_eq(strlen(conf.key), 194);
+}
+END_TEST
+
+START_TEST(a_file_too_long_is_refused)
+{
+	struct sbx_buf text = SBX_BUF(1 << 20);
+
+	while (text.len <= 65536)
+		sbx_buf_str(&text, "# comment\n");
+	ck_assert_int_eq(load(text.data, text.len), SBX_E_USAGE);
+	sbx_buf_free(&text);
+}
+END_TEST
+
+START_TEST(the_last_line_needs_no_newline)
+{
+	ck_assert_int_eq(load("[node]\nname=gk2", 15), 0);
+	ck_assert_str_eq(conf.name, "gk2");
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("conf");
+	TCase *t = tcase_create("conf");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	suite_add_tcase(s, t);
+	tcase_add_checked_fixture(t, in_a_directory, gone_again);
+	tcase_add_test(t, one_directory_holds_a_whole_node);
+	tcase_add_test(t, a_mesh_has_its_usual_figures);
+	tcase_add_test(t, every_key_is_read);
+	tcase_add_test(t, a_named_file_moves_the_state_and_must_exist);
+	tcase_add_test(t, a_relative_directory_becomes_absolute);
+	tcase_add_test(t, a_root_process_takes_no_file_of_others);
+	tcase_add_loop_test(
+		t, a_wrong_line_is_refused_with_its_number, 0, COUNT(bad));
+	tcase_add_test(t, a_nul_byte_hides_nothing);
+	tcase_add_test(t, a_line_too_long_is_refused_not_cut);
+	tcase_add_test(t, a_file_too_long_is_refused);
+	tcase_add_test(t, the_last_line_needs_no_newline);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? 0 : 1;
+}
