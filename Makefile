@@ -92,8 +92,13 @@ demo: deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)scripts/demo
 
+build/bench/%: tests/bench/%.c build/libsbx.a
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SBX_CPPFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) $(SBX_CFLAGS) $(CFLAGS) \
+		$(SBX_LDFLAGS) $(LDFLAGS) -o $@ $< build/libsbx.a $(PKG_LIBS)
+
 bench: deps
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all build/bench/probe
 	$(Q)scripts/bench
 
 lint: deps

@@ -14,7 +14,7 @@ setup() {
 
 # gk2's own node: its seed is the world's.
 world_ledger() {
-	jq -r .keys.gk2.seed "$W/world.json" >"$BATS_TEST_TMPDIR/a/node.key"
+	(umask 077 && jq -r .keys.gk2.seed "$W/world.json" >"$BATS_TEST_TMPDIR/a/node.key")
 	sbx-ledger init >/dev/null
 }
 

@@ -111,7 +111,8 @@ state_of() { # NODE DID
 	at hub sbx-member invite
 	at ann sbx-member accept "$output"
 	carry ann hub
-	SBX_NOW=2026-07-01T12:30:00Z at hub sbx-member revoke "$(did ann)" "key lost"
+	export SBX_NOW=2026-07-01T12:30:00Z
+	at hub sbx-member revoke "$(did ann)" "key lost"
 	carry hub ann
 	assert_eq "$(state_of hub "$(did ann)")" revoked "hub"
 	assert_eq "$(state_of ann "$(did ann)")" revoked "ann itself"

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What scripts/bench measures the tools against, and what it feeds them:
+ *
+ *	probe gen COUNT AUTHORS		entries, one a line
+ *	probe verify			libsodium's Ed25519 verifications a second
+ *	probe sync DIR			4 KB appends, each with fdatasync(2), a second
+ *	probe spawn COUNT PROGRAM...	seconds a run
+ *	probe rss PROGRAM...		the peak resident size in KiB
+ */
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "sbx.h"
+
+extern char **environ;
+
+static double
+now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
+}
+
+static struct sbx_key *
+key_of(unsigned n)
+{
+	unsigned char seed[SBX_SEED_BYTES] = { 0 };
+	struct sbx_key *key = NULL;
+
+	memcpy(seed, &n, sizeof(n));
+	seed[31] = 7;
+	if (sbx_key_from_seed(seed, &key, NULL) != 0)
+		exit(4);
+	return key;
+}
+
+/* A mixture as a mesh writes it: attestations, bans and now and then a node. */
+static struct sbx_doc *
+payload(int i, const char **op)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_json *p = sbx_doc_root(doc);
+	unsigned char id[SBX_HASH_BYTES];
+	char text[64];
+
+	sbx_hash_b2(id, &i, sizeof(i));
+	*op = i % 2 ? "ban_publish" : "service_subscribe";
+	if (i % 2) {
+		snprintf(text, sizeof(text), "10.%d.%d.%d", i >> 16 & 255,
+			i >> 8 & 255, i & 255);
+		sbx_json_add_hex(doc, p, "ban_id", id, sizeof(id));
+		sbx_json_add_str(doc, p, "ip", text);
+		sbx_json_add_str(doc, p, "reason", "ssh: 40 failures in 60 s");
+		sbx_json_add_int(doc, p, "severity", i % 5);
+		sbx_json_add(doc, p, "expires_at", SBX_JSON_NULL);
+	} else {
+		sbx_json_add_hex(doc, p, "subscription_id", id, sizeof(id));
+		sbx_hash_b2(id, id, sizeof(id));
+		sbx_json_add_hex(doc, p, "service_id", id, sizeof(id));
+	}
+	return doc;
+}
+
+static int
+gen(int count, int authors)
+{
+	struct sbx_key **keys = sbx_mem_alloc((size_t)authors, sizeof(*keys));
+	struct sbx_buf line = SBX_BUF(SBX_MAX_ENTRY);
+	struct sbx_entry *e = NULL;
+	struct sbx_doc *doc;
+	const char *op;
+
+	for (int i = 0; i < authors; i++)
+		keys[i] = key_of((unsigned)i);
+	for (int i = 0; i < count; i++) {
+		sbx_clock_set(INT64_C(1782900000000000) + i * INT64_C(1000));
+		doc = payload(i, &op);
+		if (sbx_entry_make(keys[i % authors], op, NULL, sbx_doc_root(doc),
+			    &e, NULL) != 0)
+			return 4;
+		sbx_buf_clear(&line);
+		sbx_entry_line(e, &line);
+		puts(line.data);
+		sbx_entry_free(e);
+		sbx_doc_free(doc);
+	}
+	return fflush(stdout) == 0 ? 0 : 4;
+}
+
+static int
+verify(void)
+{
+	struct sbx_key *key = key_of(1);
+	unsigned char sig[SBX_SIG_BYTES], message[300] = { 1 };
+	double start;
+	int n = 0;
+
+	if (sbx_key_sign(key, message, sizeof(message), sig, NULL) != 0)
+		return 4;
+	for (start = now(); now() - start < 1.0; n++)
+		if (!sbx_key_verify(sbx_key_pub(key), message, sizeof(message),
+			    sig))
+			return 4;
+	printf("%.0f\n", n / (now() - start));
+	return 0;
+}
+
+static int
+sync_rate(const char *dir)
+{
+	static const char block[4096];
+	char path[4096];
+	double start;
+	int fd, n = 0;
+
+	snprintf(path, sizeof(path), "%s/sync", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND, 0600);
+	if (fd < 0)
+		return 4;
+	for (start = now(); now() - start < 1.0; n++)
+		if (write(fd, block, sizeof(block)) != sizeof(block) ||
+			fdatasync(fd) != 0)
+			return 4;
+	printf("%.0f\n", n / (now() - start));
+	close(fd);
+	unlink(path);
+	return 0;
+}
+
+static int
+run_once(char **argv, struct rusage *usage)
+{
+	posix_spawn_file_actions_t acts;
+	int status;
+	pid_t pid;
+
+	posix_spawn_file_actions_init(&acts);
+	posix_spawn_file_actions_addopen(&acts, 1, "/dev/null", O_WRONLY, 0);
+	if (posix_spawnp(&pid, argv[0], &acts, NULL, argv, environ) != 0)
+		return 4;
+	wait4(pid, &status, 0, usage);
+	posix_spawn_file_actions_destroy(&acts);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 4;
+}
+
+static int
+spawn(int count, char **argv)
+{
+	struct rusage usage;
+	double start = now();
+	int r;
+
+	for (int i = 0; i < count; i++)
+		if ((r = run_once(argv, &usage)) != 0)
+			return r;
+	printf("%.9f\n", (now() - start) / count);
+	return 0;
+}
+
+static int
+rss(char **argv)
+{
+	struct rusage usage;
+	int r = run_once(argv, &usage);
+
+	printf("%ld\n", usage.ru_maxrss);
+	return r;
+}
+
+int
+main(int argc, char **argv)
+{
+	if (sodium_init() < 0)
+		return 4;
+	if (argc == 4 && strcmp(argv[1], "gen") == 0)
+		return gen(atoi(argv[2]), atoi(argv[3]));
+	if (argc == 2 && strcmp(argv[1], "verify") == 0)
+		return verify();
+	if (argc == 3 && strcmp(argv[1], "sync") == 0)
+		return sync_rate(argv[2]);
+	if (argc >= 4 && strcmp(argv[1], "spawn") == 0)
+		return spawn(atoi(argv[2]), argv + 3);
+	if (argc >= 3 && strcmp(argv[1], "rss") == 0)
+		return rss(argv + 2);
+	fputs("usage: probe gen|verify|sync|spawn|rss ...\n", stderr);
+	return 2;
+}
