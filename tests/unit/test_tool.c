@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the tools print of text they did not write. */
+#include <check.h>
+#include <string.h>
+
+#include "sbx.h"
+
+static const struct {
+	const char *text, *shown;
+} safe[] = {
+	{ "", "" },
+	{ "plain ~ text \\ \"x\"", "plain ~ text \\ \"x\"" },
+	{ "h\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x8c",
+		"h\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x8c" },
+	{ "\x1b[31m", "\\x1b[31m" },
+	{ "a\nb\tc\r\x7f", "a\\x0ab\\x09c\\x0d\\x7f" },
+	{ "\xc2\x9b" "31m", "\\xc2\\x9b31m" },		/* C1 CSI */
+	{ "\xe2\x80\xae" "txt", "\\xe2\\x80\\xaetxt" },	/* U+202E */
+	{ "\xe2\x81\xa6", "\\xe2\\x81\\xa6" },		/* U+2066 */
+	{ "a\xe2\x80\x8b" "b", "a\\xe2\\x80\\x8bb" },	/* zero width */
+	{ "\xef\xbb\xbf", "\\xef\\xbb\\xbf" },
+	{ "\xf3\xa0\x80\x81", "\\xf3\\xa0\\x80\\x81" }, /* a tag */
+	{ "\x9b" "31m", "\\x9b31m" },			/* no UTF-8 */
+	{ "\xc0\xaf", "\\xc0\\xaf" },			/* overlong */
+	{ "\xe0\x80\x9b", "\\xe0\\x80\\x9b" },
+	{ "\xed\xa0\x80", "\\xed\\xa0\\x80" },		/* a surrogate */
+	{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" }, /* past U+10FFFF */
+	{ "\xff\xfe", "\\xff\\xfe" },
+	{ "\xe2\x82", "\\xe2\\x82" },			/* cut */
+	{ "\xe2" "a", "\\xe2" "a" },
+};
+
+START_TEST(what_a_terminal_would_obey_is_shown)
+{
+	struct sbx_buf b = SBX_BUF(1000);
+
+	sbx_tool_safe(&b, safe[_i].text, strlen(safe[_i].text));
+	ck_assert_str_eq(sbx_buf_text(&b), safe[_i].shown);
+	sbx_buf_free(&b);
+}
+END_TEST
+
+START_TEST(a_nul_byte_does_not_end_the_text)
+{
+	struct sbx_buf b = SBX_BUF(1000);
+
+	sbx_tool_safe(&b, "a\0b", 3);
+	ck_assert_str_eq(sbx_buf_text(&b), "a\\x00b");
+	sbx_buf_free(&b);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("tool");
+	TCase *t = tcase_create("safe");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	suite_add_tcase(s, t);
+	tcase_add_loop_test(t, what_a_terminal_would_obey_is_shown, 0,
+		sizeof(safe) / sizeof(safe[0]));
+	tcase_add_test(t, a_nul_byte_does_not_end_the_text);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? 0 : 1;
+}
