@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Offers and subscriptions: their names, and finding one by what a person
  * types. */
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,9 +48,67 @@ sbx_sub_id(char id[static SBX_ID_SIZE], const char *subscriber,
 	sbx_doc_free(doc);
 }
 
+bool
+sbx_endpoint_check(const char *text)
+{
+	unsigned char bin[sizeof(struct in6_addr)];
+	char address[INET6_ADDRSTRLEN], back[INET6_ADDRSTRLEN];
+	const char *colon = strrchr(text, ':');
+	bool six = text[0] == '[';
+	int family = six ? AF_INET6 : AF_INET;
+	int64_t port;
+	size_t n;
+
+	if (colon == NULL || !sbx_num_parse(&port, colon + 1, 1, 65535))
+		return false;
+	n = (size_t)(colon - text);
+	if (n <= 2 || n - 2 * six >= sizeof(address) ||
+		(six && colon[-1] != ']'))
+		return false;
+	memcpy(address, text + six, n - 2 * six);
+	address[n - 2 * six] = '\0';
+	return inet_pton(family, address, bin) == 1 &&
+	       inet_ntop(family, bin, back, sizeof(back)) != NULL &&
+	       strcmp(address, back) == 0;
+}
+
+bool
+sbx_offer_live(const struct sbx_json *row)
+{
+	const struct sbx_json *member = sbx_json_get(row, "member");
+
+	return sbx_json_is(sbx_json_get(row, "status"), "live") &&
+	       member != NULL && member->yes;
+}
+
+bool
+sbx_sub_open(const struct sbx_json *row)
+{
+	const struct sbx_json *status = sbx_json_get(row, "status");
+
+	return sbx_json_is(status, "live") || sbx_json_is(status, "waiting");
+}
+
+static const struct {
+	enum sbx_view view;
+	const char *id, *what;
+	const char *who; /* the member that must be self */
+	bool (*fits)(const struct sbx_json *row);
+} searches[] = {
+	[SBX_FIND_ANY] = { SBX_VIEW_OFFER, "service_id", "offer", NULL, NULL },
+	[SBX_FIND_LIVE] = { SBX_VIEW_OFFER, "service_id", "live offer", NULL,
+		sbx_offer_live },
+	[SBX_FIND_OWN] = { SBX_VIEW_OFFER, "service_id",
+		"live offer of this box", "provider", sbx_offer_live },
+	[SBX_FIND_SUB] = { SBX_VIEW_SUB, "subscription_id",
+		"subscription of this box", "subscriber", sbx_sub_open },
+	[SBX_FIND_SUB_TO_US] = { SBX_VIEW_SUB, "subscription_id",
+		"subscription to an offer of this box", "provider", NULL },
+};
+
 struct search {
-	const struct sbx_find *find;
-	const char *id;      /* the member that names a row */
+	enum sbx_find which;
+	const char *self, *ref;
 	struct sbx_doc *doc; /* the first match */
 	struct sbx_buf all;  /* for the error */
 	bool exact;
@@ -60,7 +119,7 @@ struct search {
 static bool
 matches(struct search *s, const char *id, const char *name)
 {
-	const char *ref = s->find->ref;
+	const char *ref = s->ref;
 	size_t n = strlen(ref);
 
 	if (strcmp(ref, id) == 0) {
@@ -90,17 +149,25 @@ list_candidate(struct search *s, const struct sbx_json *row, const char *id,
 	}
 }
 
+static bool
+eligible(const struct search *s, const struct sbx_json *row)
+{
+	const char *who = searches[s->which].who;
+
+	return (who == NULL || sbx_json_is(sbx_json_get(row, who), s->self)) &&
+	       (searches[s->which].fits == NULL ||
+		       searches[s->which].fits(row));
+}
+
 static int
 see_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 {
 	struct search *s = ctx;
-	const char *id = sbx_json_str(row, s->find->id);
+	const char *id = sbx_json_str(row, searches[s->which].id);
 	const char *name = sbx_json_str(row, "name");
 
 	(void)err;
-	if (id == NULL ||
-		(s->find->want != NULL && !s->find->want(s->find, row)) ||
-		!matches(s, id, name))
+	if (id == NULL || !eligible(s, row) || !matches(s, id, name))
 		return 0;
 	if (s->count++ == 0) {
 		sbx_buf_clear(&s->all);
@@ -112,24 +179,98 @@ see_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 }
 
 int
-sbx_find(struct sbx_state *st, const struct sbx_find *find,
-	struct sbx_doc **doc, struct sbx_err *err)
+sbx_find(struct sbx_state *st, enum sbx_find which, const char *self,
+	const char *ref, struct sbx_doc **doc, struct sbx_err *err)
 {
-	struct search s = { .find = find, .all = SBX_BUF(SBX_MAX_LINE) };
+	struct search s = { .which = which,
+		.self = self,
+		.ref = ref,
+		.all = SBX_BUF(SBX_MAX_LINE) };
 	int r;
 
-	r = sbx_state_each(st, find->view, NULL, see_row, &s, err);
+	r = sbx_state_each(st, searches[which].view, NULL, see_row, &s, err);
 	if (r == 0 && s.count == 0) {
-		r = sbx_err_set(err, SBX_E_NO, "no such %s: %.100s", find->what,
-			find->ref);
+		r = sbx_err_set(err, SBX_E_NO, "no such %s: %.100s",
+			searches[which].what, ref);
 	} else if (r == 0 && s.count > 1) {
-		r = sbx_err_set(err, SBX_E_USAGE, "%.64s is ambiguous: %s",
-			find->ref, sbx_buf_text(&s.all));
+		r = sbx_err_set(err, SBX_E_USAGE, "%.64s is ambiguous: %s", ref,
+			sbx_buf_text(&s.all));
 	} else if (r == 0) {
 		*doc = s.doc;
 		s.doc = NULL; /* transferred */
 	}
 	sbx_doc_free(s.doc);
 	sbx_buf_free(&s.all);
+	return r;
+}
+
+/* Equal in canonical form; absent is null. */
+static bool
+same(const struct sbx_json *a, const struct sbx_json *b)
+{
+	static const struct sbx_json null = { .type = SBX_JSON_NULL };
+	struct sbx_buf x = SBX_BUF(SBX_MAX_LINE), y = SBX_BUF(SBX_MAX_LINE);
+	bool equal;
+
+	equal = sbx_canon_write(&x, a != NULL ? a : &null, NULL, NULL) == 0 &&
+		sbx_canon_write(&y, b != NULL ? b : &null, NULL, NULL) == 0 &&
+		strcmp(sbx_buf_text(&x), sbx_buf_text(&y)) == 0;
+	sbx_buf_free(&x);
+	sbx_buf_free(&y);
+	return equal;
+}
+
+bool
+sbx_offer_same(const struct sbx_json *a, const struct sbx_json *b)
+{
+	static const char *const parts[] = { "name", "kind", "endpoint",
+		"approval_mode", "description", "macro", NULL };
+
+	for (const char *const *p = parts; *p != NULL; p++)
+		if (!same(sbx_json_get(a, *p), sbx_json_get(b, *p)))
+			return false;
+	return true;
+}
+
+struct mine {
+	const char *self;
+	const struct sbx_json *offer;
+	struct sbx_doc *doc;
+};
+
+/* One that is open goes before one that was rejected. */
+static int
+see_mine(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	struct mine *m = ctx;
+
+	(void)err;
+	if (!sbx_json_is(sbx_json_get(row, "subscriber"), m->self) ||
+		!same(sbx_json_get(row, "service_id"),
+			sbx_json_get(m->offer, "service_id")) ||
+		!same(sbx_json_get(row, "provider"),
+			sbx_json_get(m->offer, "provider")))
+		return 0;
+	if (!sbx_sub_open(row) &&
+		(m->doc != NULL ||
+			!sbx_json_is(sbx_json_get(row, "status"), "rejected")))
+		return 0;
+	sbx_doc_free(m->doc);
+	m->doc = sbx_doc_copy(row);
+	return 0;
+}
+
+int
+sbx_sub_mine(struct sbx_state *st, const char *self,
+	const struct sbx_json *offer, struct sbx_doc **doc, struct sbx_err *err)
+{
+	struct mine m = { .self = self, .offer = offer };
+	int r;
+
+	r = sbx_state_each(st, SBX_VIEW_SUB, NULL, see_mine, &m, err);
+	if (r == 0)
+		*doc = m.doc;
+	else
+		sbx_doc_free(m.doc);
 	return r;
 }

@@ -92,19 +92,37 @@ void sbx_offer_id(char id[static SBX_ID_SIZE], const char *provider,
 void sbx_sub_id(char id[static SBX_ID_SIZE], const char *subscriber,
 	const char *service, int64_t now);
 
-struct sbx_find {
-	enum sbx_view view;
-	const char *id;	  /* the column that ref is compared with */
-	const char *what; /* for the error: "offer of yours" */
-	const char *ref;  /* an id, four or more of its first digits, a name */
-	/* NULL: any row */
-	bool (*want)(const struct sbx_find *find, const struct sbx_json *row);
-	void *ctx;
+/* Whether publishing a again as b would say nothing new. */
+bool sbx_offer_same(const struct sbx_json *a, const struct sbx_json *b);
+bool sbx_offer_live(const struct sbx_json *row); /* and a member's */
+/* A row of SBX_VIEW_SUB that waits or is live. */
+bool sbx_sub_open(const struct sbx_json *row);
+/* Self's subscription to an offer: one that is open, else a rejected one;
+ * *doc is NULL when there is none. */
+int sbx_sub_mine(struct sbx_state *st, const char *self,
+	const struct sbx_json *offer, struct sbx_doc **doc,
+	struct sbx_err *err);
+
+/* "address:port" or "[address]:port", each in its one spelling. */
+bool sbx_endpoint_check(const char *text);
+
+enum sbx_find {
+	SBX_FIND_ANY,	    /* any offer */
+	SBX_FIND_LIVE,	    /* a member's live offer */
+	SBX_FIND_OWN,	    /* self's live offer */
+	SBX_FIND_SUB,	    /* self's open subscription */
+	SBX_FIND_SUB_TO_US, /* any to an offer of self's */
 };
 
-/* The one row meant.  SBX_E_NO: none.  SBX_E_USAGE: several, listed in *err. */
-int sbx_find(struct sbx_state *st, const struct sbx_find *find,
-	struct sbx_doc **doc, struct sbx_err *err);
+/* The one row meant by ref: an id, four or more of its first digits, or an
+ * offer's name.  SBX_E_NO: none.  SBX_E_USAGE: several, listed in *err. */
+int sbx_find(struct sbx_state *st, enum sbx_find which, const char *self,
+	const char *ref, struct sbx_doc **doc, struct sbx_err *err);
+
+/* Sign payload with the key in keyfile, which must be the ledger's own, and
+ * append it durably; dry: only see that it could be.  No state may be open. */
+int sbx_act(struct sbx_log *log, const char *keyfile, const char *op,
+	const struct sbx_json *payload, bool dry, struct sbx_err *err);
 
 /* ---- nonce: proof that a request is new ----------------------------------- */
 
@@ -332,6 +350,30 @@ int sbx_grants_port(struct sbx_grants *g, int proto, int port,
 	struct sbx_err *err); /* one more that is closed to others */
 /* Set l->left to the longest that any grant gives this element. */
 void sbx_grants_left(const struct sbx_grants *g, struct sbx_lend *l);
+
+/* ---- borrow: a subscriber's way to a grant ----------------------------------- */
+
+struct sbx_borrow {
+	const char *keyfile;
+	int port;		/* grants are asked for there */
+	struct sbx_doc *offer;	/* a row of SBX_VIEW_OFFER */
+	char address[46];	/* the provider's, on the mesh */
+	struct sbx_entry *sub;	/* our Subscription */
+};
+
+/* Fill in address; and sub, by its identifier. */
+int sbx_borrow_node(struct sbx_state *st, struct sbx_borrow *b,
+	struct sbx_err *err);
+int sbx_borrow_sub(struct sbx_log *log, const char *id, struct sbx_borrow *b,
+	struct sbx_err *err);
+/* Nonce, request, answer: *answer's root is what was granted.  SBX_E_NO: the
+ * provider's refusal; SBX_E_SYS: not reached, or it could not. */
+int sbx_borrow(const struct sbx_borrow *b, struct sbx_doc **answer,
+	struct sbx_err *err);
+void sbx_borrow_free(struct sbx_borrow *b); /* what is in it */
+/* Our side's plugin, through sudo: activate or deactivate. */
+int sbx_borrow_macro(const struct sbx_json *offer, const char *verb,
+	struct sbx_err *err);
 
 /* ---- conf: the configuration file ---------------------------------------- */
 

@@ -1,0 +1,574 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lending and borrowing services: each act is one signed entry. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sbx.h"
+
+struct work {
+	struct sbx_ctx *ctx;
+	struct sbx_log *log;
+	struct sbx_state *st;
+	char self[SBX_DID_SIZE];
+};
+
+static int
+open_work(struct work *w, struct sbx_ctx *ctx, unsigned flags)
+{
+	int r;
+
+	*w = (struct work){ .ctx = ctx };
+	if ((r = sbx_log_open(ctx->conf.db, flags, &w->log, &ctx->err)) == 0 &&
+		(r = sbx_log_self(w->log, w->self, &ctx->err)) == 0)
+		r = sbx_state_open(w->log, &w->st, &ctx->err);
+	return r;
+}
+
+static void
+close_work(struct work *w)
+{
+	sbx_state_free(w->st);
+	w->st = NULL;
+	sbx_log_close(w->log);
+	w->log = NULL;
+}
+
+/* The state is over then: it is a snapshot, and nothing can be written while
+ * it is open. */
+static int
+sign(struct work *w, const char *op, const struct sbx_json *payload)
+{
+	struct sbx_ctx *ctx = w->ctx;
+	int r;
+
+	sbx_state_free(w->st);
+	w->st = NULL;
+	r = sbx_act(w->log, ctx->conf.key, op, payload, ctx->dry, &ctx->err);
+	if (r == 0 && ctx->dry)
+		sbx_tool_say(ctx, "would sign %s", op);
+	return r;
+}
+
+/* Sign op about the members of row that are named, ended by NULL. */
+static int
+sign_about(struct work *w, const char *op, const struct sbx_json *row,
+	const char *const *names)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	int r;
+
+	for (; *names != NULL; names++)
+		sbx_json_add_str(doc, sbx_doc_root(doc), *names,
+			sbx_json_str(row, *names));
+	r = sign(w, op, sbx_doc_root(doc));
+	sbx_doc_free(doc);
+	return r;
+}
+
+static bool
+has(const struct sbx_json *row, const char *name, const char *text)
+{
+	return text != NULL && sbx_json_is(sbx_json_get(row, name), text);
+}
+
+static int
+find(struct work *w, enum sbx_find which, const char *ref, struct sbx_doc **doc)
+{
+	return sbx_find(w->st, which, w->self, ref, doc, &w->ctx->err);
+}
+
+/* ---- publish, withdraw ---- */
+
+static int
+add_macro(struct sbx_ctx *ctx, struct sbx_doc *doc, struct sbx_json *root)
+{
+	const char *kind = sbx_tool_opt(ctx, "macro");
+	const char *params = sbx_tool_opt(ctx, "params");
+	struct sbx_doc *given = NULL;
+	struct sbx_json *macro;
+	int r;
+
+	if (kind == NULL && params == NULL)
+		return 0;
+	if (kind == NULL)
+		return sbx_err_set(
+			&ctx->err, SBX_E_USAGE, "--params without --macro");
+	if (params == NULL)
+		params = "{}";
+	r = sbx_json_parse(params, strlen(params), NULL, &given, &ctx->err);
+	if (r != 0) {
+		sbx_err_at(&ctx->err, "--params");
+		return ctx->err.code = SBX_E_USAGE;
+	}
+	macro = sbx_json_add(doc, root, "macro", SBX_JSON_OBJECT);
+	sbx_json_add_str(doc, macro, "kind", kind);
+	sbx_json_add_copy(doc, macro, "params", sbx_doc_root(given));
+	sbx_doc_free(given);
+	return 0;
+}
+
+static int
+build_offer(struct work *w, struct sbx_doc *doc)
+{
+	const char *endpoint = sbx_tool_opt(w->ctx, "endpoint");
+	const char *kind = sbx_tool_opt(w->ctx, "kind");
+	const char *mode = sbx_tool_opt(w->ctx, "mode");
+	const char *about = sbx_tool_opt(w->ctx, "description");
+	struct sbx_json *root = sbx_doc_root(doc);
+	char id[SBX_ID_SIZE];
+
+	if (kind == NULL || endpoint == NULL)
+		return sbx_err_set(&w->ctx->err, SBX_E_USAGE,
+			"publish needs --kind and --endpoint");
+	if (!sbx_endpoint_check(endpoint))
+		return sbx_err_set(&w->ctx->err, SBX_E_USAGE,
+			"--endpoint: not an address and port: %.80s", endpoint);
+	sbx_offer_id(id, w->self, w->ctx->argv[0]);
+	sbx_json_add_str(doc, root, "service_id", id);
+	sbx_json_add_str(doc, root, "name", w->ctx->argv[0]);
+	sbx_json_add_str(doc, root, "kind", kind);
+	sbx_json_add_str(doc, root, "endpoint", endpoint);
+	sbx_json_add(doc, root, "scope", SBX_JSON_OBJECT);
+	sbx_json_add_str(
+		doc, root, "approval_mode", mode != NULL ? mode : "auto");
+	sbx_json_add_str(doc, root, "description", about != NULL ? about : "");
+	return add_macro(w->ctx, doc, root);
+}
+
+static bool
+unchanged(struct work *w, const struct sbx_json *offer)
+{
+	struct sbx_doc *old = NULL;
+	bool same;
+
+	if (find(w, SBX_FIND_OWN, sbx_json_str(offer, "service_id"), &old) != 0)
+		return false;
+	same = sbx_offer_same(offer, sbx_doc_root(old));
+	sbx_doc_free(old);
+	return same;
+}
+
+static int
+cmd_publish(struct sbx_ctx *ctx)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	struct work w;
+	int r;
+
+	if ((r = open_work(&w, ctx, SBX_LOG_WRITE)) == 0 &&
+		(r = build_offer(&w, doc)) == 0) {
+		if (unchanged(&w, sbx_doc_root(doc)))
+			sbx_tool_say(ctx, "unchanged: nothing signed");
+		else
+			r = sign(&w, "service_offer", sbx_doc_root(doc));
+	}
+	if (r == 0)
+		sbx_tool_out(ctx, "%s",
+			sbx_json_str(sbx_doc_root(doc), "service_id"));
+	close_work(&w);
+	sbx_doc_free(doc);
+	return r;
+}
+
+static int
+cmd_withdraw(struct sbx_ctx *ctx)
+{
+	struct sbx_doc *offer = NULL;
+	struct work w;
+	int r;
+
+	if ((r = open_work(&w, ctx, SBX_LOG_WRITE)) == 0 &&
+		(r = find(&w, SBX_FIND_OWN, ctx->argv[0], &offer)) == 0)
+		r = sign_about(&w, "service_revoke_offer", sbx_doc_root(offer),
+			(const char *[]){ "service_id", NULL });
+	sbx_doc_free(offer);
+	close_work(&w);
+	return r;
+}
+
+/* ---- list, show ---- */
+
+static const struct sbx_col offer_cols[] = { { "service_id", "SERVICE", 12 },
+	{ "name", "NAME", 32 }, { "boxname", "PROVIDER", 16 },
+	{ "kind", "KIND", 16 }, { "endpoint", "ENDPOINT", 0 },
+	{ "approval_mode", "MODE", 0 }, { "status", "STATUS", 0 },
+	{ NULL, NULL, 0 } };
+
+static int
+list_row(void *arg, const struct sbx_json *row, struct sbx_err *err)
+{
+	struct sbx_ctx *ctx = arg;
+
+	(void)err;
+	if (sbx_offer_live(row) || sbx_tool_opt(ctx, "all") != NULL)
+		sbx_tool_row(ctx, offer_cols, row);
+	return 0;
+}
+
+static int
+cmd_list(struct sbx_ctx *ctx)
+{
+	struct sbx_doc *one = NULL;
+	struct work w;
+	int r;
+
+	if ((r = open_work(&w, ctx, 0)) != 0)
+		goto out;
+	if (ctx->argc == 0)
+		r = sbx_state_each(
+			w.st, SBX_VIEW_OFFER, NULL, list_row, ctx, &ctx->err);
+	else if ((r = find(&w, SBX_FIND_ANY, ctx->argv[0], &one)) == 0)
+		sbx_tool_row(ctx, offer_cols, sbx_doc_root(one));
+	sbx_tool_rows_end(ctx);
+out:
+	sbx_doc_free(one);
+	close_work(&w);
+	return r;
+}
+
+static void
+show_member(struct sbx_ctx *ctx, const struct sbx_json *v)
+{
+	struct sbx_buf text = SBX_BUF(SBX_MAX_LINE),
+		       safe = SBX_BUF(SBX_MAX_LINE);
+
+	if (v->type == SBX_JSON_STRING)
+		sbx_buf_add(&text, v->text, v->len);
+	else
+		sbx_canon_write(&text, v, NULL, NULL);
+	sbx_tool_safe(&safe, sbx_buf_text(&text), text.len);
+	sbx_tool_out(ctx, "%-14s %s", v->key, sbx_buf_text(&safe));
+	sbx_buf_free(&text);
+	sbx_buf_free(&safe);
+}
+
+static int
+cmd_show(struct sbx_ctx *ctx)
+{
+	const struct sbx_json *v;
+	struct sbx_doc *doc = NULL;
+	struct work w;
+	int r;
+
+	if ((r = open_work(&w, ctx, 0)) == 0 &&
+		(r = find(&w, SBX_FIND_ANY, ctx->argv[0], &doc)) == 0) {
+		if (ctx->json)
+			sbx_tool_row(ctx, offer_cols, sbx_doc_root(doc));
+		else
+			for (v = sbx_doc_root(doc)->child; v != NULL;
+				v = v->next)
+				show_member(ctx, v);
+	}
+	sbx_doc_free(doc);
+	close_work(&w);
+	return r;
+}
+
+/* ---- subscriptions ---- */
+
+/* The subscription there is, or a new one: *id.  *out may be NULL. */
+static int
+subscribe(struct work *w, const struct sbx_json *offer,
+	char id[static SBX_ID_SIZE])
+{
+	const char *service = sbx_json_str(offer, "service_id");
+	struct sbx_doc *doc = NULL;
+	int r;
+
+	if (has(offer, "provider", w->self))
+		return sbx_err_set(
+			&w->ctx->err, SBX_E_USAGE, "an offer of this box");
+	if ((r = sbx_sub_mine(w->st, w->self, offer, &doc, &w->ctx->err)) != 0)
+		return r;
+	if (doc != NULL && !sbx_sub_open(sbx_doc_root(doc))) {
+		sbx_err_set(&w->ctx->err, SBX_E_NO,
+			"the provider rejected subscription %.12s",
+			sbx_json_str(sbx_doc_root(doc), "subscription_id"));
+		sbx_err_hint(&w->ctx->err, "it can approve that one yet");
+		r = SBX_E_NO;
+	} else if (doc != NULL) {
+		snprintf(id, SBX_ID_SIZE, "%s",
+			sbx_json_str(sbx_doc_root(doc), "subscription_id"));
+		sbx_tool_say(w->ctx, "subscribed already: %s",
+			sbx_json_str(sbx_doc_root(doc), "status"));
+	} else {
+		int64_t now = sbx_clock_now();
+
+		doc = sbx_doc_new();
+		sbx_sub_id(id, w->self, service, now);
+		sbx_json_add_str(doc, sbx_doc_root(doc), "subscription_id", id);
+		sbx_json_add_str(doc, sbx_doc_root(doc), "service_id", service);
+		sbx_json_add_time(doc, sbx_doc_root(doc), "requested_at", now);
+		r = sign(w, "service_subscribe", sbx_doc_root(doc));
+	}
+	sbx_doc_free(doc);
+	return r;
+}
+
+static int
+cmd_subscribe(struct sbx_ctx *ctx)
+{
+	struct sbx_doc *offer = NULL;
+	char id[SBX_ID_SIZE];
+	struct work w;
+	int r;
+
+	if ((r = open_work(&w, ctx, SBX_LOG_WRITE)) == 0 &&
+		(r = find(&w, SBX_FIND_LIVE, ctx->argv[0], &offer)) == 0 &&
+		(r = subscribe(&w, sbx_doc_root(offer), id)) == 0)
+		sbx_tool_out(ctx, "%s", id);
+	sbx_doc_free(offer);
+	close_work(&w);
+	return r;
+}
+static const struct sbx_col sub_cols[] = { { "subscription_id", "SUB", 12 },
+	{ "name", "OFFER", 32 }, { "role", "AS", 0 }, { "peer", "WITH", 40 },
+	{ "requested_at", "SINCE", 19 }, { "status", "STATUS", 0 },
+	{ NULL, NULL, 0 } };
+
+/* The offer's name, and the other side by its box's name if it has one. */
+static void
+name_sub(struct work *w, struct sbx_doc *doc)
+{
+	struct sbx_json *row = sbx_doc_root(doc);
+	bool lend = has(row, "provider", w->self);
+	const char *peer = sbx_json_str(row, lend ? "subscriber" : "provider");
+	const char *service = sbx_json_str(row, "service_id");
+	struct sbx_doc *offer = NULL, *node = NULL;
+
+	if (sbx_state_one(w->st, SBX_VIEW_OFFER, service, &offer, NULL) == 0)
+		sbx_json_add_str(doc, row, "name",
+			sbx_json_str(sbx_doc_root(offer), "name"));
+	if (peer != NULL &&
+		sbx_state_one(w->st, SBX_VIEW_NODE, peer, &node, NULL) == 0)
+		peer = sbx_json_str(sbx_doc_root(node), "boxname");
+	sbx_json_add_str(doc, row, "peer", peer);
+	sbx_json_add_str(doc, row, "role", lend ? "provider" : "subscriber");
+	sbx_doc_free(offer);
+	sbx_doc_free(node);
+}
+
+static int
+sub_row(void *arg, const struct sbx_json *row, struct sbx_err *err)
+{
+	struct work *w = arg;
+	struct sbx_doc *doc;
+
+	(void)err;
+	if (!has(row, "provider", w->self) && !has(row, "subscriber", w->self))
+		return 0;
+	if (sbx_tool_opt(w->ctx, "waiting") != NULL
+			? !has(row, "status", "waiting")
+			: !sbx_sub_open(row) &&
+				  sbx_tool_opt(w->ctx, "all") == NULL)
+		return 0;
+	doc = sbx_doc_copy(row);
+	name_sub(w, doc);
+	sbx_tool_row(w->ctx, sub_cols, sbx_doc_root(doc));
+	sbx_doc_free(doc);
+	return 0;
+}
+
+static int
+cmd_subs(struct sbx_ctx *ctx)
+{
+	struct work w;
+	int r;
+
+	if ((r = open_work(&w, ctx, 0)) == 0)
+		r = sbx_state_each(
+			w.st, SBX_VIEW_SUB, NULL, sub_row, &w, &ctx->err);
+	close_work(&w);
+	return r;
+}
+
+static int
+decide(struct sbx_ctx *ctx, const char *op, const char *result)
+{
+	const struct sbx_json *row;
+	struct sbx_doc *doc = NULL;
+	struct work w;
+	int r;
+
+	if ((r = open_work(&w, ctx, SBX_LOG_WRITE)) != 0 ||
+		(r = find(&w, SBX_FIND_SUB_TO_US, ctx->argv[0], &doc)) != 0)
+		goto out;
+	row = sbx_doc_root(doc);
+	if (has(row, "status", result))
+		sbx_tool_say(ctx, "it is %s already: nothing signed", result);
+	else if (has(row, "status", "cancelled") || has(row, "status", "ended"))
+		r = sbx_err_set(&ctx->err, SBX_E_NO, "the subscription is %s",
+			sbx_json_str(row, "status"));
+	else
+		r = sign_about(&w, op, row,
+			(const char *[]){
+				"subscription_id", "service_id", NULL });
+out:
+	sbx_doc_free(doc);
+	close_work(&w);
+	return r;
+}
+
+static int
+cmd_approve(struct sbx_ctx *ctx)
+{
+	return decide(ctx, "service_approve", "live");
+}
+
+static int
+cmd_reject(struct sbx_ctx *ctx)
+{
+	return decide(ctx, "service_reject", "rejected");
+}
+
+/* What is named may be the subscription or what it is a subscription to. */
+static int
+find_own_sub(struct work *w, struct sbx_doc **doc)
+{
+	struct sbx_doc *offer = NULL;
+	int r;
+
+	r = find(w, SBX_FIND_SUB, w->ctx->argv[0], doc);
+	if (r != SBX_E_NO ||
+		find(w, SBX_FIND_ANY, w->ctx->argv[0], &offer) != 0)
+		return r;
+	r = sbx_sub_mine(
+		w->st, w->self, sbx_doc_root(offer), doc, &w->ctx->err);
+	sbx_doc_free(offer);
+	if (r == 0 && (*doc == NULL || !sbx_sub_open(sbx_doc_root(*doc))))
+		r = sbx_err_set(&w->ctx->err, SBX_E_NO, "not subscribed");
+	return r;
+}
+
+static int
+cmd_cancel(struct sbx_ctx *ctx)
+{
+	struct sbx_doc *doc = NULL;
+	struct work w;
+	int r;
+
+	if ((r = open_work(&w, ctx, SBX_LOG_WRITE)) == 0 &&
+		(r = find_own_sub(&w, &doc)) == 0)
+		r = sign_about(&w, "service_revoke_sub", sbx_doc_root(doc),
+			(const char *[]){ "subscription_id", NULL });
+	sbx_doc_free(doc);
+	close_work(&w);
+	return r;
+}
+
+/* ---- use, stop ---- */
+
+/* What the network side needs: by then the ledger is closed. */
+static int
+prepare(struct sbx_ctx *ctx, struct sbx_borrow *b)
+{
+	char id[SBX_ID_SIZE];
+	struct work w;
+	int r;
+
+	if ((r = open_work(&w, ctx, SBX_LOG_WRITE)) != 0 ||
+		(r = find(&w, SBX_FIND_LIVE, ctx->argv[0], &b->offer)) != 0 ||
+		(r = sbx_borrow_node(w.st, b, &ctx->err)) != 0 ||
+		(r = subscribe(&w, sbx_doc_root(b->offer), id)) != 0)
+		goto out;
+	if (!ctx->dry)
+		r = sbx_borrow_sub(w.log, id, b, &ctx->err);
+out:
+	close_work(&w);
+	return r;
+}
+
+static int
+cmd_use(struct sbx_ctx *ctx)
+{
+	static const struct sbx_col cols[] = { { "endpoint", "ENDPOINT", 0 },
+		{ "until", "UNTIL", 0 }, { "kind", "KIND", 0 },
+		{ NULL, NULL, 0 } };
+	struct sbx_borrow b = { .keyfile = ctx->conf.key,
+		.port = ctx->conf.grant_port };
+	struct sbx_doc *answer = NULL;
+	int r;
+
+	if ((r = prepare(ctx, &b)) != 0)
+		goto out;
+	if (ctx->dry) {
+		sbx_tool_say(ctx, "would ask %s for a grant", b.address);
+		goto out;
+	}
+	if ((r = sbx_borrow(&b, &answer, &ctx->err)) != 0)
+		goto out;
+	sbx_tool_row(ctx, cols, sbx_doc_root(answer));
+	if (sbx_tool_opt(ctx, "no-activate") == NULL)
+		r = sbx_borrow_macro(
+			sbx_doc_root(b.offer), "activate", &ctx->err);
+out:
+	sbx_doc_free(answer);
+	sbx_borrow_free(&b);
+	return r;
+}
+
+static int
+cmd_stop(struct sbx_ctx *ctx)
+{
+	struct sbx_doc *offer = NULL;
+	struct work w;
+	int r;
+
+	if ((r = open_work(&w, ctx, 0)) == 0)
+		r = find(&w, SBX_FIND_ANY, ctx->argv[0], &offer);
+	close_work(&w);
+	if (r == 0 && ctx->dry)
+		sbx_tool_say(ctx, "would undo what use activated");
+	else if (r == 0)
+		r = sbx_borrow_macro(
+			sbx_doc_root(offer), "deactivate", &ctx->err);
+	sbx_doc_free(offer);
+	return r;
+}
+
+static const struct sbx_opt publish_opts[] = {
+	{ 'k', "kind", "KIND", "what kind of service it is" },
+	{ 'e', "endpoint", "IP:PORT", "where on the mesh it answers" },
+	{ 'm', "mode", "MODE", "auto (default), or pending: each is approved" },
+	{ 'd', "description", "TEXT", "a line for people" },
+	{ 'M', "macro", "KIND", "the macro that lends it" },
+	{ 'p', "params", "JSON", "the macro's parameters" },
+	{ 0, NULL, NULL, NULL }
+};
+static const struct sbx_opt list_opts[] = {
+	{ 'a', "all", NULL, "withdrawn ones and strangers' too" },
+	{ 0, NULL, NULL, NULL }
+};
+static const struct sbx_opt subs_opts[] = { { 'a', "all", NULL,
+						    "those that are over too" },
+	{ 'w', "waiting", NULL, "only what waits for approval" },
+	{ 0, NULL, NULL, NULL } };
+static const struct sbx_opt use_opts[] = { { 0, "no-activate", NULL,
+						   "only get the grant" },
+	{ 0, NULL, NULL, NULL } };
+
+static const struct sbx_cmd cmds[] = { { "publish", cmd_publish, "NAME", 1, 1,
+					       "offer a service, or change it",
+					       publish_opts },
+	{ "withdraw", cmd_withdraw, "ID", 1, 1, "offer it no longer", NULL },
+	{ "list", cmd_list, "[ID]", 0, 1, "what members offer", list_opts },
+	{ "show", cmd_show, "ID", 1, 1, "all about one offer", NULL },
+	{ "subscribe", cmd_subscribe, "ID", 1, 1, "ask for a service", NULL },
+	{ "subs", cmd_subs, "", 0, 0, "subscriptions of and to this box",
+		subs_opts },
+	{ "approve", cmd_approve, "SUB", 1, 1, "let a subscriber in", NULL },
+	{ "reject", cmd_reject, "SUB", 1, 1, "keep a subscriber out", NULL },
+	{ "cancel", cmd_cancel, "SUB|ID", 1, 1, "end a subscription of ours",
+		NULL },
+	{ "use", cmd_use, "ID", 1, 1, "get a grant and activate it", use_opts },
+	{ "stop", cmd_stop, "ID", 1, 1, "undo what use activated", NULL },
+	{ NULL, NULL, NULL, 0, 0, NULL, NULL } };
+
+static const struct sbx_tool tool = { "sbx-offer",
+	"lending and borrowing services", 0, cmds };
+
+int
+main(int argc, char **argv)
+{
+	return sbx_tool_main(&tool, argc, argv);
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The subscriber's way to a grant.  The network is sbx_fetch's, in a process
+ * of its own; while that runs no key is in memory and no ledger open.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sbx.h"
+
+#define MAX_ANSWER 16384
+#define PATIENCE   15000
+#define SUDO       "/usr/bin/sudo"
+#define MACROCTL   SBX_SBINDIR "/sbx-macroctl"
+
+int
+sbx_borrow_node(struct sbx_state *st, struct sbx_borrow *b, struct sbx_err *err)
+{
+	const struct sbx_json *offer = sbx_doc_root(b->offer);
+	const char *provider = sbx_json_str(offer, "provider");
+	const struct sbx_json *macro = sbx_json_get(offer, "macro");
+	struct sbx_doc *node = NULL;
+	const char *ip;
+	int r;
+
+	if (macro == NULL || macro->type != SBX_JSON_OBJECT)
+		return sbx_err_set(err, SBX_E_NO,
+			"the offer has no macro: nothing is granted for it");
+	r = sbx_state_one(st, SBX_VIEW_NODE, provider, &node, err);
+	ip = r == 0 ? sbx_json_str(sbx_doc_root(node), "mesh_ip") : NULL;
+	if (ip == NULL)
+		r = sbx_err_set(err, SBX_E_SYS,
+			"the provider's mesh address is not known yet");
+	else
+		snprintf(b->address, sizeof(b->address), "%s", ip);
+	sbx_doc_free(node);
+	return r;
+}
+
+struct seek {
+	const char *id;
+	struct sbx_entry *e;
+};
+
+static int
+see_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
+{
+	struct seek *s = ctx;
+	struct sbx_entry *e;
+	int r;
+
+	if (strcmp(row->type, "Subscription") != 0)
+		return 0;
+	if ((r = sbx_row_entry(row, &e, err)) != 0)
+		return r;
+	if (!sbx_json_is(sbx_json_get(e->payload, "subscription_id"), s->id)) {
+		sbx_entry_free(e);
+		return 0;
+	}
+	sbx_entry_free(s->e);
+	s->e = e;
+	return 0;
+}
+
+int
+sbx_borrow_sub(struct sbx_log *log, const char *id, struct sbx_borrow *b,
+	struct sbx_err *err)
+{
+	struct seek s = { .id = id };
+	int r = sbx_log_each(log, 1, 0, see_row, &s, err);
+
+	if (r == 0 && s.e == NULL)
+		r = sbx_err_set(err, SBX_E_SYS, "%.12s: not in the ledger", id);
+	if (r == 0)
+		b->sub = s.e;
+	else
+		sbx_entry_free(s.e);
+	return r;
+}
+
+void
+sbx_borrow_free(struct sbx_borrow *b)
+{
+	sbx_doc_free(b->offer);
+	sbx_entry_free(b->sub);
+	b->offer = NULL;
+	b->sub = NULL;
+}
+
+/* One exchange with the provider: GET, or POST with body. */
+static int
+talk(const struct sbx_borrow *b, const struct sbx_buf *body, int *http,
+	struct sbx_buf *answer, struct sbx_err *err)
+{
+	bool six = strchr(b->address, ':') != NULL;
+	struct sbx_buf url = SBX_BUF(512);
+	struct sbx_fetch f = { .max = MAX_ANSWER, .timeout = PATIENCE };
+	char etag[80];
+	int r;
+
+	sbx_buf_fmt(&url, "http://%s%s%s:%d/grant/%s", six ? "[" : "",
+		b->address, six ? "]" : "", b->port,
+		sbx_json_str(sbx_doc_root(b->offer), "service_id"));
+	f.url = sbx_buf_text(&url);
+	if (body != NULL) {
+		f.body = sbx_buf_text(body);
+		f.bodylen = body->len;
+		f.type = "application/json";
+	}
+	r = sbx_fetch(&f, http, answer, etag, err);
+	sbx_buf_free(&url);
+	return r;
+}
+
+static int
+get_nonce(const struct sbx_borrow *b,
+	unsigned char nonce[static SBX_NONCE_BYTES], struct sbx_err *err)
+{
+	struct sbx_buf text = SBX_BUF(MAX_ANSWER);
+	int http, r;
+
+	if ((r = talk(b, NULL, &http, &text, err)) == 0)
+		r = http == 200 ? sbx_request_nonce(sbx_buf_text(&text),
+					  text.len, nonce, err)
+				: sbx_request_answer(http, sbx_buf_text(&text),
+					  text.len, NULL, NULL, err);
+	sbx_buf_free(&text);
+	return r;
+}
+
+static int
+sign_request(const struct sbx_borrow *b,
+	const unsigned char nonce[static SBX_NONCE_BYTES], struct sbx_buf *body,
+	struct sbx_err *err)
+{
+	struct sbx_key *key;
+	int r;
+
+	if ((r = sbx_key_load(b->keyfile, &key, err)) != 0)
+		return r;
+	r = sbx_request_make(key, nonce,
+		sbx_json_str(sbx_doc_root(b->offer), "provider"), b->sub, body,
+		err);
+	sbx_key_free(key);
+	return r;
+}
+
+int
+sbx_borrow(const struct sbx_borrow *b, struct sbx_doc **answer,
+	struct sbx_err *err)
+{
+	struct sbx_buf body = SBX_BUF(SBX_MAX_LINE);
+	struct sbx_buf text = SBX_BUF(MAX_ANSWER);
+	unsigned char nonce[SBX_NONCE_BYTES];
+	int http, r;
+
+	if ((r = get_nonce(b, nonce, err)) == 0 &&
+		(r = sign_request(b, nonce, &body, err)) == 0 &&
+		(r = talk(b, &body, &http, &text, err)) == 0)
+		r = sbx_request_answer(http, sbx_buf_text(&text), text.len,
+			sbx_doc_root(b->offer), answer, err);
+	sbx_buf_free(&body);
+	sbx_buf_free(&text);
+	return r;
+}
+
+int
+sbx_borrow_macro(
+	const struct sbx_json *offer, const char *verb, struct sbx_err *err)
+{
+	const struct sbx_json *macro = sbx_json_get(offer, "macro");
+	const char *kind = macro != NULL ? sbx_json_str(macro, "kind") : NULL;
+	struct sbx_buf params = SBX_BUF(SBX_MAX_ENTRY);
+	struct sbx_run run = { 0 };
+	int r;
+
+	if (kind == NULL)
+		return sbx_err_set(err, SBX_E_NO, "the offer has no macro");
+	r = sbx_canon_write(&params, sbx_json_get(macro, "params"), NULL, err);
+	if (r == 0) {
+		run.argv = (const char *[]){ SUDO, "-n", MACROCTL, kind, verb,
+			"--service", sbx_json_str(offer, "service_id"),
+			"--endpoint", sbx_json_str(offer, "endpoint"),
+			"--params", sbx_buf_text(&params), NULL };
+		r = sbx_run_ok(&run, NULL, err);
+	}
+	sbx_buf_free(&params);
+	return r;
+}

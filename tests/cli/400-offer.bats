@@ -1,0 +1,321 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+
+load ../lib/helpers
+
+# gk2 lends, c3box borrows; both trust each other.
+setup() {
+	minute=0
+	tick
+	for n in gk2 c3box; do
+		node $n
+		SBX_STATE=$BATS_TEST_TMPDIR/$n sbx-ledger init >"$BATS_TEST_TMPDIR/$n.did"
+	done
+	at gk2 sbx-member trust "$(did c3box)"
+	at c3box sbx-member trust "$(did gk2)"
+	carry gk2 c3box
+}
+
+did() {
+	cat "$BATS_TEST_TMPDIR/$1.did"
+}
+
+carry() { # FROM TO
+	SBX_STATE=$BATS_TEST_TMPDIR/$1 sbx-ledger export |
+		SBX_STATE=$BATS_TEST_TMPDIR/$2 sbx-ledger -q import
+}
+
+tick() { # a minute goes by
+	minute=$((minute + 1))
+	SBX_NOW=$(printf '2026-07-01T%02d:%02d:00Z' $((10 + minute / 60)) $((minute % 60)))
+	export SBX_NOW
+}
+
+size() {
+	SBX_STATE=$BATS_TEST_TMPDIR/$1 sbx-ledger -j status | jq .entries
+}
+
+publish() { # NAME [OPTIONS...]: by gk2; id is the offer's
+	tick
+	at gk2 sbx-offer publish "$1" --kind web --endpoint 10.10.0.1:8080 "${@:2}"
+	id=$output
+	carry gk2 c3box
+}
+
+subscribe() { # by c3box to $id; sub is the subscription's
+	tick
+	at c3box sbx-offer subscribe "$id"
+	sub=$output
+	carry c3box gk2
+}
+
+status_of() { # NODE: of $sub
+	SBX_STATE=$BATS_TEST_TMPDIR/$1 sbx-offer -j subs -a |
+		jq -r --arg s "$sub" 'select(.subscription_id==$s).status'
+}
+
+@test "publish prints the offer's id alone, and every member lists it" {
+	publish mirror --macro http-mirror --params '{"port":8080}' --description 'a mirror'
+	assert_like "$output" '^[0-9a-f]{64}$' "not an id alone"
+	assert_eq "$stderr" "" "it says more"
+	for n in gk2 c3box; do
+		at $n sbx-offer -j list
+		assert_eq "$(jq -r .service_id <<<"$output")" "$id" "not listed on $n"
+		assert_eq "$(jq -c .macro <<<"$output")" \
+			'{"kind":"http-mirror","params":{"port":8080}}' "another macro"
+	done
+}
+
+@test "the id is BLAKE2b-256 of the canonical name and provider" {
+	publish 'été "x"'
+	want=$(python3 -c 'import sys, json, hashlib
+print(hashlib.blake2b(json.dumps({"name": sys.argv[1], "provider": sys.argv[2]},
+	sort_keys=True, separators=(",", ":")).encode(), digest_size=32).hexdigest())' \
+		'été "x"' "$(did gk2)")
+	assert_eq "$id" "$want" "another id"
+}
+
+@test "publishing the same again signs nothing and says so" {
+	publish mirror --macro http-mirror --params '{"port": 8080, "on": true}'
+	before=$(size gk2) first=$id
+	publish mirror --params '{"on":true,"port":8080}' --macro http-mirror
+	assert_eq "$id" "$first" "another id"
+	assert_has "$stderr" unchanged "it does not say so"
+	assert_eq "$(size gk2)" "$before" "something was signed"
+}
+
+@test "publishing with a change updates the one offer" {
+	publish mirror --mode auto
+	first=$id
+	publish mirror --mode pending
+	assert_eq "$id" "$first" "another id"
+	at c3box sbx-offer -j list
+	assert_eq "$(wc -l <<<"$output")" 1 "two offers"
+	assert_eq "$(jq -r .approval_mode <<<"$output")" pending "the old one"
+}
+
+@test "a withdrawn offer is listed only with -a, and can come back" {
+	publish mirror
+	tick
+	at gk2 sbx-offer withdraw mirror
+	carry gk2 c3box
+	at c3box sbx-offer list
+	assert_eq "$output" "" "still listed"
+	at c3box sbx-offer -j list -a
+	assert_eq "$(jq -r .status <<<"$output")" withdrawn "not there"
+	at c3box 1 sbx-offer subscribe "$id"
+	assert_says sbx-offer "no such live offer"
+	publish mirror
+	at c3box sbx-offer -j list
+	assert_eq "$(jq -r .status <<<"$output")" live "not back"
+}
+
+@test "a stranger's offer is listed only with -a and cannot be subscribed to" {
+	node mallory
+	at mallory sbx-ledger init
+	tick
+	at mallory sbx-offer publish free --kind web --endpoint 10.10.0.9:80
+	carry mallory c3box
+	at c3box sbx-offer list
+	assert_eq "$output" "" "a stranger is listed"
+	at c3box sbx-offer list -a
+	assert_has "$output" free "it is not even observed"
+	at c3box 1 sbx-offer subscribe free
+}
+
+@test "publish refuses what is no offer: status 2, nothing signed" {
+	before=$(size gk2)
+	for args in "--endpoint 10.10.0.1:80" "--kind web" \
+		"--kind web --endpoint 10.10.0.1" "--kind web --endpoint localhost:80" \
+		"--kind web --endpoint 010.10.0.1:80" "--kind web --endpoint 10.10.0.1:0" \
+		"--kind web --endpoint 10.10.0.1:65536" "--kind web --endpoint 10.10.0.1:080" \
+		"--kind web --endpoint [fd00::1:80" "--kind web --endpoint fd00::1:80" \
+		"--kind web --endpoint :80" "--kind web --endpoint []:80" \
+		"--kind web --endpoint 10.10.0.1:80 --mode maybe" \
+		"--kind web --endpoint 10.10.0.1:80 --params {}" \
+		"--kind web --endpoint 10.10.0.1:80 --macro ../x" \
+		"--kind web --endpoint 10.10.0.1:80 --macro Mirror" \
+		"--kind web --endpoint 10.10.0.1:80 --macro m1 --params []" \
+		"--kind web --endpoint 10.10.0.1:80 --macro m1 --params {\"a\":{}}" \
+		"--kind web --endpoint 10.10.0.1:80 --macro m1 --params {\"a\":1.5}" \
+		"--kind web --endpoint 10.10.0.1:80 --macro m1 --params {"; do
+		# shellcheck disable=SC2086 # words
+		at gk2 2 sbx-offer publish x $args
+		assert_says sbx-offer ""
+		assert_eq "$output" "" "it prints something for $args"
+	done
+	at gk2 2 sbx-offer publish "" --kind web --endpoint 10.10.0.1:80
+	assert_eq "$(size gk2)" "$before" "something was signed"
+}
+
+@test "an IPv6 endpoint is written in brackets" {
+	tick
+	at gk2 sbx-offer publish six --kind web --endpoint '[fd00::1]:80'
+}
+
+@test "an offer is named by its id, a beginning of it or its name" {
+	publish mirror
+	for ref in "$id" "${id:0:4}" "${id:0:63}" mirror; do
+		at c3box sbx-offer -j show "$ref"
+		assert_eq "$(jq -r .service_id <<<"$output")" "$id" "another one for $ref"
+	done
+	for ref in "${id:0:3}" mirro "${id}0" '' MIRROR; do
+		at c3box 1 sbx-offer show "$ref"
+		assert_says sbx-offer "no such offer"
+	done
+}
+
+@test "an ambiguous name is an error that lists the candidates" {
+	publish mirror
+	one=$id
+	tick
+	at c3box sbx-offer publish mirror --kind web --endpoint 10.10.0.2:80
+	two=$output
+	at c3box 2 sbx-offer show mirror
+	assert_says sbx-offer ambiguous
+	assert_has "$stderr" "${one:0:12}" "it does not name the first"
+	assert_has "$stderr" "${two:0:12}" "it does not name the second"
+	at c3box sbx-offer show "$one"
+}
+
+@test "an id that two members claim is ambiguous, not the liar's" {
+	publish mirror
+	tick
+	printf '{"service_id":"%s","name":"mirror","kind":"web","endpoint":"10.10.0.2:1",
+		"scope":{},"approval_mode":"auto","description":""}' "$id" |
+		at c3box sbx-ledger append service_offer
+	at c3box 2 sbx-offer subscribe "$id"
+	assert_says sbx-offer ambiguous
+}
+
+@test "an auto offer's subscription is live at once, on both sides" {
+	publish mirror
+	subscribe
+	assert_like "$sub" '^[0-9a-f]{64}$' "not an id alone"
+	for n in gk2 c3box; do
+		assert_eq "$(status_of $n)" live "seen by $n"
+	done
+	at gk2 sbx-offer -j subs
+	assert_eq "$(jq -r '.role + " " + .name' <<<"$output")" "provider mirror" "on gk2"
+	at c3box sbx-offer -j subs
+	assert_eq "$(jq -r '.role + " " + .name' <<<"$output")" "subscriber mirror" "on c3box"
+}
+
+@test "subscribing twice prints the one there is and signs nothing" {
+	publish mirror
+	subscribe
+	first=$sub before=$(size c3box)
+	subscribe
+	assert_eq "$sub" "$first" "another one"
+	assert_eq "$(size c3box)" "$before" "something was signed"
+}
+
+@test "a pending offer's subscription waits until it is approved" {
+	publish mirror --mode pending
+	subscribe
+	assert_eq "$(status_of gk2)" waiting "not waiting"
+	at gk2 sbx-offer -j subs --waiting
+	assert_eq "$(jq -r .subscription_id <<<"$output")" "$sub" "not shown as waiting"
+	tick
+	at gk2 sbx-offer approve "${sub:0:8}"
+	carry gk2 c3box
+	for n in gk2 c3box; do
+		assert_eq "$(status_of $n)" live "seen by $n"
+	done
+	at gk2 sbx-offer subs --waiting
+	assert_eq "$output" "" "something still waits"
+	before=$(size gk2)
+	at gk2 sbx-offer approve "$sub"
+	assert_has "$stderr" already "it does not say so"
+	assert_eq "$(size gk2)" "$before" "something was signed"
+}
+
+@test "who was rejected is told so, and may be approved after all" {
+	publish mirror
+	subscribe
+	tick
+	at gk2 sbx-offer reject "$sub"
+	carry gk2 c3box
+	assert_eq "$(status_of c3box)" rejected "not rejected"
+	at c3box 1 sbx-offer subscribe mirror
+	assert_says sbx-offer rejected
+	assert_hint sbx-offer
+	tick
+	at gk2 sbx-offer approve "$sub"
+	carry gk2 c3box
+	assert_eq "$(status_of c3box)" live "not approved"
+}
+
+@test "only the provider decides, only the subscriber cancels" {
+	publish mirror --mode pending
+	subscribe
+	before=$(size c3box)
+	at c3box 1 sbx-offer approve "$sub"
+	assert_says sbx-offer "no such subscription to an offer of this box"
+	at c3box 1 sbx-offer reject "$sub"
+	assert_eq "$(size c3box)" "$before" "something was signed"
+	at gk2 1 sbx-offer cancel "$sub"
+	at c3box 1 sbx-offer withdraw mirror
+}
+
+@test "a cancelled subscription is over; subscribing again makes a new one" {
+	publish mirror
+	subscribe
+	first=$sub
+	for ref in "${sub:0:6}" mirror; do
+		tick
+		at c3box sbx-offer cancel "$ref"
+		carry c3box gk2
+		assert_eq "$(status_of gk2)" cancelled "still open"
+		at gk2 1 sbx-offer approve "$sub"
+		at c3box 1 sbx-offer cancel "$ref"
+		subscribe
+		assert_ne "$sub" "$first" "the old one"
+		assert_eq "$(status_of gk2)" live "the new one"
+		first=$sub
+	done
+}
+
+@test "nobody subscribes to an own offer" {
+	publish mirror
+	at gk2 2 sbx-offer subscribe mirror
+	assert_says sbx-offer "an offer of this box"
+}
+
+@test "-n says what would be signed and changes nothing" {
+	publish mirror --mode pending
+	subscribe
+	before=$(size gk2)
+	for words in "publish new --kind web --endpoint 10.10.0.1:1" "withdraw mirror" \
+		"approve $sub" "reject $sub"; do
+		# shellcheck disable=SC2086 # words
+		at gk2 sbx-offer -n $words
+		assert_has "$stderr" "would sign" "it does not say so"
+	done
+	assert_eq "$(size gk2)" "$before" "something was signed"
+}
+
+@test "a foreign key signs nothing" {
+	cp "$BATS_TEST_TMPDIR/c3box/node.key" "$BATS_TEST_TMPDIR/gk2/node.key"
+	at gk2 2 sbx-offer publish x --kind web --endpoint 10.10.0.1:80
+	assert_says sbx-offer "not the key of this ledger"
+}
+
+@test "what others wrote is printed with its control bytes made visible" {
+	publish "$(printf 'red \033[31m\nline')"
+	for verb in list "show ${id:0:8}"; do
+		# shellcheck disable=SC2086 # words
+		at c3box sbx-offer $verb
+		assert_lacks "$output" $'\033' "an escape gets through $verb"
+		assert_has "$output" '\x1b' "it is not shown by $verb"
+	done
+}
+
+@test "wrong words end with 2 and a hint" {
+	for args in "" "offer" "list a b" "publish" "subscribe" "approve" "use a b" \
+		"list --bogus" "subs -w -w"; do
+		# shellcheck disable=SC2086 # words
+		at gk2 2 sbx-offer $args
+		assert_hint sbx-offer
+	done
+}
