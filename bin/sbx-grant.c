@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The provider's CGI: hands out nonces and turns a sound request into one call
+ * of sbx-macroctl.  It holds no key and writes nothing but nonces.  Who asks
+ * learns why not only when it is proven to be the subscriber; the reason is
+ * on stderr, which is the web server's log.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sbx.h"
+
+#define SUDO         "/usr/bin/sudo"
+#define MACROCTL     SBX_SBINDIR "/sbx-macroctl"
+#define BODY_SECONDS 10
+#define MACRO_MS     20000
+
+struct work {
+	struct sbx_ctx *ctx;
+	struct sbx_cgi cgi;
+	int http;         /* of a refusal; 0: what the error code says */
+	const char *tell; /* a reason for who asks, or NULL */
+	char self[SBX_DID_SIZE];
+	struct sbx_log *log;
+	struct sbx_state *st;
+	struct sbx_request *req;
+	struct sbx_doc *offer;
+};
+
+static const struct {
+	int http;
+	const char *name, *text;
+} answers[] = {
+	{ 200, "OK", NULL },
+	{ 400, "Bad Request", "bad request" },
+	{ 403, "Forbidden", "denied" },
+	{ 404, "Not Found", "no such service" },
+	{ 409, "Conflict", "the subscription waits for approval" },
+	{ 413, "Content Too Large", "too long" },
+	{ 503, "Service Unavailable", "not now, try again" },
+};
+
+static void
+answer(struct work *w, int http, const struct sbx_json *body)
+{
+	struct sbx_buf text = SBX_BUF(SBX_MAX_LINE);
+	size_t i = 0;
+
+	while (answers[i].http != http)
+		i++;
+	sbx_canon_write(&text, body, NULL, NULL);
+	sbx_tool_out(w->ctx,
+		"Status: %d %s\r\nContent-Type: application/json\r\n"
+		"Cache-Control: no-store\r\n\r\n%s",
+		http, answers[i].name, sbx_buf_text(&text));
+	sbx_buf_free(&text);
+}
+
+static void
+refuse(struct work *w, int r)
+{
+	int http = w->http != 0       ? w->http
+		   : r == SBX_E_INPUT ? 400
+		   : r == SBX_E_NO    ? 403
+				      : 503;
+	struct sbx_doc *doc = sbx_doc_new();
+	const char *text = w->tell;
+
+	for (size_t i = 0; text == NULL; i++)
+		if (answers[i].http == http)
+			text = answers[i].text;
+	sbx_json_add_str(doc, sbx_doc_root(doc), "error", text);
+	answer(w, http, sbx_doc_root(doc));
+	sbx_doc_free(doc);
+}
+
+static char *
+nonce_dir(const struct work *w)
+{
+	struct sbx_buf path = SBX_BUF(4096);
+
+	sbx_buf_fmt(&path, "%s/nonce", w->ctx->conf.run);
+	return path.data;
+}
+
+static int
+give_nonce(struct work *w)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	unsigned char nonce[SBX_NONCE_BYTES];
+	char *dir = nonce_dir(w);
+	int r;
+
+	r = sbx_nonce_issue(
+		dir, w->cgi.service, w->cgi.address, nonce, &w->ctx->err);
+	if (r == 0) {
+		sbx_json_add_hex(
+			doc, sbx_doc_root(doc), "nonce", nonce, sizeof(nonce));
+		sbx_json_add_time(doc, sbx_doc_root(doc), "expires",
+			sbx_clock_now() + SBX_NONCE_LIFE);
+		answer(w, 200, sbx_doc_root(doc));
+	}
+	free(dir);
+	sbx_doc_free(doc);
+	return r;
+}
+
+/* As long as it says, and soon: SIGALRM ends who keeps us waiting. */
+static int
+read_request(struct work *w)
+{
+	struct sbx_buf body = SBX_BUF(w->cgi.bodylen);
+	struct sbx_err *err = &w->ctx->err;
+	int r;
+
+	alarm(BODY_SECONDS);
+	r = sbx_io_read_fd(STDIN_FILENO, &body, err);
+	alarm(0);
+	if (r == 0 && body.len != w->cgi.bodylen)
+		r = sbx_err_set(err, SBX_E_INPUT, "body cut short");
+	if (r == 0)
+		r = sbx_request_parse(body.data, body.len, &w->req, err);
+	sbx_buf_free(&body);
+	if (r == 0 && strcmp(w->req->service, w->cgi.service) != 0)
+		r = sbx_err_set(
+			err, SBX_E_INPUT, "the request is for another service");
+	return r;
+}
+
+static int
+redeem(struct work *w)
+{
+	char *dir = nonce_dir(w);
+	int r = sbx_nonce_redeem(dir, w->cgi.service, w->cgi.address,
+		w->req->nonce, &w->ctx->err);
+
+	free(dir);
+	return r;
+}
+
+static int
+judge(struct work *w)
+{
+	struct sbx_err *err = &w->ctx->err;
+	bool tell = false;
+	int r;
+
+	if ((r = sbx_log_open(w->ctx->conf.db, 0, &w->log, err)) != 0 ||
+		(r = sbx_log_self(w->log, w->self, err)) != 0 ||
+		(r = sbx_state_open(w->log, &w->st, err)) != 0)
+		return SBX_E_SYS; /* ours to mend, whatever it is */
+	r = sbx_request_offer(w->st, w->self, w->cgi.service, &w->offer, err);
+	if (r != 0 || strcmp(w->req->provider, w->self) != 0) {
+		w->http = r == 0 || r == SBX_E_NO ? 404 : 503;
+		return r != 0 ? r
+			      : sbx_err_set(err, SBX_E_NO,
+					"the request is for another provider");
+	}
+	r = sbx_request_judge(w->log, w->st, w->req, sbx_doc_root(w->offer),
+		w->cgi.address, &w->http, &tell, err);
+	if (r != 0 && tell) /* past "did: " */
+		w->tell = err->text + strlen(w->req->subscriber) + 2;
+	return r;
+}
+
+static int
+run_macro(struct work *w, const struct sbx_json *macro)
+{
+	struct sbx_buf params = SBX_BUF(SBX_MAX_ENTRY);
+	struct sbx_buf said = SBX_BUF(SBX_RUN_MAX);
+	struct sbx_run run = { .timeout = MACRO_MS };
+	struct sbx_err *err = &w->ctx->err;
+	char ttl[16];
+	int r, status = 0;
+
+	snprintf(ttl, sizeof(ttl), "%d", w->ctx->conf.grant_ttl);
+	r = sbx_canon_write(&params, sbx_json_get(macro, "params"), NULL, err);
+	if (r == 0) {
+		run.argv = (const char *[]){ SUDO, "-n", MACROCTL,
+			sbx_json_str(macro, "kind"), "grant", "--sub",
+			w->req->subscriber, "--src-ip", w->cgi.address,
+			"--params", sbx_buf_text(&params), "--ttl", ttl,
+			"--service", w->cgi.service, NULL };
+		r = sbx_run(&run, &status, NULL, &said, err);
+	}
+	if (r == 0 && status != 0)
+		r = sbx_err_set(err, status == 1 ? SBX_E_NO : SBX_E_SYS,
+			"sbx-macroctl: %d: %.*s", status,
+			(int)strcspn(sbx_buf_text(&said), "\n"),
+			sbx_buf_text(&said));
+	sbx_buf_free(&params);
+	sbx_buf_free(&said);
+	return r;
+}
+
+static int
+give_grant(struct work *w)
+{
+	const struct sbx_json *offer = sbx_doc_root(w->offer);
+	const struct sbx_json *macro = sbx_json_get(offer, "macro");
+	int64_t ttl = w->ctx->conf.grant_ttl, now = sbx_clock_now();
+	struct sbx_doc *doc;
+	struct sbx_json *root;
+	int r;
+
+	if ((r = run_macro(w, macro)) != 0)
+		return r;
+	doc = sbx_doc_new();
+	root = sbx_doc_root(doc);
+	sbx_json_add_copy(doc, root, "kind", sbx_json_get(macro, "kind"));
+	sbx_json_add_copy(
+		doc, root, "endpoint", sbx_json_get(offer, "endpoint"));
+	sbx_json_add_str(doc, root, "service_id", w->cgi.service);
+	sbx_json_add_int(doc, root, "ttl", ttl);
+	sbx_json_add_time(doc, root, "until", now + ttl * 1000000);
+	answer(w, 200, root);
+	sbx_doc_free(doc);
+	return 0;
+}
+
+/* Cheap before dear: what a stranger can make us do ends at the nonce, which
+ * it had to ask for. */
+static int
+serve(struct work *w)
+{
+	struct sbx_err *err = &w->ctx->err;
+	int r;
+
+	if ((r = sbx_cgi_check(&w->cgi, &w->http, err)) != 0)
+		return r;
+	if (!w->cgi.post)
+		r = give_nonce(w);
+	else if ((r = read_request(w)) == 0 && (r = redeem(w)) == 0 &&
+		 (r = sbx_request_verify(w->req, err)) == 0 &&
+		 (r = judge(w)) == 0)
+		r = give_grant(w);
+	return r;
+}
+
+static int
+cmd_grant(struct sbx_ctx *ctx)
+{
+	struct work w = { .ctx = ctx };
+	int r;
+
+	w.cgi.method = getenv("REQUEST_METHOD");
+	w.cgi.path = getenv("PATH_INFO");
+	w.cgi.query = getenv("QUERY_STRING");
+	w.cgi.address = getenv("REMOTE_ADDR");
+	w.cgi.length = getenv("CONTENT_LENGTH");
+	if (w.cgi.method == NULL)
+		return sbx_err_set(
+			&ctx->err, SBX_E_USAGE, "run by a web server, as CGI");
+	if ((r = serve(&w)) != 0)
+		refuse(&w, r);
+	if (r != 0 && w.cgi.service[0] != '\0')
+		sbx_err_at(
+			&ctx->err, "%s: %.12s", w.cgi.address, w.cgi.service);
+	sbx_request_free(w.req);
+	sbx_doc_free(w.offer);
+	sbx_state_free(w.st);
+	sbx_log_close(w.log);
+	return r;
+}
+
+static const struct sbx_cmd cmds[] = { { "", cmd_grant, "", 0, 0,
+					       "answer one request", NULL },
+	{ NULL, NULL, NULL, 0, 0, NULL, NULL } };
+
+static const struct sbx_tool tool = { "sbx-grant",
+	"the provider's grant handler",
+	SBX_TOOL_ROOT | SBX_TOOL_FIXED | SBX_TOOL_NOVERB, cmds };
+
+int
+main(int argc, char **argv)
+{
+	return sbx_tool_main(&tool, argc, argv);
+}
