@@ -29,6 +29,7 @@ BOX_DIR=
 BOX_SHARE=
 BOX_PID=
 declare -A box_parent=() # NAME: pid of its unshare
+box_jobs=()
 box_keeper=
 
 # The process that removes the directory when the shell could not.
@@ -130,6 +131,7 @@ box_bg() {
 	box__enter "$name" || return
 	"${box_cmd[@]}" setpriv --pdeathsig TERM "$@" 3>&- &
 	BOX_PID=$!
+	box_jobs+=("$BOX_PID")
 }
 
 box_lan() {
@@ -147,15 +149,18 @@ box_link() {
 
 box_stop() {
 	[ -n "${box_parent[$1]:-}" ] || return 0
-	kill -KILL "${box_parent[$1]}" 2>/dev/null || :
-	wait "${box_parent[$1]}" 2>/dev/null || :
-	# Its parent is gone at once; the init, and so its network, a moment later.
-	local pid='' i
-	read -r pid <"$BOX_DIR/$1.pid" || :
-	for ((i = 0; i < 500; i++)); do
-		[ -n "$pid" ] && [ -e "/proc/$pid/ns/net" ] || break
-		sleep .01
-	done
+	# Its parent is gone at once; the init, and so its network, a moment
+	# later.  The shell need not say of each job that it was killed.
+	{
+		kill -KILL "${box_parent[$1]}" || :
+		wait "${box_parent[$1]}" || :
+		local pid='' i
+		read -r pid <"$BOX_DIR/$1.pid" || :
+		for ((i = 0; i < 500; i++)); do
+			[ -n "$pid" ] && [ -e "/proc/$pid/ns/net" ] || break
+			sleep .01
+		done
+	} 2>/dev/null
 	unset "box_parent[$1]"
 	rm -rf "$BOX_DIR/$1".*
 }
@@ -168,6 +173,8 @@ box_end() {
 	done
 	rm -rf "$BOX_DIR"
 	kill "$box_keeper" 2>/dev/null || :
-	wait "$box_keeper" 2>/dev/null || :
+	# All are dead; the shell need not say so of each.
+	wait "$box_keeper" "${box_jobs[@]}" 2>/dev/null || :
+	box_jobs=()
 	BOX_DIR=
 }

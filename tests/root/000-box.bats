@@ -47,7 +47,7 @@ gone() { # DIR BEFORE: within three seconds
 	[ ! -e /etc/box-was-here ] && [ ! -e /usr/box-was-here ]
 	[ "$(box_as one sbx id -un)" = sbx ]
 	[ "$(box one sh -c 'ps -e -o pid= | head -1 | tr -d " "')" = 1 ]
-	[ "$(box one stat -c '%U:%G %a' /var/lib/sbx)" = "sbx:sbx 2750" ]
+	[ "$(box one stat -c '%U:%G %a' /var/lib/sbx)" = "sbx:sbx 2751" ]
 	run -0 box one test -d /usr/lib/sbx/macros.d
 }
 
