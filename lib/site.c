@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a node publishes: static files that any web server can hand out. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sbx.h"
+
+#define CHUNK     (64u << 10)
+#define SITE_MODE 0644 /* the web server is another user */
+
+/* A file that readers see whole or not at all, however long it is. */
+struct draft {
+	char *path, *temp;
+	int fd;
+	struct sbx_buf out; /* not yet written */
+};
+
+struct pub {
+	struct sbx_log *log;
+	struct sbx_state *st;
+	struct draft d;
+	bool first;
+};
+
+static int
+draft_open(
+	struct draft *d, const char *dir, const char *name, struct sbx_err *err)
+{
+	struct sbx_buf b = SBX_BUF(4096);
+	int r = SBX_OK;
+
+	*d = (struct draft){ .fd = -1, .out = SBX_BUF(CHUNK + SBX_MAX_LINE) };
+	sbx_buf_fmt(&b, "%s/%s", dir, name);
+	if (b.over || b.len + 8 > b.max) {
+		r = sbx_err_set(err, SBX_E_USAGE, "path too long");
+		goto out;
+	}
+	d->path = sbx_mem_text(b.data, b.len);
+	*strrchr(b.data, '/') = '\0';
+	if ((r = sbx_io_mkdir(b.data, 0755, err)) != 0)
+		goto out;
+	sbx_buf_clear(&b);
+	sbx_buf_fmt(&b, "%s.new", d->path);
+	d->fd = open(b.data,
+		O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (d->fd < 0)
+		r = sbx_err_sys(err, "%s", b.data);
+	else
+		d->temp = sbx_mem_text(b.data, b.len);
+out:
+	sbx_buf_free(&b);
+	return r;
+}
+
+static int
+draft_flush(struct draft *d, struct sbx_err *err)
+{
+	int r = sbx_io_write_fd(d->fd, sbx_buf_text(&d->out), d->out.len, err);
+
+	if (r != 0)
+		sbx_err_at(err, "%s", d->path);
+	sbx_buf_clear(&d->out);
+	return r;
+}
+
+static int
+draft_room(struct draft *d, struct sbx_err *err)
+{
+	return d->out.len < CHUNK ? SBX_OK : draft_flush(d, err);
+}
+
+/* Whether what is published already says the same. */
+static bool
+draft_equal(const struct draft *d)
+{
+	char a[16384], b[16384];
+	struct stat sa, sb;
+	off_t at = 0;
+	ssize_t n = 0;
+	int fd = open(d->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	bool same = fd >= 0 && fstat(fd, &sa) == 0 && fstat(d->fd, &sb) == 0 &&
+		    S_ISREG(sa.st_mode) && sa.st_size == sb.st_size;
+
+	while (same && (n = pread(fd, a, sizeof(a), at)) > 0) {
+		same = pread(d->fd, b, (size_t)n, at) == n &&
+		       memcmp(a, b, (size_t)n) == 0;
+		at += n;
+	}
+	if (fd >= 0)
+		close(fd);
+	return same && n == 0 && at == sa.st_size;
+}
+
+static int
+sync_dir(const char *path, struct sbx_err *err)
+{
+	char *dir = sbx_mem_text(path, (size_t)(strrchr(path, '/') - path));
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = SBX_OK;
+
+	if (fd < 0 || fsync(fd) != 0)
+		r = sbx_err_sys(err, "%s", dir);
+	if (fd >= 0)
+		close(fd);
+	free(dir);
+	return r;
+}
+
+static int
+draft_settle(struct draft *d, size_t *changed, struct sbx_err *err)
+{
+	int r;
+
+	if ((r = draft_flush(d, err)) != 0 || draft_equal(d))
+		return r;
+	if (fchmod(d->fd, SITE_MODE) != 0 || fsync(d->fd) != 0 ||
+		rename(d->temp, d->path) != 0)
+		return sbx_err_sys(err, "%s", d->path);
+	free(d->temp);
+	d->temp = NULL; /* transferred */
+	++*changed;
+	return sync_dir(d->path, err);
+}
+
+static void
+draft_drop(struct draft *d)
+{
+	if (d->fd >= 0)
+		close(d->fd);
+	if (d->temp != NULL)
+		unlink(d->temp);
+	free(d->temp);
+	free(d->path);
+	sbx_buf_free(&d->out);
+}
+
+static int
+line_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
+{
+	struct pub *p = ctx;
+
+	sbx_row_line(row, &p->d.out);
+	sbx_buf_add(&p->d.out, "\n", 1);
+	return draft_room(&p->d, err);
+}
+
+static int
+write_lines(struct pub *p, struct sbx_err *err)
+{
+	return sbx_log_each(p->log, 1, 0, line_row, p, err);
+}
+
+static int
+old_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
+{
+	struct pub *p = ctx;
+
+	sbx_buf_str(&p->d.out, p->first ? "" : ",\n");
+	p->first = false;
+	sbx_row_line(row, &p->d.out);
+	return draft_room(&p->d, err);
+}
+
+static int
+write_old(struct pub *p, struct sbx_err *err)
+{
+	int r;
+
+	sbx_buf_str(&p->d.out, "{\"entries\":[");
+	r = sbx_log_each(p->log, 1, 0, old_row, p, err);
+	sbx_buf_str(&p->d.out, "]}\n");
+	return r;
+}
+
+static int
+offer_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	const struct sbx_json *member = sbx_json_get(row, "member");
+	struct pub *p = ctx;
+	int r;
+
+	if (!sbx_json_is(sbx_json_get(row, "status"), "live") ||
+		member == NULL || !member->yes)
+		return SBX_OK;
+	sbx_buf_str(&p->d.out, p->first ? "" : ",\n");
+	p->first = false;
+	if ((r = sbx_canon_write(&p->d.out, row, NULL, err)) != 0)
+		return r;
+	return draft_room(&p->d, err);
+}
+
+static int
+write_services(struct pub *p, struct sbx_err *err)
+{
+	int r;
+
+	sbx_buf_str(&p->d.out, "[");
+	r = sbx_state_each(p->st, SBX_VIEW_OFFER, NULL, offer_row, p, err);
+	sbx_buf_str(&p->d.out, "]\n");
+	return r;
+}
+
+static const struct {
+	const char *name;
+	int (*write)(struct pub *p, struct sbx_err *err);
+} pages[] = {
+	{ "services", write_services },
+	{ "log/export", write_old },
+	{ "api/v1/annuaire/log/export", write_old },
+	{ "export.jsonl", write_lines },
+};
+
+/* One publisher at a time: temporary names are fixed, so that a crash leaves
+ * at most one to be written over. */
+static int
+lock_dir(const char *dir, int *fd, struct sbx_err *err)
+{
+	int r;
+
+	if ((r = sbx_io_mkdir(dir, 0755, err)) != 0)
+		return r;
+	*fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd < 0 || flock(*fd, LOCK_EX) != 0)
+		return sbx_err_sys(err, "%s", dir);
+	return SBX_OK;
+}
+
+int
+sbx_site_publish(struct sbx_log *log, struct sbx_state *st, const char *dir,
+	size_t *changed, struct sbx_err *err)
+{
+	struct pub p = { .log = log, .st = st };
+	size_t count = 0;
+	int lock = -1, r;
+
+	r = lock_dir(dir, &lock, err);
+	for (size_t i = 0; r == 0 && i < sizeof(pages) / sizeof(pages[0]);
+		i++) {
+		p.first = true;
+		if ((r = draft_open(&p.d, dir, pages[i].name, err)) == 0 &&
+			(r = pages[i].write(&p, err)) == 0 && p.d.out.over)
+			r = sbx_err_set(err, SBX_E_SYS, "%s: a line too long",
+				p.d.path);
+		if (r == 0)
+			r = draft_settle(&p.d, &count, err);
+		draft_drop(&p.d);
+	}
+	if (lock >= 0)
+		close(lock);
+	if (r == 0)
+		*changed = count;
+	return r;
+}
