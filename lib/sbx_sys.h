@@ -402,6 +402,26 @@ int sbx_conf_load(struct sbx_conf *conf, const char *dir, const char *file,
 	unsigned flags, struct sbx_err *err);
 void sbx_conf_free(struct sbx_conf *conf);
 
+/* ---- peer: whose log there is to pull ------------------------------------- */
+
+struct sbx_peer {
+	char *name, *url;
+	bool node; /* from the directory, not from sbx.conf */
+};
+
+struct sbx_peers {
+	struct sbx_peer *list;
+	size_t count;
+};
+
+/* The peers of sbx.conf, then the directory's member nodes but ourselves. */
+int sbx_peers_load(const struct sbx_conf *conf, struct sbx_log *log,
+	struct sbx_peers *p, struct sbx_err *err);
+/* The one called name; SBX_E_USAGE when there is none, or more. */
+int sbx_peers_find(const struct sbx_peers *p, const char *name,
+	const struct sbx_peer **peer, struct sbx_err *err);
+void sbx_peers_free(struct sbx_peers *p);
+
 /* ---- tool: options, usage, exit codes, tables ----------------------------- */
 
 struct sbx_opt {

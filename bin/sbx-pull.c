@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fetch what is new from peers, verify it, merge it. */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sbx.h"
+
+struct pull {
+	struct sbx_ctx *ctx;
+	struct sbx_log *log;
+	struct sbx_peers peers;
+	int64_t slot;     /* seconds a peer may take */
+	const char *name; /* whose turn it is */
+	size_t added;
+	int worst;
+};
+
+/* What a site may hold, the best form first; the last is what older nodes
+ * serve. */
+static const char *const forms[] = { "export.jsonl", "log/export",
+	"api/v1/annuaire/log/export" };
+#define FORMS (sizeof(forms) / sizeof(forms[0]))
+
+static void
+refused(void *arg, size_t number, const struct sbx_err *err)
+{
+	struct pull *p = arg;
+	struct sbx_err e = *err;
+
+	sbx_err_at(&e, "%.100s: entry %zu", p->name, number);
+	sbx_tool_warn(p->ctx, &e);
+}
+
+static bool
+ends(const char *text, const char *with)
+{
+	size_t len = strlen(text), n = strlen(with);
+
+	return len >= n && strcmp(text + len - n, with) == 0;
+}
+
+static int
+pull_url(struct pull *p, const char *url, int64_t until, struct sbx_import *im,
+	int *status, struct sbx_err *err)
+{
+	struct sbx_fetch f = { .url = url,
+		.max = SBX_MAX_EXPORT,
+		.ok_only = true,
+		.timeout = (int)((until - sbx_clock_boot()) / 1000) };
+	struct sbx_err why = { 0 };
+	struct sbx_fetching *job;
+	int fd, r, end;
+
+	if (f.timeout <= 0)
+		return sbx_err_set(err, SBX_E_SYS, "too slow, given up");
+	if ((r = sbx_fetch_start(&f, &job, &fd, err)) != 0)
+		return r;
+	r = sbx_import_fd(p->log, fd, im, err);
+	close(fd);
+	/* The import fails only by the machine's fault; then the fetch, cut
+	 * short by us, has nothing to say. */
+	end = sbx_fetch_end(job, status, NULL, &why);
+	if (r != 0)
+		return r;
+	if (end != 0)
+		*err = why;
+	else if (*status != 200 && *status != 404)
+		end = sbx_err_set(
+			err, SBX_E_SYS, "answers with status %d", *status);
+	return end;
+}
+
+static int
+pull_site(struct pull *p, const char *base, struct sbx_import *im,
+	struct sbx_err *err)
+{
+	int64_t until = sbx_clock_boot() + p->slot * 1000000;
+	struct sbx_buf url = SBX_BUF(2048);
+	bool whole = ends(base, ".jsonl") || ends(base, "/export");
+	int r = SBX_OK, status = 404;
+
+	for (size_t i = 0; r == 0 && status == 404 && i < FORMS; i++) {
+		sbx_buf_clear(&url);
+		sbx_buf_fmt(&url, "%s%s%s", base,
+			whole || ends(base, "/") ? "" : "/",
+			whole ? "" : forms[i]);
+		r = url.over ? sbx_err_set(err, SBX_E_USAGE,
+				       "the address is too long")
+			     : pull_url(p, url.data, until, im, &status, err);
+		if (whole)
+			break;
+	}
+	if (r == 0 && status == 404)
+		r = sbx_err_set(
+			err, SBX_E_SYS, "%.200s: no log is there", base);
+	sbx_buf_free(&url);
+	return r;
+}
+
+static int
+pull_file(struct pull *p, const char *path, struct sbx_import *im,
+	struct sbx_err *err)
+{
+	struct sbx_buf inside = SBX_BUF(4096);
+	struct stat st;
+	int fd, r;
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	for (size_t i = 0; fd >= 0 && fstat(fd, &st) == 0 &&
+			   S_ISDIR(st.st_mode) && i < FORMS;
+		i++) {
+		sbx_buf_clear(&inside);
+		sbx_buf_fmt(&inside, "%s/%s", path, forms[i]);
+		close(fd);
+		fd = open(sbx_buf_text(&inside), O_RDONLY | O_CLOEXEC);
+		if (fd < 0 && errno == ENOENT && i + 1 < FORMS)
+			fd = open(path, O_RDONLY | O_CLOEXEC);
+	}
+	sbx_buf_free(&inside);
+	if (fd < 0)
+		return sbx_err_sys(err, "%.200s", path);
+	r = sbx_import_fd(p->log, fd, im, err);
+	close(fd);
+	return r;
+}
+
+static void
+report(struct pull *p, const char *from, const struct sbx_import *im,
+	const struct sbx_err *failed)
+{
+	struct sbx_ctx *ctx = p->ctx;
+	struct sbx_doc *doc;
+	struct sbx_json *row;
+
+	if (!ctx->json) {
+		if (failed == NULL && !ctx->quiet && im->held > 0)
+			sbx_tool_out(ctx,
+				"%s: %zu new, %zu known, %zu held, %zu refused",
+				p->name, im->added, im->known, im->held,
+				im->refused);
+		else if (failed == NULL && !ctx->quiet)
+			sbx_tool_out(ctx, "%s: %zu new, %zu known, %zu refused",
+				p->name, im->added, im->known, im->refused);
+		return;
+	}
+	doc = sbx_doc_new();
+	row = sbx_doc_root(doc);
+	sbx_json_add_str(doc, row, "name", p->name);
+	sbx_json_add_str(doc, row, "from", from);
+	sbx_json_add_int(doc, row, "new", (int64_t)im->added);
+	sbx_json_add_int(doc, row, "known", (int64_t)im->known);
+	sbx_json_add_int(doc, row, "held", (int64_t)im->held);
+	sbx_json_add_int(doc, row, "refused", (int64_t)im->refused);
+	sbx_json_add_str(
+		doc, row, "error", failed != NULL ? failed->text : NULL);
+	sbx_tool_row(ctx, NULL, row);
+	sbx_doc_free(doc);
+}
+
+/* One source to its end; whatever goes wrong with it, the next has its turn. */
+static void
+pull_from(struct pull *p, const char *name, const char *from)
+{
+	struct sbx_import im = { .refuse = refused, .ctx = p };
+	struct sbx_err err = { 0 };
+	int r;
+
+	p->name = name;
+	if (p->ctx->dry) {
+		sbx_tool_out(p->ctx, "%s: would pull from %s", name, from);
+		return;
+	}
+	if (strcmp(from, "-") == 0)
+		r = sbx_import_fd(p->log, STDIN_FILENO, &im, &err);
+	else if (strstr(from, "://") != NULL)
+		r = pull_site(p, from, &im, &err);
+	else
+		r = pull_file(p, from, &im, &err);
+	p->added += im.added;
+	report(p, from, &im, r != 0 ? &err : NULL);
+	if (r != 0) {
+		sbx_err_at(&err, "%.100s", name);
+		sbx_tool_warn(p->ctx, &err);
+	} else if (im.refused > 0) {
+		r = SBX_E_INPUT;
+	}
+	if (r < p->worst)
+		p->worst = r;
+}
+
+/* An argument is an address, "-", a peer's name or else a file: NULL when it
+ * can be none of them. */
+static const char *
+source(struct pull *p, const char *arg)
+{
+	const struct sbx_peer *peer;
+
+	if (strcmp(arg, "-") == 0 || strstr(arg, "://") != NULL)
+		return arg;
+	if (strchr(arg, '/') == NULL &&
+		sbx_peers_find(&p->peers, arg, &peer, &p->ctx->err) == 0)
+		return peer->url;
+	return access(arg, F_OK) == 0 || strchr(arg, '/') != NULL ? arg : NULL;
+}
+
+static void
+pull_all(struct pull *p)
+{
+	bool nodes = p->ctx->conf.npeers == 0;
+
+	for (size_t i = 0; i < p->peers.count; i++)
+		if (p->peers.list[i].node == nodes)
+			pull_from(
+				p, p->peers.list[i].name, p->peers.list[i].url);
+	if (p->peers.count == 0)
+		sbx_tool_say(p->ctx,
+			"no peer yet: none in %s, no other "
+			"member's node in the directory",
+			p->ctx->conf.file != NULL ? p->ctx->conf.file
+						  : "sbx.conf");
+}
+
+static int
+publish(struct pull *p, struct sbx_err *err)
+{
+	struct sbx_state *st = NULL;
+	size_t changed;
+	int r;
+
+	if ((r = sbx_state_open(p->log, &st, err)) == 0)
+		r = sbx_site_publish(
+			p->log, st, p->ctx->conf.www, &changed, err);
+	sbx_state_free(st);
+	return r;
+}
+
+static int
+cmd_pull(struct sbx_ctx *ctx)
+{
+	struct pull p = { .ctx = ctx };
+	int r;
+
+	if ((r = sbx_tool_num(ctx, "timeout", 1, 3600, 60, &p.slot)) != 0 ||
+		(r = sbx_log_open(ctx->conf.db, SBX_LOG_WRITE, &p.log,
+			 &ctx->err)) != 0 ||
+		(r = sbx_peers_load(&ctx->conf, p.log, &p.peers, &ctx->err)) !=
+			0)
+		goto out;
+	for (int i = 0; i < ctx->argc; i++)
+		if (source(&p, ctx->argv[i]) == NULL) {
+			r = SBX_E_USAGE;
+			goto out;
+		}
+	ctx->err.text[0] = '\0';
+	for (int i = 0; i < ctx->argc; i++)
+		pull_from(&p,
+			strcmp(ctx->argv[i], "-") == 0 ? "standard input"
+						       : ctx->argv[i],
+			source(&p, ctx->argv[i]));
+	if (ctx->argc == 0)
+		pull_all(&p);
+	ctx->err = (struct sbx_err){ 0 };
+	if (p.added > 0 && sbx_tool_opt(ctx, "publish") != NULL)
+		r = publish(&p, &ctx->err);
+	if (p.worst < r)
+		r = p.worst;
+out:
+	sbx_peers_free(&p.peers);
+	sbx_log_close(p.log);
+	return r;
+}
+
+static const struct sbx_opt opts[] = { { 't', "timeout", "SECONDS",
+					       "what each peer may take (60)" },
+	{ 'p', "publish", NULL, "then publish, if anything was new" },
+	{ 0, NULL, NULL, NULL } };
+
+static const struct sbx_cmd cmds[] = {
+	{ "pull", cmd_pull, "[NAME|URL|FILE|DIR|-]...", 0, -1,
+		"fetch what is new from peers, verify it, merge it", opts },
+	{ NULL, NULL, NULL, 0, 0, NULL, NULL }
+};
+
+static const struct sbx_tool tool = { "sbx-pull",
+	"fetch what is new from peers, verify it, merge it", SBX_TOOL_NOVERB,
+	cmds };
+
+int
+main(int argc, char **argv)
+{
+	return sbx_tool_main(&tool, argc, argv);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whose log there is to pull: the configured peers, or the directory's nodes.
+ */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sbx.h"
+
+/* A member may write any address into its NodeRecord: one outside the mesh
+ * would have us knock at other people's doors, or at our own. */
+static bool
+in_mesh(const char *net, const char *text)
+{
+	const char *slash = strchr(net, '/');
+	struct in_addr ip, base;
+	char addr[INET_ADDRSTRLEN];
+	uint32_t mask;
+	int64_t bits;
+
+	if (slash == NULL || (size_t)(slash - net) >= sizeof(addr) ||
+		!sbx_num_parse(&bits, slash + 1, 1, 32))
+		return false;
+	memcpy(addr, net, (size_t)(slash - net));
+	addr[slash - net] = '\0';
+	if (inet_pton(AF_INET, addr, &base) != 1 ||
+		inet_pton(AF_INET, text, &ip) != 1)
+		return false;
+	mask = UINT32_MAX << (32 - bits);
+	return ((ntohl(ip.s_addr) ^ ntohl(base.s_addr)) & mask) == 0;
+}
+
+static void
+add(struct sbx_peers *p, const char *name, const char *url, bool node)
+{
+	p->list = sbx_mem_grow(p->list, p->count + 1, sizeof(*p->list));
+	p->list[p->count++] =
+		(struct sbx_peer){ sbx_mem_text(name, strlen(name)),
+			sbx_mem_text(url, strlen(url)), node };
+}
+
+struct scan {
+	const struct sbx_conf *conf;
+	const char *self;
+	struct sbx_peers *p;
+};
+
+static int
+node_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	const struct sbx_json *member = sbx_json_get(row, "member");
+	const char *did = sbx_json_str(row, "did");
+	const char *ip = sbx_json_str(row, "mesh_ip");
+	const char *name = sbx_json_str(row, "boxname");
+	struct scan *s = ctx;
+	char url[64];
+
+	(void)err;
+	if (member == NULL || !member->yes || did == NULL || ip == NULL ||
+		strcmp(did, s->self) == 0 || !in_mesh(s->conf->mesh_net, ip))
+		return SBX_OK;
+	snprintf(url, sizeof(url), "http://%s:%d/", ip, s->conf->dir_port);
+	add(s->p, name != NULL && name[0] != '\0' ? name : did, url, true);
+	return SBX_OK;
+}
+
+int
+sbx_peers_load(const struct sbx_conf *conf, struct sbx_log *log,
+	struct sbx_peers *p, struct sbx_err *err)
+{
+	struct sbx_state *st = NULL;
+	char self[SBX_DID_SIZE];
+	struct scan s = { conf, self, p };
+	int r;
+
+	*p = (struct sbx_peers){ 0 };
+	for (size_t i = 0; i < conf->npeers; i++)
+		add(p, conf->peers[i].name, conf->peers[i].url, false);
+	if ((r = sbx_log_self(log, self, err)) == 0 &&
+		(r = sbx_state_open(log, &st, err)) == 0)
+		r = sbx_state_each(st, SBX_VIEW_NODE, NULL, node_row, &s, err);
+	sbx_state_free(st);
+	if (r != 0)
+		sbx_peers_free(p);
+	return r;
+}
+
+int
+sbx_peers_find(const struct sbx_peers *p, const char *name,
+	const struct sbx_peer **peer, struct sbx_err *err)
+{
+	const struct sbx_peer *found = NULL;
+
+	for (size_t i = 0; i < p->count; i++) {
+		if (strcmp(p->list[i].name, name) != 0)
+			continue;
+		/* What the administrator wrote is no rival to a claim. */
+		if (found != NULL && !found->node)
+			continue;
+		if (found != NULL)
+			return sbx_err_set(err, SBX_E_USAGE,
+				"two nodes call themselves %.60s", name);
+		found = &p->list[i];
+	}
+	if (found == NULL) {
+		sbx_err_set(
+			err, SBX_E_USAGE, "no peer, node or file %.200s", name);
+		return SBX_E_USAGE;
+	}
+	*peer = found;
+	return SBX_OK;
+}
+
+void
+sbx_peers_free(struct sbx_peers *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		free(p->list[i].name);
+		free(p->list[i].url);
+	}
+	free(p->list);
+	*p = (struct sbx_peers){ 0 };
+}

@@ -1,0 +1,288 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# sbx-pull against a real web server, files, and servers that misbehave.
+
+load ../lib/helpers
+
+setup() {
+	export SBX_NOW=2026-07-01T12:00:00Z
+	D=$BATS_TEST_TMPDIR
+	SERVERS=()
+	for n in hub ann; do
+		node $n
+		SBX_STATE=$D/$n sbx-ledger init >"$D/$n.did"
+	done
+	mkdir "$D/www"
+}
+
+teardown() {
+	[ "${#SERVERS[@]}" -eq 0 ] || kill "${SERVERS[@]}" 2>/dev/null || :
+	wait
+}
+
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+# serve DIR [ADDR [PORT]]: by lighttpd; URL is where.
+serve() {
+	require lighttpd python3
+	local addr=${2:-127.0.0.1}
+	PORT=${3:-$(free_port)}
+	printf 'server.document-root = "%s"\nserver.bind = "%s"\nserver.port = %d\n' \
+		"$1" "$addr" "$PORT" >"$D/$PORT.conf"
+	/usr/sbin/lighttpd -D -f "$D/$PORT.conf" >"$D/$PORT.log" 2>&1 3>&- &
+	SERVERS+=($!)
+	listening "$addr" "$PORT"
+	URL=http://$addr:$PORT/
+}
+
+# answer TEXT: to whoever asks, then TAIL (a command) while the line stays open.
+answer() {
+	require socat python3
+	PORT=$(free_port)
+	printf '%b' "$1" >"$D/answer.$PORT"
+	cat >"$D/answer.$PORT.sh" <<-END
+		#!/bin/sh
+		echo x >>"$D/asked.$PORT"
+		while read -r l && [ "\$l" != "\$(printf '\r')" ]; do :; done
+		cat "$D/answer.$PORT"
+		${2:-:}
+	END
+	chmod +x "$D/answer.$PORT.sh"
+	socat "TCP-LISTEN:$PORT,bind=127.0.0.1,reuseaddr,fork" \
+		"EXEC:$D/answer.$PORT.sh" 2>/dev/null 3>&- &
+	SERVERS+=($!)
+	listening 127.0.0.1 "$PORT"
+	URL=http://127.0.0.1:$PORT/
+}
+
+listening() {
+	for _ in $(seq 300); do
+		ss -Hltn "src $1:$2" | grep -q . && return
+		sleep .01
+	done
+	fail "nobody listens on $1:$2"
+}
+
+publish() { # NODE DIR
+	mkdir -p "$2"
+	SBX_STATE=$D/$1 sbx-ledger export >"$2/export.jsonl"
+}
+
+old_form() { # NODE
+	SBX_STATE=$D/$1 sbx-ledger export --old
+}
+
+entries() {
+	SBX_STATE=$D/$1 sbx-ledger export | wc -l
+}
+
+ban() { # NODE N: an entry more
+	printf '{"ban_id":"%064d","ip":"192.0.2.%d","reason":"scan","severity":1,"expires_at":null}' "$2" "$2" |
+		SBX_STATE=$D/$1 sbx-ledger append ban_publish >/dev/null
+}
+
+@test "a site is pulled, and pulled again there is nothing new" {
+	ban hub 1
+	publish hub "$D/www"
+	serve "$D/www"
+	at ann sbx-pull "$URL"
+	assert_eq "$output" "$URL: 2 new, 0 known, 0 refused" "the summary"
+	assert_eq "$(entries ann)" 3 "not all arrived"
+	at ann sbx-pull "$URL"
+	assert_eq "$output" "$URL: 0 new, 2 known, 0 refused" "the second time"
+	at ann sbx-ledger verify
+}
+
+@test "an older node's site is pulled too, wherever it keeps its export" {
+	mkdir -p "$D/www/api/v1/annuaire/log" "$D/www2/log"
+	old_form hub >"$D/www/api/v1/annuaire/log/export"
+	serve "$D/www"
+	at ann sbx-pull "$URL"
+	assert_has "$output" "1 new" "nothing taken"
+	old_form hub >"$D/www2/log/export"
+	serve "$D/www2"
+	at ann sbx-pull "$URL"
+	assert_has "$output" "0 new, 1 known" "not the same entry"
+}
+
+@test "a file, a directory and standard input do the same work" {
+	ban hub 1
+	publish hub "$D/www"
+	for n in file dir in; do
+		node $n
+		SBX_STATE=$D/$n sbx-ledger init >/dev/null
+	done
+	at file sbx-pull "$D/www/export.jsonl"
+	assert_has "$output" "2 new" "from the file"
+	at dir sbx-pull "$D/www"
+	assert_has "$output" "2 new" "from the directory"
+	at in sbx-pull - <"$D/www/export.jsonl"
+	assert_eq "$output" "standard input: 2 new, 0 known, 0 refused" "from standard input"
+}
+
+@test "a bad entry is reported by its number, the rest goes on" {
+	for i in 1 2 3; do ban hub $i; done
+	publish hub "$D/www"
+	sed -i '2s/"reason":"scan"/"reason":"scam"/; 3s/^/{/' "$D/www/export.jsonl"
+	serve "$D/www"
+	at ann 3 sbx-pull "$URL"
+	assert_eq "$output" "$URL: 2 new, 0 known, 2 refused" "the summary"
+	assert_like "$stderr" "^sbx-pull: $URL: entry 2: .*signature" "no reason"
+	assert_has "$stderr" "sbx-pull: $URL: entry 3: " "entry 3 is not named"
+	assert_eq "$(entries ann)" 3 "the good ones"
+	at ann sbx-ledger verify
+}
+
+@test "control characters of a peer do not reach the terminal" {
+	printf '{"a\\u001b[2J\033]0;x\007":1}\n' >"$D/bad"
+	at ann 3 sbx-pull "$D/bad"
+	assert_lacks "$stderr$output" $'\033' "an escape"
+	assert_lacks "$stderr$output" $'\007' "a bell"
+}
+
+@test "an unreachable peer is reported and the next has its turn" {
+	publish hub "$D/www"
+	serve "$D/www"
+	at ann 4 sbx-pull http://127.0.0.1:1/ "$URL"
+	assert_says sbx-pull "connection refused"
+	assert_eq "$output" "$URL: 1 new, 0 known, 0 refused" "the other one"
+}
+
+@test "a silent peer costs its own time slot and no more" {
+	publish hub "$D/www"
+	answer 'HTTP/1.1 200 OK\r\n\r\n' 'sleep 30'
+	slow=$URL
+	serve "$D/www"
+	start=$(date +%s%N)
+	at ann 4 sbx-pull -t 1 "$slow" "$URL"
+	[ $(($(date +%s%N) - start)) -lt 4000000000 ] || fail "it took too long"
+	assert_says sbx-pull "too slow"
+	assert_has "$output" "1 new" "the other one"
+}
+
+@test "of an answer that breaks off, the whole entries are kept" {
+	for i in 1 2 3; do ban hub $i; done
+	publish hub "$D/www"
+	head -c -40 "$D/www/export.jsonl" >"$D/cut"
+	answer "HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n$(cat "$D/cut")"
+	run --separate-stderr env SBX_STATE="$D/ann" sbx-pull "$URL"
+	assert_eq "$status" 4 "no error"
+	assert_eq "$(entries ann)" 4 "the whole ones"
+	at ann sbx-ledger verify
+}
+
+@test "a redirect is not followed" {
+	publish hub "$D/www"
+	serve "$D/www"
+	answer "HTTP/1.1 302 Found\r\nLocation: ${URL}export.jsonl\r\nContent-Length: 0\r\n\r\n"
+	at ann 3 sbx-pull "$URL"
+	assert_says sbx-pull redirect
+	assert_eq "$(entries ann)" 1 "something came"
+}
+
+@test "a site without a log, a web page, an error: each refused" {
+	serve "$D/www"
+	at ann 4 sbx-pull "$URL"
+	assert_says sbx-pull "no log is there"
+	echo '<html>hello</html>' >"$D/www/export.jsonl"
+	at ann 3 sbx-pull "$URL"
+	answer 'HTTP/1.1 500 Oops\r\nContent-Length: 2\r\n\r\n{}'
+	at ann 4 sbx-pull "$URL"
+	assert_says sbx-pull "status 500"
+	assert_eq "$(entries ann)" 1 "something came"
+}
+
+@test "without an argument the peers of sbx.conf are pulled, by name" {
+	publish hub "$D/www"
+	serve "$D/www"
+	printf '[peer gk2]\nurl=%s\n' "$URL" >"$D/ann/sbx.conf"
+	at ann sbx-pull
+	assert_eq "$output" "gk2: 1 new, 0 known, 0 refused" "the summary"
+	at ann sbx-pull gk2
+	assert_eq "$output" "gk2: 0 new, 1 known, 0 refused" "by its name"
+	at ann sbx-pull -j
+	assert_eq "$(jq -c '[.name,.new,.known,.held,.refused,.error]' <<<"$output")" \
+		'["gk2",0,1,0,0,null]' "-j"
+	at ann sbx-pull -q
+	assert_eq "$output$stderr" "" "-q talks"
+}
+
+record() { # NODE NAME IP: its NodeRecord
+	printf '{"node_id":"%064d","boxname":"%s","pubkey_wg":"%s","mesh_ip":"%s","ddns":"","endpoint":""}' \
+		"${3##*.}" "$2" "$(head -c32 /dev/urandom | base64)" "$3" |
+		SBX_STATE=$D/$1 sbx-ledger append node_publish >/dev/null
+}
+
+@test "without peers the members' nodes are pulled, and no address outside the mesh" {
+	node eve
+	SBX_STATE=$D/eve sbx-ledger init >/dev/null
+	for n in ann eve; do
+		SBX_STATE=$D/hub sbx-member invite | SBX_STATE=$D/$n sbx-member accept >/dev/null
+		SBX_STATE=$D/$n sbx-ledger export | SBX_STATE=$D/hub sbx-ledger -q import
+	done
+	record hub gk2 10.10.0.1
+	record eve eve 127.0.0.1 # not in the mesh
+	record ann ann 10.10.0.2 # ourselves
+	SBX_STATE=$D/eve sbx-ledger export | SBX_STATE=$D/hub sbx-ledger -q import
+	publish hub "$D/www"
+	at ann sbx-pull "$D/www"
+	at ann sbx-pull -n
+	assert_eq "$output" "gk2: would pull from http://10.10.0.1:8799/" "-n"
+}
+
+@test "what is none of peer, node, address or file is the caller's mistake" {
+	publish hub "$D/www"
+	before=$(entries ann)
+	at ann 2 sbx-pull "$D/www" nobody
+	assert_says sbx-pull nobody
+	at ann 2 sbx-pull --nonsense
+	at ann 2 sbx-pull -t 0
+	at ann 2 sbx-pull ftp://127.0.0.1/
+	assert_eq "$(entries ann)" "$before" "something was pulled"
+	at ann 4 sbx-pull "$D/not/there"
+}
+
+@test "a dry run asks nobody and changes nothing" {
+	answer 'HTTP/1.1 404 Not Found\r\n\r\n'
+	before=$(SBX_STATE=$D/ann sbx-ledger export)
+	at ann sbx-pull -n "$URL"
+	assert_eq "$output" "$URL: would pull from $URL" "-n"
+	assert_no_file "$D/asked.$PORT" "somebody was asked"
+	assert_eq "$(SBX_STATE=$D/ann sbx-ledger export)" "$before" "something changed"
+}
+
+@test "publishing after a pull happens when asked for, and when there is news" {
+	publish hub "$D/www"
+	at ann sbx-pull "$D/www"
+	assert_no_file "$D/ann/www" "published unasked"
+	ban hub 1
+	publish hub "$D/www"
+	at ann sbx-pull --publish "$D/www"
+	at ann sbx-ledger export
+	assert_eq "$(cat "$D/ann/www/export.jsonl")" "$output" "not what export says"
+	rm "$D/ann/www/export.jsonl"
+	at ann sbx-pull --publish "$D/www"
+	assert_no_file "$D/ann/www/export.jsonl" "published without news"
+}
+
+@test "a pull that is killed leaves a sound ledger" {
+	for i in 1 2 3 4 5; do ban hub $i; done
+	publish hub "$D/www"
+	answer "HTTP/1.1 200 OK\r\n\r\n$(cat "$D/www/export.jsonl")\n" 'sleep 30'
+	SBX_STATE=$D/ann sbx-pull "$URL" >/dev/null 2>&1 3>&- &
+	pid=$!
+	sleep .2
+	kill -9 $pid
+	wait $pid || :
+	at ann sbx-ledger verify
+	at ann sbx-pull "$D/www"
+}
+
+@test "there must be a ledger" {
+	node none
+	publish hub "$D/www"
+	at none 2 sbx-pull "$D/www"
+	assert_hint sbx-pull
+}
