@@ -19,7 +19,7 @@
 
 #include "sbx.h"
 
-#define WAIT (30 * INT64_C(1000000))
+#define WAIT (15 * INT64_C(1000000))
 
 static int
 lock(int fd, struct sbx_err *err)

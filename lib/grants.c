@@ -27,16 +27,20 @@ static const struct sbx_json_limits limits = {
 /* ---- time --------------------------------------------------------------- */
 
 /* Names this boot: sbx_clock_boot() means nothing in another. */
-static void
-boot_id(char out[static 37])
+static const char *
+boot_id(void)
 {
-	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	static char id[37];
+	int fd;
 
-	memset(out, 0, 37);
-	if (fd < 0 || read(fd, out, 36) != 36)
-		out[0] = '\0';
+	if (id[0] != '\0')
+		return id;
+	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, id, 36) != 36)
+		id[0] = '\0';
 	if (fd >= 0)
 		close(fd);
+	return id;
 }
 
 /* In the boot it was made, the clock that nobody can set decides.  After a
@@ -46,16 +50,14 @@ int64_t
 sbx_granted_left(const struct sbx_granted *grant)
 {
 	int64_t left, now = sbx_clock_now();
-	char boot[37];
 
-	boot_id(boot);
-	if (boot[0] != '\0' && strcmp(boot, grant->boot) == 0)
+	if (grant->boot[0] != '\0' && strcmp(boot_id(), grant->boot) == 0)
 		left = grant->boot_until - sbx_clock_boot();
 	else
 		left = now < grant->since ? 0 : grant->until - now;
 	if (left > grant->until - grant->since)
 		left = grant->until - grant->since;
-	left /= SECOND;
+	left = (left + SECOND - 1) / SECOND;
 	return left < 0 ? 0 : left > SBX_MAX_TTL ? SBX_MAX_TTL : left;
 }
 
@@ -324,7 +326,7 @@ sbx_grants_put(struct sbx_grants *g, const struct sbx_granted *grant,
 	slot->since = sbx_clock_now();
 	slot->until = slot->since + ttl * SECOND;
 	slot->boot_until = sbx_clock_boot() + ttl * SECOND;
-	boot_id(slot->boot);
+	strcpy(slot->boot, boot_id());
 	return 0;
 }
 

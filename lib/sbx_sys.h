@@ -199,6 +199,7 @@ int sbx_request_answer(int http, const char *text, size_t len,
 /* ---- own: what only root can change -------------------------------------- */
 
 struct stat;
+struct sbx_conf;
 bool sbx_own_check(const struct stat *st, bool dir);
 /* Open path when it and every directory above it are root's (or ours) alone;
  * SBX_E_NO when not.  The caller closes *fd. */
@@ -299,7 +300,7 @@ struct sbx_audit {
 	bool torn;			    /* the last line has no newline */
 };
 
-/* Open, or make, and lock: who holds it is alone.  Waits at most 30 s. */
+/* Open, or make, and lock: who holds it is alone.  Waits at most 15 s. */
 int sbx_audit_open(const char *path, struct sbx_audit *a, struct sbx_err *err);
 void sbx_audit_close(struct sbx_audit *a);
 /* One line, written and synced; time and chain are added to root of rec. */
@@ -374,6 +375,101 @@ void sbx_borrow_free(struct sbx_borrow *b); /* what is in it */
 /* Our side's plugin, through sudo: activate or deactivate. */
 int sbx_borrow_macro(const struct sbx_json *offer, const char *verb,
 	struct sbx_err *err);
+
+/* ---- ask: a request to lend, use or take back -------------------------------- */
+
+
+/* The caller's words, NULL when not given; below them what came of it. */
+struct sbx_ask {
+	const char *kind, *sub, *ip, *service, *endpoint, *params, *ttl_text;
+	struct sbx_macro macro;
+	struct sbx_doc *doc; /* the parameters */
+	struct sbx_buf canon; /* them, canonical */
+	int64_t ttl;
+	int port;
+};
+#define SBX_ASK { .macro = { .fd = -1 }, .canon = SBX_BUF(SBX_MAX_LINE) }
+
+/* SBX_E_USAGE: malformed; SBX_E_NO: well-formed and refused. */
+int sbx_ask_grant(struct sbx_ask *a, const struct sbx_conf *conf,
+	struct sbx_err *err);
+int sbx_ask_activate(struct sbx_ask *a, const struct sbx_conf *conf,
+	struct sbx_err *err);
+int sbx_ask_deactivate(struct sbx_ask *a, const struct sbx_conf *conf,
+	struct sbx_err *err);
+int sbx_ask_revoke(struct sbx_ask *a, const struct sbx_conf *conf,
+	struct sbx_err *err);
+/* SBX_E_NO: a port that the mesh itself stands on. */
+int sbx_ask_port(const struct sbx_conf *conf, int port, struct sbx_err *err);
+void sbx_ask_free(struct sbx_ask *a);
+
+/* ---- lending: one request from record to record --------------------------------- */
+
+struct sbx_lending {
+	const struct sbx_conf *conf;
+	struct sbx_audit audit; /* its lock is ours */
+	struct sbx_grants grants;
+	char *path; /* of the grants file */
+};
+
+int sbx_lending_open(struct sbx_lending *l, const struct sbx_conf *conf,
+	struct sbx_err *err);
+void sbx_lending_close(struct sbx_lending *l);
+int sbx_lending_record(struct sbx_lending *l, const struct sbx_ask *a,
+	const char *verb, const char *step, const struct sbx_err *why,
+	struct sbx_err *err);
+/* dry: only the checks. */
+int sbx_lending_grant(struct sbx_lending *l, struct sbx_ask *a, bool dry,
+	struct sbx_err *err);
+int sbx_lending_activate(struct sbx_lending *l, struct sbx_ask *a, bool on,
+	bool dry, struct sbx_err *err);
+/* *count grants were meant; none is no error. */
+int sbx_lending_revoke(struct sbx_lending *l, struct sbx_ask *a, bool dry,
+	size_t *count, struct sbx_err *err);
+
+/* Parts that sync shares: take out of the list what fn picks; close it. */
+size_t sbx_lending_pick(struct sbx_lending *l, struct sbx_granted **gone,
+	bool (*fn)(const void *ctx, size_t index, const struct sbx_granted *g),
+	const void *ctx);
+void sbx_lending_pick_free(struct sbx_granted *gone, size_t count);
+int sbx_lending_close_all(struct sbx_lending *l, const char *verb,
+	const struct sbx_granted *gone, size_t count, struct sbx_err *err);
+/* The grants file; without one, what the firewall knows of lent ports. */
+int sbx_lending_load(struct sbx_lending *l, struct sbx_err *err);
+/* Take away every element that no grant stands behind. */
+int sbx_lending_sweep(struct sbx_lending *l, struct sbx_err *err);
+
+/* Where all has to be tried: keep the first failure and its reason. */
+void sbx_lending_note(int *r, struct sbx_err *err, int now,
+	const struct sbx_err *why);
+
+struct sbx_lending_sync {
+	size_t expired, withdrawn, restored, stray, ports;
+};
+
+/* Firewall and grants as clocks and directory want them.  When the directory
+ * cannot be asked nothing is withdrawn or restored for it: SBX_E_SYS, after
+ * all else is done. */
+int sbx_lending_sync(struct sbx_lending *l, bool dry,
+	struct sbx_lending_sync *s, struct sbx_err *err);
+
+/* How firewall and grants differ, and the elements (NULL: not wanted, else of
+ * room for all of both) that would make them one. */
+struct sbx_lending_plan {
+	size_t missing, stray, longer;
+	struct sbx_lend *set;
+	size_t count;
+};
+void sbx_lending_plan(const struct sbx_grants *g, const struct sbx_nft *nft,
+	struct sbx_lending_plan *plan);
+
+/* ---- judge: what the directory says of grants ------------------------------------ */
+
+/* live[i]: grant i may stay.  fn is told each of our own live offers' kind and
+ * parameters.  The database is read by a child with its owner's rights. */
+int sbx_judge(const struct sbx_conf *conf, const struct sbx_grants *g,
+	bool *live, void (*fn)(void *ctx, const char *kind, const char *params),
+	void *ctx, struct sbx_err *err);
 
 /* ---- conf: the configuration file ---------------------------------------- */
 

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * May a grant stay?  The directory says: the database is its owner's, so who
+ * can write it could feed SQLite anything.  A child with only the owner's
+ * rights reads it and answers in a few letters; root reads those.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "sbx.h"
+
+#define MAX_ANSWER (1u << 20)
+#define MAX_OFFERS 256
+#define TIMEOUT    30000
+
+struct verdict {
+	bool live, dead, offered;
+};
+
+struct asked {
+	const char *db;
+	const struct sbx_grants *g;
+	struct verdict *verdicts;
+	char self[SBX_DID_SIZE];
+	struct sbx_buf out;
+	size_t offers;
+};
+
+/* ---- in the child ------------------------------------------------------- */
+
+static int
+see_sub(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	struct asked *q = ctx;
+	const char *service = sbx_json_str(row, "service_id");
+	const char *sub = sbx_json_str(row, "subscriber");
+	const struct sbx_json *status = sbx_json_get(row, "status");
+
+	(void)err;
+	if (service == NULL || sub == NULL)
+		return 0;
+	for (size_t i = 0; i < q->g->count; i++) {
+		if (strcmp(q->g->list[i].service, service) != 0 ||
+			strcmp(q->g->list[i].sub, sub) != 0)
+			continue;
+		if (sbx_json_is(status, "live") &&
+			sbx_json_is(sbx_json_get(row, "provider"), q->self))
+			q->verdicts[i].live = true;
+		else if (sbx_json_is(status, "rejected"))
+			q->verdicts[i].dead = true;
+		q->verdicts[i].offered = false; /* rows decide */
+	}
+	return 0;
+}
+
+static int
+see_offer(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	struct asked *q = ctx;
+	const struct sbx_json *macro = sbx_json_get(row, "macro");
+	const char *service = sbx_json_str(row, "service_id");
+	const char *kind = sbx_json_str(macro, "kind");
+	struct sbx_buf params = SBX_BUF(SBX_MAX_MACRO_JSON);
+
+	if (service == NULL ||
+		!sbx_json_is(sbx_json_get(row, "provider"), q->self) ||
+		!sbx_json_is(sbx_json_get(row, "status"), "live"))
+		return 0;
+	for (size_t i = 0; i < q->g->count; i++)
+		if (strcmp(q->g->list[i].service, service) == 0)
+			q->verdicts[i].offered = true;
+	if (kind != NULL && sbx_kind_check(kind) &&
+		sbx_json_get(macro, "params") != NULL &&
+		q->offers < MAX_OFFERS &&
+		sbx_canon_write(&params, sbx_json_get(macro, "params"), NULL,
+			err) == 0) {
+		q->offers++;
+		sbx_buf_fmt(&q->out, "o %s %s\n", kind, sbx_buf_text(&params));
+	}
+	sbx_buf_free(&params);
+	return 0;
+}
+
+/* A subscription travels by the log and may be later here than the request
+ * that carried it: as long as no row speaks of it, the offer does. */
+static void
+answer(struct asked *q, struct sbx_state *st)
+{
+	for (size_t i = 0; i < q->g->count; i++) {
+		const struct sbx_granted *g = &q->g->list[i];
+		const struct verdict *v = &q->verdicts[i];
+		bool yes = sbx_state_member(st, g->sub) &&
+			   (g->service[0] == '\0' ||
+				   ((v->live || v->offered) && !v->dead));
+
+		sbx_buf_str(&q->out, yes ? "y\n" : "n\n");
+	}
+}
+
+static int
+ask(void *ctx, int fd, struct sbx_err *err)
+{
+	struct asked *q = ctx;
+	struct sbx_log *log = NULL;
+	struct sbx_state *st = NULL;
+	int r;
+
+	q->verdicts = sbx_mem_alloc(q->g->count + 1, sizeof(*q->verdicts));
+	q->out = (struct sbx_buf)SBX_BUF(MAX_ANSWER);
+	if ((r = sbx_log_open(q->db, 0, &log, err)) != 0 ||
+		(r = sbx_log_self(log, q->self, err)) != 0 ||
+		(r = sbx_state_open(log, &st, err)) != 0 ||
+		(r = sbx_state_each(
+			 st, SBX_VIEW_OFFER, NULL, see_offer, q, err)) != 0 ||
+		(r = sbx_state_each(st, SBX_VIEW_SUB, NULL, see_sub, q, err)) !=
+			0)
+		goto out;
+	answer(q, st);
+	r = q->out.over ? sbx_err_set(err, SBX_E_SYS, "too much to say")
+			: sbx_io_write_fd(fd, q->out.data, q->out.len, err);
+out:
+	sbx_state_free(st);
+	sbx_log_close(log);
+	sbx_buf_free(&q->out);
+	free(q->verdicts);
+	return r;
+}
+
+/* ---- in the parent ------------------------------------------------------ */
+
+static int
+hear(char *text, size_t count, bool *live,
+	void (*fn)(void *, const char *, const char *), void *ctx,
+	struct sbx_err *err)
+{
+	char *line, *end, *space;
+	size_t n = 0, offers = 0;
+
+	for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		*end = '\0';
+		if (strcmp(line, "y") == 0 || strcmp(line, "n") == 0) {
+			if (n == count)
+				break;
+			live[n++] = line[0] == 'y';
+		} else if (strncmp(line, "o ", 2) == 0 &&
+			   offers++ < MAX_OFFERS &&
+			   (space = strchr(line + 2, ' ')) != NULL) {
+			*space = '\0';
+			if (sbx_kind_check(line + 2))
+				fn(ctx, line + 2, space + 1);
+		} else {
+			break;
+		}
+	}
+	if (*line != '\0' || n != count)
+		return sbx_err_set(
+			err, SBX_E_SYS, "its reader gave no sound answer");
+	return 0;
+}
+
+int
+sbx_judge(const struct sbx_conf *conf, const struct sbx_grants *g, bool *live,
+	void (*fn)(void *ctx, const char *kind, const char *params), void *ctx,
+	struct sbx_err *err)
+{
+	struct asked q = { .db = conf->db, .g = g };
+	struct sbx_buf out = SBX_BUF(MAX_ANSWER);
+	struct stat st;
+	int r;
+
+	if (lstat(conf->db, &st) != 0)
+		r = sbx_err_sys(err, "%s", conf->db);
+	else if (!S_ISREG(st.st_mode))
+		r = sbx_err_set(
+			err, SBX_E_SYS, "%s: not a regular file", conf->db);
+	else if ((r = sbx_priv_child(st.st_uid, st.st_gid, TIMEOUT, ask, &q,
+			  &out, err)) == 0)
+		r = hear(out.data != NULL ? out.data : (char[]){ "" }, g->count,
+			live, fn, ctx, err);
+	if (r != 0)
+		sbx_err_at(err, "directory");
+	sbx_buf_free(&out);
+	return r != 0 ? SBX_E_SYS : 0;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bring firewall and grants back together: after a reboot, a foreign `flush
+ * ruleset`, a crash in the middle, a grant that ran out or whose subscription
+ * or membership ended.  What is restored gets the time it had left by its own
+ * deadline, so downtime never lengthens a grant.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sbx.h"
+
+#define SLACK 2 /* seconds that rounding may make */
+
+static bool
+same(const struct sbx_lend *a, const struct sbx_lend *b)
+{
+	return a->proto == b->proto && a->port == b->port &&
+	       strcmp(a->ip, b->ip) == 0;
+}
+
+static bool
+has(const struct sbx_lend *list, size_t count, const struct sbx_lend *l)
+{
+	for (size_t i = 0; i < count; i++)
+		if (same(&list[i], l))
+			return true;
+	return false;
+}
+
+static void
+plan_set(struct sbx_lending_plan *p, const struct sbx_lend *l, int64_t left)
+{
+	if (p->set == NULL || has(p->set, p->count, l))
+		return;
+	p->set[p->count] = *l;
+	p->set[p->count++].left = left;
+}
+
+void
+sbx_lending_plan(const struct sbx_grants *g, const struct sbx_nft *nft,
+	struct sbx_lending_plan *p)
+{
+	struct sbx_lend want;
+	size_t i;
+
+	p->missing = p->stray = p->longer = p->count = 0;
+	for (i = 0; i < nft->nlend; i++) {
+		want = nft->lend[i];
+		sbx_grants_left(g, &want);
+		if (want.left == 0) {
+			p->stray++;
+			plan_set(p, &want, 0);
+		} else if (nft->lend[i].left < 0 ||
+			   nft->lend[i].left > want.left + SLACK) {
+			p->longer++;
+			plan_set(p, &want, want.left);
+		}
+	}
+	for (i = 0; i < g->count; i++) {
+		want = g->list[i].lend;
+		sbx_grants_left(g, &want);
+		if (want.left > 0 && !has(nft->lend, nft->nlend, &want)) {
+			p->missing++;
+			plan_set(p, &want, want.left);
+		}
+	}
+}
+
+/* Load what the plan says; restore false: nothing that is missing. */
+static int
+settle(struct sbx_lending *l, bool restore, bool dry,
+	struct sbx_lending_plan *p, struct sbx_err *err)
+{
+	struct sbx_nft nft;
+	size_t i, kept = 0;
+	int r;
+
+	if ((r = sbx_nft_read(l->conf->mesh_if, &nft, err)) != 0)
+		return r;
+	p->set =
+		sbx_mem_alloc(nft.nlend + l->grants.count + 1, sizeof(*p->set));
+	sbx_lending_plan(&l->grants, &nft, p);
+	if (!restore) {
+		for (i = 0; i < p->count; i++)
+			if (has(nft.lend, nft.nlend, &p->set[i]))
+				p->set[kept++] = p->set[i];
+		p->count = kept;
+		p->missing = 0;
+	}
+	if (!dry)
+		r = sbx_nft_load(l->conf->mesh_if, l->grants.ports,
+			l->grants.nports, p->set, p->count, err);
+	free(p->set);
+	p->set = NULL;
+	sbx_nft_free(&nft);
+	return r;
+}
+
+int
+sbx_lending_sweep(struct sbx_lending *l, struct sbx_err *err)
+{
+	struct sbx_lending_plan p = { .set = NULL };
+
+	return settle(l, false, false, &p, err);
+}
+
+/* ---- sync -----------------------------------------------------------------
+ */
+
+static bool
+pick_expired(const void *ctx, size_t index, const struct sbx_granted *g)
+{
+	(void)ctx;
+	(void)index;
+	return sbx_granted_left(g) == 0;
+}
+
+static bool
+pick_dead(const void *ctx, size_t index, const struct sbx_granted *g)
+{
+	const bool *live = ctx;
+
+	(void)g;
+	return !live[index];
+}
+
+struct closing {
+	struct sbx_lending *l;
+	size_t count;
+};
+
+/* A service that is offered is open to those it is granted to, and to nobody
+ * before the first grant either. */
+static void
+close_offer(void *ctx, const char *kind, const char *params)
+{
+	struct closing *c = ctx;
+	struct sbx_macro m = { .fd = -1 };
+	struct sbx_doc *doc = NULL;
+	size_t before = c->l->grants.nports;
+	int port;
+
+	if (sbx_macro_open(c->l->conf->macros, kind, &m, NULL) == 0 &&
+		sbx_json_parse(params, strlen(params), NULL, &doc, NULL) == 0 &&
+		sbx_macro_params(&m, sbx_doc_root(doc), &port, NULL) == 0 &&
+		sbx_ask_port(c->l->conf, port, NULL) == 0)
+		sbx_grants_port(&c->l->grants, m.proto, port, NULL);
+	c->count += c->l->grants.nports - before;
+	sbx_doc_free(doc);
+	sbx_macro_close(&m);
+}
+
+/* Take out what fn picks, and close it. */
+static int
+take_back(struct sbx_lending *l, bool dry, const char *verb,
+	bool (*fn)(const void *, size_t, const struct sbx_granted *),
+	const void *ctx, size_t *count, struct sbx_err *err)
+{
+	const struct sbx_ask none = SBX_ASK;
+	struct sbx_granted *gone = NULL;
+	int r = 0, recorded;
+
+	*count = sbx_lending_pick(l, &gone, fn, ctx);
+	if (!dry && *count > 0) {
+		recorded =
+			sbx_lending_record(l, &none, verb, "intent", NULL, err);
+		r = sbx_lending_close_all(l, verb, gone, *count, err);
+		r = r != 0 ? r : recorded;
+	}
+	sbx_lending_pick_free(gone, *count);
+	return r;
+}
+
+int
+sbx_lending_sync(struct sbx_lending *l, bool dry, struct sbx_lending_sync *s,
+	struct sbx_err *err)
+{
+	const struct sbx_ask none = SBX_ASK;
+	struct closing closing = { .l = l };
+	struct sbx_lending_plan plan = { .set = NULL };
+	struct sbx_err why = { 0 };
+	bool *live = NULL, known;
+	int r;
+
+	memset(s, 0, sizeof(*s));
+	if ((r = sbx_lending_load(l, err)) != 0)
+		return r;
+	sbx_lending_note(&r, err,
+		take_back(l, dry, "expire", pick_expired, NULL, &s->expired,
+			&why),
+		&why);
+	live = sbx_mem_alloc(l->grants.count + 1, sizeof(*live));
+	known = sbx_judge(l->conf, &l->grants, live, close_offer, &closing,
+			&why) == 0;
+	s->ports = closing.count;
+	if (known)
+		sbx_lending_note(&r, err,
+			take_back(l, dry, "withdraw", pick_dead, live,
+				&s->withdrawn, &why),
+			&why);
+	else
+		sbx_lending_note(&r, err, SBX_E_SYS, &why);
+	free(live);
+	if (!dry && s->ports > 0)
+		sbx_lending_note(&r, err,
+			sbx_grants_save(l->path, &l->grants, &l->audit, &why),
+			&why);
+	sbx_lending_note(&r, err, settle(l, known, dry, &plan, &why), &why);
+	s->restored = plan.missing;
+	s->stray = plan.stray + plan.longer;
+	if (!dry && s->restored + s->stray > 0)
+		sbx_lending_note(&r, err,
+			sbx_lending_record(
+				l, &none, "sync", "done", NULL, &why),
+			&why);
+	return r;
+}
