@@ -486,15 +486,7 @@ bool sbx_state_member(struct sbx_state *st, const char *did);
 int sbx_state_digest(struct sbx_state *st,
 	unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err);
 
-/* ---- site: what a node publishes for others to pull ----------------------- */
-
-/* Write DIR/export.jsonl (one entry a line), the older form of the same at
- * DIR/log/export and DIR/api/v1/annuaire/log/export, and DIR/services (an
- * array of the live offers).  Each is replaced whole, and only when it says
- * something else; *changed is how many were. */
-int sbx_site_publish(struct sbx_log *log, struct sbx_state *st, const char *dir,
-	size_t *changed, struct sbx_err *err);
-
+#include "sbx_log.h" /* what a log shows the outside: trees, notes, tiles */
 #include "sbx_sys.h" /* the machine's side: run, priv, fetch, net, conf, tool */
 
 #endif

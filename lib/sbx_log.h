@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libsbx, what a log shows the outside: the Merkle tree over its lines and its
+ * proofs, signed heads, static tiles.  All of it is C2SP's and RFC 9162's, so
+ * that tools which are not ours can read and witness a log.  Included by
+ * sbx.h, whose conventions hold here too.
+ */
+#ifndef SBX_LOG_H
+#define SBX_LOG_H
+
+#define SBX_MAX_TREE (UINT64_C(1) << 62) /* leaves */
+#define SBX_MAX_PROOF 64		 /* hashes of one proof */
+
+/* ---- tree: RFC 9162 section 2.1, SHA-256 --------------------------------- */
+
+/* The right edge of a tree, all that is needed to go on: peak[i] is the root
+ * of a full subtree of 2^i leaves wherever bit i of size is set. */
+struct sbx_tree {
+	uint64_t size;
+	unsigned char peak[64][SBX_HASH_BYTES];
+};
+
+void sbx_tree_leaf(unsigned char out[static SBX_HASH_BYTES], const void *data,
+	size_t len);
+void sbx_tree_node(unsigned char out[static SBX_HASH_BYTES],
+	const unsigned char left[static SBX_HASH_BYTES],
+	const unsigned char right[static SBX_HASH_BYTES]);
+/* The root of count hashes in a row, which are destroyed; count is a power
+ * of two. */
+void sbx_tree_fold(unsigned char out[static SBX_HASH_BYTES],
+	unsigned char (*hashes)[SBX_HASH_BYTES], size_t count);
+void sbx_tree_add(struct sbx_tree *t,
+	const unsigned char leaf[static SBX_HASH_BYTES]);
+void sbx_tree_root(const struct sbx_tree *t,
+	unsigned char out[static SBX_HASH_BYTES]);
+
+/* Where the hashes of full subtrees come from: of the 2^height leaves from
+ * n * 2^height on. */
+struct sbx_tree_source {
+	int (*hash)(void *ctx, unsigned height, uint64_t n,
+		unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err);
+	void *ctx;
+};
+
+struct sbx_proof {
+	size_t count;
+	unsigned char hash[SBX_MAX_PROOF][SBX_HASH_BYTES];
+};
+
+int sbx_tree_root_at(const struct sbx_tree_source *src, uint64_t size,
+	unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err);
+/* That leaf index is in the tree of size; SBX_E_USAGE when it is not. */
+int sbx_tree_prove(const struct sbx_tree_source *src, uint64_t index,
+	uint64_t size, struct sbx_proof *proof, struct sbx_err *err);
+/* That the tree of size begins with the tree of from leaves (from > 0). */
+int sbx_tree_prove_from(const struct sbx_tree_source *src, uint64_t from,
+	uint64_t size, struct sbx_proof *proof, struct sbx_err *err);
+bool sbx_tree_check(const struct sbx_proof *proof, uint64_t index,
+	uint64_t size, const unsigned char leaf[static SBX_HASH_BYTES],
+	const unsigned char root[static SBX_HASH_BYTES]);
+/* from 0 is the empty tree, whose proof has no hashes and says nothing. */
+bool sbx_tree_check_from(const struct sbx_proof *proof, uint64_t from,
+	const unsigned char fromroot[static SBX_HASH_BYTES], uint64_t size,
+	const unsigned char root[static SBX_HASH_BYTES]);
+
+/* The older nodes' root: BLAKE2b-256 over pairs of entry hashes, an odd one
+ * doubled; 32 zero bytes for none.  Two different logs can share one
+ * (CVE-2012-2459): only for judging an old WitnessAttest, never a decision. */
+struct sbx_oldtree {
+	uint64_t size;
+	unsigned char peak[64][SBX_HASH_BYTES];
+};
+void sbx_oldtree_add(struct sbx_oldtree *t,
+	const unsigned char hash[static SBX_HASH_BYTES]);
+void sbx_oldtree_root(const struct sbx_oldtree *t,
+	unsigned char out[static SBX_HASH_BYTES]);
+
+/* ---- site: what a node publishes for others to pull ----------------------- */
+
+/* Write DIR/export.jsonl (one entry a line), the older form of the same at
+ * DIR/log/export and DIR/api/v1/annuaire/log/export, and DIR/services (an
+ * array of the live offers).  Each is replaced whole, and only when it says
+ * something else; *changed is how many were. */
+int sbx_site_publish(struct sbx_log *log, struct sbx_state *st, const char *dir,
+	size_t *changed, struct sbx_err *err);
+
+#endif
