@@ -92,7 +92,7 @@ harden(sqlite3 *db, bool write, struct sbx_err *err)
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
 	return sbx_db_exec(db,
 		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-		"PRAGMA journal_size_limit=16777216;", err);
+		"PRAGMA journal_size_limit=16777216; PRAGMA cache_size=-12000; PRAGMA wal_autocheckpoint=8192;", err);
 }
 
 /* The file is made by us, with its mode, before SQLite sees it; -wal and -shm

@@ -23,12 +23,20 @@ struct item {
 struct batch {
 	struct item items[BATCH];
 	size_t count, bytes;
-	size_t threads;
+	size_t threads, started;
+	pthread_t ids[MAX_THREADS];
+	struct share {
+		struct batch *batch;
+		size_t first; /* its items: first, first + threads, ... */
+	} shares[MAX_THREADS];
 };
 
-struct share {
-	struct batch *batch;
-	size_t first; /* this thread's items: first, first + threads, ... */
+struct importer {
+	struct sbx_log *log;
+	struct sbx_feed *feed;
+	struct sbx_import *im;
+	struct batch *filling, *judging;
+	bool end;
 };
 
 static void
@@ -62,25 +70,25 @@ judge_share(void *arg)
 	return NULL;
 }
 
+/* A thread that cannot be had is work for this one. */
 static void
-judge_batch(struct batch *b)
+judge_start(struct batch *b)
 {
-	struct share shares[MAX_THREADS];
-	pthread_t ids[MAX_THREADS];
-	bool started[MAX_THREADS];
-
 	for (size_t t = 0; t < b->threads; t++)
-		shares[t] = (struct share){ b, t };
-	/* A thread that cannot be had is work for this one. */
-	for (size_t t = 1; t < b->threads; t++)
-		started[t] = b->count > 64 && pthread_create(&ids[t], NULL,
-						      judge_share, &shares[t]) == 0;
-	judge_share(&shares[0]);
-	for (size_t t = 1; t < b->threads; t++)
-		if (started[t])
-			pthread_join(ids[t], NULL);
-		else
-			judge_share(&shares[t]);
+		b->shares[t] = (struct share){ b, t };
+	for (b->started = 0; b->count > 64 && b->started < b->threads; b->started++)
+		if (pthread_create(&b->ids[b->started], NULL, judge_share,
+			    &b->shares[b->started]) != 0)
+			break;
+}
+
+static void
+judge_end(struct batch *b)
+{
+	for (size_t t = b->started; t < b->threads; t++)
+		judge_share(&b->shares[t]);
+	for (size_t t = 0; t < b->started; t++)
+		pthread_join(b->ids[t], NULL);
 }
 
 /* An older node exports a null key for an author it holds no Identity of;
@@ -147,62 +155,80 @@ empty(struct batch *b)
 }
 
 static int
-flush(struct sbx_log *log, struct batch *b, struct sbx_import *im,
-	struct sbx_err *err)
+store(struct importer *x, struct batch *b, struct sbx_err *err)
 {
 	int r;
 
 	if (b->count == 0)
 		return SBX_OK;
-	judge_batch(b);
-	if ((r = sbx_log_begin(log, err)) != 0)
+	if ((r = sbx_log_begin(x->log, err)) != 0)
 		return r;
 	for (size_t i = 0; r == 0 && i < b->count; i++)
-		r = add_item(log, &b->items[i], im, err);
+		r = add_item(x->log, &b->items[i], x->im, err);
 	if (r == 0)
-		r = sbx_log_commit(log, err);
+		r = sbx_log_commit(x->log, err);
 	else
-		sbx_log_rollback(log);
+		sbx_log_rollback(x->log);
 	empty(b);
 	return r;
 }
 
+/* Read items until the batch is full or the stream ends. */
 static int
-import_all(struct sbx_log *log, struct sbx_feed *feed, struct batch *b,
-	struct sbx_import *im, struct sbx_err *err)
+fill(struct importer *x, struct batch *b, struct sbx_err *err)
 {
 	struct sbx_err why = { 0 };
 	const char *text = NULL;
 	size_t len = 0;
-	int r;
+	int r = SBX_OK;
 
-	while ((r = sbx_feed_next(feed, &text, &len, &why)) != 0) {
+	while (!x->end && b->count < BATCH && b->bytes < BATCH_BYTES) {
 		struct item *it = &b->items[b->count];
 
+		r = sbx_feed_next(x->feed, &text, &len, &why);
+		x->end = (r != 1 && r != SBX_E_INPUT) || sbx_feed_broken(x->feed);
 		if (r != 1 && r != SBX_E_INPUT)
 			break;
-		it->number = sbx_feed_number(feed);
+		it->number = sbx_feed_number(x->feed);
 		b->count++;
 		if (r == SBX_E_INPUT) {
 			refuse_item(it, &why);
-		} else {
-			it->text = sbx_mem_text(text, len);
-			it->len = len;
-			b->bytes += len;
+			continue;
 		}
-		if (sbx_feed_broken(feed))
-			break;
-		if ((b->count == BATCH || b->bytes >= BATCH_BYTES) &&
-			(r = flush(log, b, im, err)) != 0)
-			return r;
+		it->text = sbx_mem_text(text, len);
+		it->len = len;
+		b->bytes += len;
 	}
-	/* What a broken stream brought until then is good: keep it. */
 	if (r == 0 || r == 1 || r == SBX_E_INPUT)
-		return flush(log, b, im, err);
-	flush(log, b, im, NULL);
+		return SBX_OK;
 	if (err != NULL)
 		*err = why;
 	return r;
+}
+
+/* While one batch is judged by the other threads, this one stores the batch
+ * before it and reads the next.  A stream that breaks off leaves what it
+ * brought until then: it is judged like the rest. */
+static int
+import_all(struct importer *x, struct sbx_err *err)
+{
+	struct batch *b = x->filling;
+	int r, stored, broken = fill(x, b, err);
+
+	for (;;) {
+		judge_start(b);
+		stored = store(x, x->judging, broken == 0 ? err : NULL);
+		r = stored == 0 && broken == 0 ? fill(x, x->judging, err) : SBX_OK;
+		judge_end(b);
+		if (stored != 0)
+			return broken != 0 ? broken : stored;
+		broken = broken != 0 ? broken : r;
+		if (b->count == 0)
+			return broken;
+		b = x->judging;
+		x->judging = x->filling;
+		x->filling = b;
+	}
 }
 
 int
@@ -210,18 +236,19 @@ sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
 	struct sbx_err *err)
 {
 	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	struct sbx_feed *feed = NULL;
-	struct batch *b;
+	struct batch *both = sbx_mem_alloc(2, sizeof(*both));
+	struct importer x = { .log = log, .im = im, .filling = &both[0],
+		.judging = &both[1] };
 	int r;
 
-	if ((r = sbx_feed_open(fd, &feed, err)) != 0)
-		return r;
-	b = sbx_mem_alloc(1, sizeof(*b));
-	b->threads = cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS :
-							   (size_t)cores;
-	r = import_all(log, feed, b, im, err);
-	empty(b);
-	free(b);
-	sbx_feed_free(feed);
+	for (int i = 0; i < 2; i++)
+		both[i].threads = cores < 1 ? 1 :
+			cores > MAX_THREADS ? MAX_THREADS : (size_t)cores;
+	if ((r = sbx_feed_open(fd, &x.feed, err)) == 0)
+		r = import_all(&x, err);
+	sbx_feed_free(x.feed);
+	empty(&both[0]);
+	empty(&both[1]);
+	free(both);
 	return r;
 }
