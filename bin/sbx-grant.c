@@ -50,9 +50,10 @@ answer(struct work *w, int http, const struct sbx_json *body)
 	while (answers[i].http != http)
 		i++;
 	sbx_canon_write(&text, body, NULL, NULL);
-	sbx_tool_out(w->ctx,
-		"Status: %d %s\r\nContent-Type: application/json\r\n"
-		"Cache-Control: no-store\r\n\r\n%s",
+	/* Not sbx_tool_out, which would show the line ends; what is printed
+	 * is ours or canonical, so no byte of it can split a header. */
+	printf("Status: %d %s\r\nContent-Type: application/json\r\n"
+	       "Cache-Control: no-store\r\n\r\n%s\n",
 		http, answers[i].name, sbx_buf_text(&text));
 	sbx_buf_free(&text);
 }
