@@ -42,7 +42,7 @@ static const struct {
 };
 
 static void
-answer(struct work *w, int http, const struct sbx_json *body)
+answer(int http, const struct sbx_json *body)
 {
 	struct sbx_buf text = SBX_BUF(SBX_MAX_LINE);
 	size_t i = 0;
@@ -72,7 +72,7 @@ refuse(struct work *w, int r)
 		if (answers[i].http == http)
 			text = answers[i].text;
 	sbx_json_add_str(doc, sbx_doc_root(doc), "error", text);
-	answer(w, http, sbx_doc_root(doc));
+	answer(http, sbx_doc_root(doc));
 	sbx_doc_free(doc);
 }
 
@@ -100,7 +100,7 @@ give_nonce(struct work *w)
 			doc, sbx_doc_root(doc), "nonce", nonce, sizeof(nonce));
 		sbx_json_add_time(doc, sbx_doc_root(doc), "expires",
 			sbx_clock_now() + SBX_NONCE_LIFE);
-		answer(w, 200, sbx_doc_root(doc));
+		answer(200, sbx_doc_root(doc));
 	}
 	free(dir);
 	sbx_doc_free(doc);
@@ -215,7 +215,7 @@ give_grant(struct work *w)
 	sbx_json_add_str(doc, root, "service_id", w->cgi.service);
 	sbx_json_add_int(doc, root, "ttl", ttl);
 	sbx_json_add_time(doc, root, "until", now + ttl * 1000000);
-	answer(w, 200, root);
+	answer(200, root);
 	sbx_doc_free(doc);
 	return 0;
 }
