@@ -109,9 +109,9 @@ is_only(uid_t uid, gid_t gid)
 	uid_t ru, eu, su;
 	gid_t rg, eg, sg;
 
-	return getresuid(&ru, &eu, &su) == 0 &&
-		getresgid(&rg, &eg, &sg) == 0 && ru == uid && eu == uid &&
-		su == uid && rg == gid && eg == gid && sg == gid;
+	return getresuid(&ru, &eu, &su) == 0 && getresgid(&rg, &eg, &sg) == 0 &&
+	       ru == uid && eu == uid && su == uid && rg == gid && eg == gid &&
+	       sg == gid;
 }
 
 int
@@ -126,17 +126,17 @@ sbx_priv_drop(uid_t uid, gid_t gid, struct sbx_err *err)
 		return sbx_err_sys(err, "cannot give up capabilities");
 	if (setgroups(0, NULL) != 0 || setresgid(gid, gid, gid) != 0 ||
 		setresuid(uid, uid, uid) != 0)
-		return sbx_err_sys(err, "cannot become user %u",
-			(unsigned)uid);
+		return sbx_err_sys(err, "cannot become user %u", (unsigned)uid);
 	if (!is_only(uid, gid) || getgroups(0, NULL) != 0)
 		return sbx_err_set(err, SBX_E_SYS, "still another user");
 	if (uid == 0)
 		return SBX_OK;
-	if (setresuid(0, 0, 0) == 0 || setresuid((uid_t)-1, 0, (uid_t)-1) == 0 ||
+	if (setresuid(0, 0, 0) == 0 ||
+		setresuid((uid_t)-1, 0, (uid_t)-1) == 0 ||
 		(gid != 0 && setresgid((gid_t)-1, 0, (gid_t)-1) == 0) ||
 		holds_caps())
-		return sbx_err_set(err, SBX_E_SYS,
-			"rights given up could be had again");
+		return sbx_err_set(
+			err, SBX_E_SYS, "rights given up could be had again");
 	return SBX_OK;
 }
 
@@ -240,8 +240,8 @@ sbx_priv_child(uid_t uid, gid_t gid, int timeout,
 	data[1] = say[1] = -1;
 	int fds[2] = { data[0], say[0] };
 	data[0] = say[0] = -1; /* transferred */
-	r = sbx_run_wait(pid, fds, bufs, SIZE_MAX, timeout, false, &status,
-		err);
+	r = sbx_run_wait(
+		pid, fds, bufs, SIZE_MAX, timeout, false, &status, err);
 	for (int i = 0; i < 2; i++)
 		if (fds[i] >= 0)
 			close(fds[i]);

@@ -51,8 +51,8 @@ input(const struct sbx_run *run, int *fd, struct sbx_err *err)
 {
 	int r;
 
-	*fd = run->in == NULL ? open("/dev/null", O_RDONLY | O_CLOEXEC) :
-				memfd_create("stdin", MFD_CLOEXEC);
+	*fd = run->in == NULL ? open("/dev/null", O_RDONLY | O_CLOEXEC)
+			      : memfd_create("stdin", MFD_CLOEXEC);
 	if (*fd < 0)
 		return sbx_err_sys(err, "cannot make standard input");
 	if (run->in == NULL)
@@ -181,15 +181,15 @@ gather(int pidfd, int fds[2], struct sbx_buf *const bufs[2], size_t max,
 		 * somebody else still holds open is not waited for. */
 		gone = r > 0 && p[2].revents != 0;
 		for (int i = 0; i < 2; i++) {
-			do
-				r = fds[i] < 0 ? 0 :
-						 take(&fds[i], bufs[i],
-							 &room[i]);
-			while (r > 0);
+			r = 0;
+			while (fds[i] >= 0 &&
+				(r = take(&fds[i], bufs[i], &room[i])) > 0)
+				;
 			if (r < 0)
 				return sbx_err_set(err, SBX_E_SYS,
 					"wrote more than %zu bytes",
-					max < bufs[i]->max ? max : bufs[i]->max);
+					max < bufs[i]->max ? max
+							   : bufs[i]->max);
 		}
 	}
 	return SBX_OK;
@@ -203,8 +203,8 @@ sbx_run_wait(pid_t pid, int fds[2], struct sbx_buf *const bufs[2], size_t max,
 	siginfo_t info;
 
 	pidfd = pidfd_open(pid, 0);
-	r = pidfd < 0 ? sbx_err_sys(err, "pidfd_open") :
-			gather(pidfd, fds, bufs, max, timeout, err);
+	r = pidfd < 0 ? sbx_err_sys(err, "pidfd_open")
+		      : gather(pidfd, fds, bufs, max, timeout, err);
 	if (r != SBX_OK)
 		kill(pid, SIGKILL);
 	/* The group goes before its leader is reaped: as long as the leader is
@@ -288,13 +288,14 @@ sbx_run(const struct sbx_run *run, int *status, struct sbx_buf *out,
 	shut(&fds[0]);
 	shut(&fds[1]);
 	if (r == SBX_OK)
-		*status = WIFSIGNALED(raw) ? 128 + WTERMSIG(raw) :
-					     WEXITSTATUS(raw);
+		*status = WIFSIGNALED(raw) ? 128 + WTERMSIG(raw)
+					   : WEXITSTATUS(raw);
 out:
 	shut_all(&p);
 	if (r != SBX_OK)
-		sbx_err_at(err, "%s", run->argv != NULL && run->argv[0] != NULL ?
-				run->argv[0] : "run");
+		sbx_err_at(err, "%s",
+			run->argv != NULL && run->argv[0] != NULL ? run->argv[0]
+								  : "run");
 	return r;
 }
 
@@ -323,11 +324,11 @@ sbx_run_ok(const struct sbx_run *run, struct sbx_buf *out, struct sbx_err *err)
 	if ((r = sbx_run(&copy, &status, out, &text, err)) == SBX_OK &&
 		status != 0) {
 		first_line(line, sizeof(line), &text);
-		r = line[0] != '\0' ?
-			sbx_err_set(err, SBX_E_SYS, "%s: %s", run->argv[0],
-				line) :
-			sbx_err_set(err, SBX_E_SYS, "%s: ended with status %d",
-				run->argv[0], status);
+		r = line[0] != '\0' ? sbx_err_set(err, SBX_E_SYS, "%s: %s",
+					      run->argv[0], line)
+				    : sbx_err_set(err, SBX_E_SYS,
+					      "%s: ended with status %d",
+					      run->argv[0], status);
 	}
 	sbx_buf_free(&text);
 	return r;

@@ -183,13 +183,15 @@ START_TEST(what_the_child_writes_comes_back)
 	char hello[] = "hello", want[32];
 
 	snprintf(want, sizeof(want), "hello %d", (int)getuid());
-	ck_assert_int_eq(sbx_priv_child((uid_t)-1, (gid_t)-1, 5000, says,
-		hello, &out, NULL), 0);
+	ck_assert_int_eq(sbx_priv_child((uid_t)-1, (gid_t)-1, 5000, says, hello,
+				 &out, NULL),
+		0);
 	ck_assert_str_eq(sbx_buf_text(&out), want);
 	sbx_buf_clear(&out);
 	if (root()) {
 		ck_assert_int_eq(sbx_priv_child(NOBODY, NOBODY, 5000, says,
-			hello, &out, NULL), 0);
+					 hello, &out, NULL),
+			0);
 		ck_assert_str_eq(sbx_buf_text(&out), "hello 65534");
 	}
 	sbx_buf_free(&out);
@@ -211,7 +213,8 @@ START_TEST(its_reason_comes_back_made_harmless)
 	struct sbx_err err = { 0 };
 
 	ck_assert_int_eq(sbx_priv_child((uid_t)-1, (gid_t)-1, 5000, refuses,
-		NULL, &out, &err), SBX_E_NO);
+				 NULL, &out, &err),
+		SBX_E_NO);
 	ck_assert_str_eq(err.text, "because ?[2J");
 	ck_assert_str_eq(err.hint, "try?again");
 	sbx_buf_free(&out);
@@ -247,7 +250,8 @@ START_TEST(a_child_that_dies_hangs_or_floods_is_an_error)
 
 	strcpy(ctx, how[_i]);
 	ck_assert_int_eq(sbx_priv_child((uid_t)-1, (gid_t)-1, 300, misbehaves,
-		ctx, &out, NULL), SBX_E_SYS);
+				 ctx, &out, NULL),
+		SBX_E_SYS);
 	ck_assert_uint_le(out.len, 100);
 	sbx_buf_free(&out);
 }
@@ -260,8 +264,11 @@ looks_around(void *ctx, int fd, struct sbx_err *err)
 	for (int i = 0; i < 100; i++)
 		if (i != fd && i > 4 && fcntl(i, F_GETFD) >= 0)
 			dprintf(fd, "%d ", i);
-	dprintf(fd, "nnp=%s", system("grep -q '^NoNewPrivs:.1' "
-				     "/proc/self/status") == 0 ? "1" : "0");
+	dprintf(fd, "nnp=%s",
+		system("grep -q '^NoNewPrivs:.1' "
+		       "/proc/self/status") == 0
+			? "1"
+			: "0");
 	return SBX_OK;
 }
 
@@ -273,7 +280,8 @@ START_TEST(the_child_holds_nothing_of_ours)
 	for (int i = 0; i < 40; i++)
 		fds[i] = open("/etc/passwd", O_RDONLY);
 	ck_assert_int_eq(sbx_priv_child((uid_t)-1, (gid_t)-1, 5000,
-		looks_around, NULL, &out, NULL), 0);
+				 looks_around, NULL, &out, NULL),
+		0);
 	ck_assert_str_eq(sbx_buf_text(&out), "nnp=1");
 	for (int i = 0; i < 40; i++)
 		close(fds[i]);
@@ -297,8 +305,8 @@ main(void)
 	tcase_add_test(t, no_user_is_not_a_user_to_become);
 	tcase_add_test(t, what_the_child_writes_comes_back);
 	tcase_add_test(t, its_reason_comes_back_made_harmless);
-	tcase_add_loop_test(t, a_child_that_dies_hangs_or_floods_is_an_error, 0,
-		4);
+	tcase_add_loop_test(
+		t, a_child_that_dies_hangs_or_floods_is_an_error, 0, 4);
 	tcase_add_test(t, the_child_holds_nothing_of_ours);
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);

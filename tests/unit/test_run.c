@@ -116,7 +116,8 @@ START_TEST(no_descriptor_past_2_is_seen)
 	int fds[50];
 
 	for (int i = 0; i < 50; i++)
-		fds[i] = open("/etc/shadow", O_RDONLY | (i & 1 ? O_CLOEXEC : 0));
+		fds[i] =
+			open("/etc/shadow", O_RDONLY | (i & 1 ? O_CLOEXEC : 0));
 	ck_assert_int_eq(sh("ls -l /proc/$$/fd | sed 1d | wc -l", NULL, 0), 0);
 	ck_assert_int_eq(atoi(sbx_buf_text(&out)), 3);
 	for (int i = 0; i < 50; i++)
@@ -134,7 +135,8 @@ START_TEST(signals_are_reset_and_unblocked)
 	signal(SIGINT, SIG_IGN);
 	ck_assert_int_eq(sh("cat /proc/self/status | "
 			    "grep -E '^Sig(Blk|Ign|Cgt)' | cut -f2 | sort -u",
-				 NULL, 0), 0);
+				 NULL, 0),
+		0);
 	ck_assert_str_eq(sbx_buf_text(&out), "0000000000000000\n");
 	sigemptyset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
@@ -155,8 +157,7 @@ START_TEST(a_name_without_a_path_is_refused)
 	const char *const argv[] = { "sh", "-c", ":", NULL };
 	const struct sbx_run run = { .argv = argv };
 
-	ck_assert_int_eq(sbx_run(&run, &status, NULL, NULL, &err),
-		SBX_E_USAGE);
+	ck_assert_int_eq(sbx_run(&run, &status, NULL, NULL, &err), SBX_E_USAGE);
 }
 END_TEST
 
@@ -242,8 +243,8 @@ by_descriptor(const char *name, const char *text, int mode)
 
 	if (text != NULL) {
 		fd = open(name, O_CREAT | O_TRUNC | O_WRONLY, mode);
-		ck_assert_int_eq(write(fd, text, strlen(text)),
-			(ssize_t)strlen(text));
+		ck_assert_int_eq(
+			write(fd, text, strlen(text)), (ssize_t)strlen(text));
 		close(fd);
 	}
 	run.fd = open(name, O_RDONLY | O_CLOEXEC);
@@ -259,8 +260,8 @@ START_TEST(a_script_and_a_binary_run_by_descriptor)
 
 	close(mkstemp(name));
 	ck_assert_int_eq(chmod(name, 0700), 0);
-	ck_assert_int_eq(by_descriptor(name, "#!/bin/sh\necho ran $1\n", 0700),
-		0);
+	ck_assert_int_eq(
+		by_descriptor(name, "#!/bin/sh\necho ran $1\n", 0700), 0);
 	ck_assert_str_eq(sbx_buf_text(&out), "ran x\n");
 	sbx_buf_clear(&out);
 	unlink(name);
