@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sbx.conf(5), read with libinih.  Strict: what is not understood is an error
  * with its line, since a misspelt limit is a limit that is not there. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <ini.h>
 #include <stdlib.h>
@@ -78,68 +77,6 @@ name_ok(const char *text)
 	       strchr("-_.", text[0]) == NULL;
 }
 
-/* What the kernel takes (dev_valid_name), less what wg(8) does not. */
-static bool
-ifname_ok(const char *text)
-{
-	static const char set[] = "abcdefghijklmnopqrstuvwxyz"
-				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-				  "_=+.-";
-	size_t len = strlen(text);
-
-	return len > 0 && len <= 15 && strspn(text, set) == len &&
-	       strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
-}
-
-/* A unicast IPv4 prefix /8../30 without host bits, in its one spelling. */
-static bool
-network_ok(const char *text)
-{
-	char addr[INET_ADDRSTRLEN];
-	const char *slash = strchr(text, '/');
-	struct in_addr in;
-	int64_t bits;
-	uint32_t ip;
-
-	if (slash == NULL || (size_t)(slash - text) >= sizeof(addr))
-		return false;
-	memcpy(addr, text, (size_t)(slash - text));
-	addr[slash - text] = '\0';
-	if (inet_pton(AF_INET, addr, &in) != 1 ||
-		!sbx_num_parse(&bits, slash + 1, 8, 30))
-		return false;
-	ip = ntohl(in.s_addr);
-	return (ip & (UINT32_MAX >> bits)) == 0 && ip >> 24 != 0 &&
-	       ip >> 24 != 127 && ip >> 24 < 224;
-}
-
-/* ADDRESS:PORT or [ADDRESS]:PORT.  A name is refused: nothing here asks the
- * DNS as root. */
-static bool
-endpoint_ok(const char *text)
-{
-	const char *colon = strrchr(text, ':');
-	char addr[INET6_ADDRSTRLEN];
-	unsigned char bin[16];
-	size_t len;
-	int64_t port;
-	bool six;
-
-	if (colon == NULL || !sbx_num_parse(&port, colon + 1, 1, 65535))
-		return false;
-	len = (size_t)(colon - text);
-	six = len > 2 && text[0] == '[' && text[len - 1] == ']';
-	if (six) {
-		text++;
-		len -= 2;
-	}
-	if (len >= sizeof(addr))
-		return false;
-	memcpy(addr, text, len);
-	addr[len] = '\0';
-	return inet_pton(six ? AF_INET6 : AF_INET, addr, bin) == 1;
-}
-
 /* http(s)://host[:port][/path]: no user, query or fragment. */
 static bool
 url_ok(const char *text)
@@ -183,6 +120,8 @@ wrong(struct reader *rd, const char *fmt, ...)
 static const char *
 item_wants(const struct item *it, const char *value, int64_t *n)
 {
+	struct sbx_net net;
+
 	switch (it->kind) {
 	case ITEM_NAME:
 		return name_ok(value) ? NULL
@@ -190,13 +129,13 @@ item_wants(const struct item *it, const char *value, int64_t *n)
 	case ITEM_PATH:
 		return value[0] == '/' ? NULL : "not an absolute path";
 	case ITEM_IFNAME:
-		return ifname_ok(value) ? NULL : "not an interface name";
+		return sbx_if_check(value) ? NULL : "not an interface name";
 	case ITEM_NETWORK:
-		return network_ok(value)
+		return sbx_net_parse(&net, value)
 			       ? NULL
 			       : "not an IPv4 network like 10.10.0.0/24";
 	case ITEM_ENDPOINT:
-		return endpoint_ok(value)
+		return sbx_endpoint_check(value)
 			       ? NULL
 			       : "not ADDRESS:PORT with a numeric address";
 	case ITEM_INT:

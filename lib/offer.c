@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Offers and subscriptions: their names, and finding one by what a person
  * types. */
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,30 +45,6 @@ sbx_sub_id(char id[static SBX_ID_SIZE], const char *subscriber,
 	sbx_json_add_str(doc, sbx_doc_root(doc), "subscriber", subscriber);
 	hash_id(id, doc);
 	sbx_doc_free(doc);
-}
-
-bool
-sbx_endpoint_check(const char *text)
-{
-	unsigned char bin[sizeof(struct in6_addr)];
-	char address[INET6_ADDRSTRLEN], back[INET6_ADDRSTRLEN];
-	const char *colon = strrchr(text, ':');
-	bool six = text[0] == '[';
-	int family = six ? AF_INET6 : AF_INET;
-	int64_t port;
-	size_t n;
-
-	if (colon == NULL || !sbx_num_parse(&port, colon + 1, 1, 65535))
-		return false;
-	n = (size_t)(colon - text);
-	if (n <= 2 || n - 2 * six >= sizeof(address) ||
-		(six && colon[-1] != ']'))
-		return false;
-	memcpy(address, text + six, n - 2 * six);
-	address[n - 2 * six] = '\0';
-	return inet_pton(family, address, bin) == 1 &&
-	       inet_ntop(family, bin, back, sizeof(back)) != NULL &&
-	       strcmp(address, back) == 0;
 }
 
 bool

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "sbx.h"
+
+bool
+sbx_if_check(const char *name)
+{
+	static const char set[] = "abcdefghijklmnopqrstuvwxyz"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+	/* What sysctl(8) or people give another meaning. */
+	static const char *const taken[] = { "all", "default", "lo", NULL };
+	size_t len = strlen(name);
+
+	if (len == 0 || len >= SBX_IF_SIZE || strspn(name, set) != len ||
+		strchr(".-", name[0]) != NULL)
+		return false;
+	for (size_t i = 0; taken[i] != NULL; i++)
+		if (strcmp(name, taken[i]) == 0)
+			return false;
+	return true;
+}
+
+bool
+sbx_ip4_parse(uint32_t *addr, const char *text)
+{
+	char back[SBX_IP4_SIZE];
+	struct in_addr in;
+
+	if (inet_pton(AF_INET, text, &in) != 1)
+		return false;
+	sbx_ip4_write(back, ntohl(in.s_addr));
+	if (strcmp(back, text) != 0)
+		return false;
+	*addr = ntohl(in.s_addr);
+	return true;
+}
+
+void
+sbx_ip4_write(char out[static SBX_IP4_SIZE], uint32_t addr)
+{
+	struct in_addr in = { htonl(addr) };
+
+	inet_ntop(AF_INET, &in, out, SBX_IP4_SIZE);
+}
+
+static uint32_t
+mask_of(int bits)
+{
+	return bits == 0 ? 0 : ~UINT32_C(0) << (32 - bits);
+}
+
+bool
+sbx_net_parse(struct sbx_net *net, const char *text)
+{
+	const char *slash = strchr(text, '/');
+	char ip[SBX_IP4_SIZE] = "";
+	uint32_t addr, first;
+	int64_t bits;
+
+	if (slash == NULL || (size_t)(slash - text) >= sizeof(ip))
+		return false;
+	memcpy(ip, text, (size_t)(slash - text));
+	if (!sbx_ip4_parse(&addr, ip) ||
+		!sbx_num_parse(&bits, slash + 1, 8, 30))
+		return false;
+	first = addr >> 24;
+	if ((addr & ~mask_of((int)bits)) != 0 || first == 0 || first == 127 ||
+		first >= 224)
+		return false;
+	net->addr = addr;
+	net->bits = (int)bits;
+	return true;
+}
+
+bool
+sbx_net_host(const struct sbx_net *net, uint32_t addr)
+{
+	uint32_t mask = mask_of(net->bits);
+
+	return (addr & mask) == (net->addr & mask) && (addr & ~mask) != 0 &&
+	       (addr & ~mask) != ~mask;
+}
+
+bool
+sbx_net_overlap(const struct sbx_net *a, const struct sbx_net *b)
+{
+	uint32_t mask = mask_of(a->bits < b->bits ? a->bits : b->bits);
+
+	return (a->addr & mask) == (b->addr & mask);
+}
+
+bool
+sbx_endpoint_check(const char *text)
+{
+	char ip[INET6_ADDRSTRLEN], back[INET6_ADDRSTRLEN];
+	const char *colon = strrchr(text, ':');
+	bool six = text[0] == '[';
+	unsigned char raw[16];
+	int64_t port;
+	size_t len;
+
+	if (colon == NULL || !sbx_num_parse(&port, colon + 1, 1, 65535))
+		return false;
+	text += six;
+	len = (size_t)(colon - text);
+	if (six && (len < 1 || text[--len] != ']'))
+		return false;
+	if (len >= sizeof(ip))
+		return false;
+	memcpy(ip, text, len);
+	ip[len] = '\0';
+	return inet_pton(six ? AF_INET6 : AF_INET, ip, raw) == 1 &&
+	       inet_ntop(six ? AF_INET6 : AF_INET, raw, back, sizeof(back)) !=
+		       NULL &&
+	       strcmp(ip, back) == 0;
+}
