@@ -59,8 +59,10 @@ usage_tool(const struct sbx_tool *tool)
 	const struct sbx_cmd *cmd;
 	char text[128];
 
-	printf("usage: %s [options] VERB [options] [arguments]\n%s\n\nverbs:\n",
-		tool->name, tool->summary);
+	printf("usage: %s [options] %s [options] [arguments]\n%s\n\nverbs:\n",
+		tool->name,
+		(tool->flags & SBX_TOOL_DEFAULT) != 0 ? "[VERB]" : "VERB",
+		tool->summary);
 	for (cmd = tool->cmds; cmd->verb != NULL; cmd++) {
 		snprintf(text, sizeof(text), "%s %s", cmd->verb,
 			cmd->args != NULL ? cmd->args : "");
@@ -284,8 +286,11 @@ take(struct sbx_ctx *ctx, struct sbx_line *line, const struct table *t, int c,
 static int
 check_line(struct sbx_ctx *ctx)
 {
-	const struct sbx_cmd *cmd = ctx->cmd;
+	const struct sbx_cmd *cmd;
 
+	if (ctx->cmd == NULL && (ctx->tool->flags & SBX_TOOL_DEFAULT) != 0)
+		ctx->cmd = ctx->tool->cmds;
+	cmd = ctx->cmd;
 	if (cmd == NULL)
 		return sbx_line_misuse(ctx, "a verb is missing");
 	if (ctx->argc < cmd->min)

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The plan of the mesh.  A star: the node at the network's first address is
+ * the hub and has every other as a peer with its one address; the others have
+ * the hub alone, with the whole network behind it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sbx.h"
+
+struct sbx_mesh_member {
+	char did[SBX_DID_SIZE];
+	int64_t depth, since;
+};
+
+static void SBX_PRINTF(2, 3)
+	note(const struct sbx_mesh *m, const char *fmt, ...)
+{
+	char text[320];
+	va_list ap;
+
+	if (m->note == NULL)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	m->note(m->ctx, text);
+}
+
+int
+sbx_mesh_conf(
+	struct sbx_mesh *m, const struct sbx_conf *conf, struct sbx_err *err)
+{
+	if (!sbx_net_parse(&m->net, conf->mesh_net))
+		return sbx_err_set(err, SBX_E_USAGE, "%s: not a mesh network",
+			conf->mesh_net);
+	if (!sbx_if_check(conf->mesh_if))
+		return sbx_err_set(err, SBX_E_USAGE,
+			"%s: not a name to give "
+			"an interface",
+			conf->mesh_if);
+	m->mtu = conf->mesh_mtu;
+	m->port = conf->mesh_port;
+	m->keepalive = conf->mesh_keepalive;
+	return SBX_OK;
+}
+
+static bool
+time_of(int64_t *us, const struct sbx_json *row, const char *key)
+{
+	const char *text = sbx_json_str(row, key);
+
+	return text != NULL && sbx_time_parse(us, text, strlen(text));
+}
+
+static bool
+did_of(char did[static SBX_DID_SIZE], const struct sbx_json *row)
+{
+	const char *text = sbx_json_str(row, "did");
+
+	if (text == NULL || !sbx_did_check(text, strlen(text)))
+		return false;
+	snprintf(did, SBX_DID_SIZE, "%s", text);
+	return true;
+}
+
+static struct sbx_mesh_member *
+member(const struct sbx_mesh *m, const char *did)
+{
+	for (size_t i = 0; i < m->nmembers; i++)
+		if (strcmp(m->members[i].did, did) == 0)
+			return &m->members[i];
+	return NULL;
+}
+
+static int
+take_member(struct sbx_mesh *m, const struct sbx_json *row, struct sbx_err *err)
+{
+	const struct sbx_json *depth = sbx_json_get(row, "depth");
+	struct sbx_mesh_member new = { 0 };
+
+	if (!did_of(new.did, row) || depth == NULL ||
+		!sbx_json_int(depth, 0, SBX_MAX_INVITE_DEPTH, &new.depth))
+		return sbx_err_set(err, SBX_E_INPUT, "not a member's row");
+	if (!time_of(&new.since, row, "since"))
+		new.since = INT64_MAX;
+	if (m->nmembers == SBX_MAX_NODES)
+		return sbx_err_set(err, SBX_E_INPUT, "too many members");
+	m->members =
+		sbx_mem_grow(m->members, m->nmembers + 1, sizeof(*m->members));
+	m->members[m->nmembers++] = new;
+	return SBX_OK;
+}
+
+/* A name to print, with nothing in it that a terminal or a log obeys. */
+static void
+name_of(char *out, size_t size, const struct sbx_json *row)
+{
+	const char *text = sbx_json_str(row, "boxname");
+	size_t n = 0;
+
+	for (; text != NULL && text[n] != '\0' && n + 1 < size; n++)
+		out[n] = text[n] > ' ' && text[n] < 0x7f ? text[n] : '?';
+	if (n == 0)
+		n = (size_t)snprintf(out, size, "nameless");
+	out[n] = '\0';
+}
+
+/* NULL, or why this node cannot be one of ours. */
+static const char *
+unfit(const struct sbx_mesh *m, struct sbx_mesh_node *n,
+	const struct sbx_json *row)
+{
+	static const unsigned char zero[SBX_WG_KEY_BYTES];
+	const char *ip = sbx_json_str(row, "mesh_ip");
+	const char *key = sbx_json_str(row, "pubkey_wg");
+
+	if (ip == NULL || !sbx_ip4_parse(&n->addr, ip))
+		return "its address is not an IPv4 address";
+	if (!sbx_net_host(&m->net, n->addr))
+		return "its address is not in the mesh network";
+	if (key == NULL || !sbx_wgkey_parse(n->key, key, strlen(key)) ||
+		memcmp(n->key, zero, sizeof(zero)) == 0)
+		return "its key is not a WireGuard key";
+	if (!time_of(&n->created, row, "created_at"))
+		return "its date is not a date";
+	return NULL;
+}
+
+static int
+take_node(struct sbx_mesh *m, const struct sbx_json *row, struct sbx_err *err)
+{
+	const struct sbx_json *yes = sbx_json_get(row, "member");
+	const char *endpoint = sbx_json_str(row, "endpoint"), *why;
+	const struct sbx_mesh_member *who;
+	struct sbx_mesh_node n = { 0 };
+
+	if (!did_of(n.did, row) || yes == NULL || yes->type != SBX_JSON_BOOL)
+		return sbx_err_set(err, SBX_E_INPUT, "not a node's row");
+	who = member(m, n.did);
+	if (!yes->yes || who == NULL)
+		return SBX_OK;
+	n.depth = who->depth;
+	n.since = who->since;
+	name_of(n.name, sizeof(n.name), row);
+	if ((why = unfit(m, &n, row)) != NULL) {
+		note(m, "%s (%s) is left out: %s", n.name, n.did, why);
+		return SBX_OK;
+	}
+	/* Root asks no DNS: what is not a number is as good as nothing. */
+	if (endpoint != NULL && sbx_endpoint_check(endpoint))
+		snprintf(n.endpoint, sizeof(n.endpoint), "%s", endpoint);
+	else if (endpoint != NULL)
+		note(m, "%s: its endpoint is not a numeric ADDRESS:PORT",
+			n.name);
+	if (m->nnodes == SBX_MAX_NODES)
+		return sbx_err_set(err, SBX_E_INPUT, "too many nodes");
+	m->nodes = sbx_mem_grow(m->nodes, m->nnodes + 1, sizeof(*m->nodes));
+	m->nodes[m->nnodes++] = n;
+	return SBX_OK;
+}
+
+int
+sbx_mesh_line(
+	struct sbx_mesh *m, const char *line, size_t len, struct sbx_err *err)
+{
+	const char *space = memchr(line, ' ', len);
+	size_t word = space != NULL ? (size_t)(space - line) : 0;
+	struct sbx_doc *doc = NULL;
+	int r;
+
+	if (word == 4 && memcmp(line, "self", 4) == 0) {
+		if (!sbx_did_check(space + 1, len - 5))
+			return sbx_err_set(err, SBX_E_INPUT, "not a name");
+		memcpy(m->self, space + 1, len - 5);
+		m->self[len - 5] = '\0';
+		return SBX_OK;
+	}
+	if (word != 4 && word != 6)
+		return sbx_err_set(err, SBX_E_INPUT, "not a line for a mesh");
+	r = sbx_json_parse(space + 1, len - word - 1, NULL, &doc, err);
+	if (r != SBX_OK)
+		return r;
+	if (word == 6 && memcmp(line, "member", 6) == 0)
+		r = take_member(m, sbx_doc_root(doc), err);
+	else if (word == 4 && memcmp(line, "node", 4) == 0)
+		r = take_node(m, sbx_doc_root(doc), err);
+	else
+		r = sbx_err_set(err, SBX_E_INPUT, "not a line for a mesh");
+	sbx_doc_free(doc);
+	return r;
+}
+
+/* Who was here first.  A node dates its own record, and dates it anew when it
+ * changes it, so that the date alone would let anybody take the address of
+ * anybody.  How near to the anchors, and since when, others have said. */
+static int
+by_age(const void *a, const void *b)
+{
+	const struct sbx_mesh_node *x = a, *y = b;
+
+	if (x->depth != y->depth)
+		return x->depth < y->depth ? -1 : 1;
+	if (x->since != y->since)
+		return x->since < y->since ? -1 : 1;
+	if (x->created != y->created)
+		return x->created < y->created ? -1 : 1;
+	return strcmp(x->did, y->did);
+}
+
+static int
+by_addr(const void *a, const void *b)
+{
+	const struct sbx_mesh_node *x = a, *y = b;
+
+	return x->addr < y->addr ? -1 : x->addr > y->addr;
+}
+
+/* The one of the first count nodes that n cannot be beside. */
+static const struct sbx_mesh_node *
+rival(const struct sbx_mesh *m, size_t count, const struct sbx_mesh_node *n)
+{
+	for (size_t i = 0; i < count; i++)
+		if (m->nodes[i].addr == n->addr ||
+			memcmp(m->nodes[i].key, n->key, sizeof(n->key)) == 0)
+			return &m->nodes[i];
+	return NULL;
+}
+
+static void
+settle(struct sbx_mesh *m, const unsigned char *pub)
+{
+	const struct sbx_mesh_node *first, *n;
+	char ip[SBX_IP4_SIZE];
+	size_t kept = 0;
+
+	qsort(m->nodes, m->nnodes, sizeof(*m->nodes), by_age);
+	for (size_t i = 0; i < m->nnodes; i++) {
+		n = &m->nodes[i];
+		sbx_ip4_write(ip, n->addr);
+		if (memcmp(n->key, pub, SBX_WG_KEY_BYTES) == 0 &&
+			strcmp(n->did, m->self) != 0) {
+			note(m, "%s (%s) is left out: it claims our key",
+				n->name, n->did);
+		} else if ((first = rival(m, kept, n)) == NULL) {
+			m->nodes[kept++] = *n;
+		} else {
+			note(m, "%s (%s) is left out: %s %s belongs to %s",
+				n->name, n->did,
+				first->addr == n->addr ? "address" : "key of",
+				ip, first->name);
+		}
+	}
+	m->nnodes = kept;
+	if (kept > 0)
+		qsort(m->nodes, kept, sizeof(*m->nodes), by_addr);
+}
+
+static void
+add_peer(struct sbx_mesh *m, const struct sbx_mesh_node *n, uint32_t addr,
+	int bits, int keepalive)
+{
+	char ip[SBX_IP4_SIZE], allowed[SBX_IP4_SIZE + 4];
+	struct sbx_wg_peer p = { .keepalive = keepalive };
+
+	sbx_ip4_write(ip, addr);
+	snprintf(allowed, sizeof(allowed), "%s/%d", ip, bits);
+	memcpy(p.key, n->key, sizeof(p.key));
+	memcpy(p.endpoint, n->endpoint, sizeof(p.endpoint));
+	p.allowed = sbx_mem_text(allowed, strlen(allowed));
+	m->peers = sbx_mem_grow(m->peers, m->npeers + 1, sizeof(*m->peers));
+	m->peers[m->npeers++] = p;
+}
+
+void
+sbx_mesh_plan(
+	struct sbx_mesh *m, const unsigned char pub[static SBX_WG_KEY_BYTES])
+{
+	if (m->nnodes > 0)
+		settle(m, pub);
+	for (size_t i = 0; i < m->nnodes; i++) {
+		if (strcmp(m->nodes[i].did, m->self) == 0)
+			m->me = &m->nodes[i];
+		if (m->nodes[i].addr == m->net.addr + 1)
+			m->hub = &m->nodes[i];
+	}
+	m->is_hub = m->me != NULL && m->me == m->hub;
+	if (m->is_hub) {
+		for (size_t i = 0; i < m->nnodes; i++)
+			if (&m->nodes[i] != m->me)
+				add_peer(m, &m->nodes[i], m->nodes[i].addr, 32,
+					0);
+	} else if (m->me != NULL && m->hub != NULL) {
+		add_peer(m, m->hub, m->net.addr, m->net.bits, m->keepalive);
+	}
+}
+
+static bool
+is_free(const struct sbx_mesh *m, uint32_t addr)
+{
+	const struct sbx_mesh_node want = { .addr = addr };
+
+	return m->nnodes == 0 || bsearch(&want, m->nodes, m->nnodes,
+					 sizeof(want), by_addr) == NULL;
+}
+
+int
+sbx_mesh_choose(const struct sbx_mesh *m, uint32_t *addr, struct sbx_err *err)
+{
+	const struct sbx_mesh_member *self = member(m, m->self);
+	uint32_t a = m->net.addr + 1;
+
+	if (m->me != NULL) {
+		*addr = m->me->addr;
+		return SBX_OK;
+	}
+	if (self == NULL || self->depth != 0 || !is_free(m, a))
+		for (a++; sbx_net_host(&m->net, a) && !is_free(m, a); a++)
+			;
+	if (!sbx_net_host(&m->net, a))
+		return sbx_err_set(err, SBX_E_SYS,
+			"every address of the mesh network is taken");
+	*addr = a;
+	return SBX_OK;
+}
+
+const struct sbx_mesh_node *
+sbx_mesh_by_key(const struct sbx_mesh *m,
+	const unsigned char key[static SBX_WG_KEY_BYTES])
+{
+	for (size_t i = 0; i < m->nnodes; i++)
+		if (memcmp(m->nodes[i].key, key, SBX_WG_KEY_BYTES) == 0)
+			return &m->nodes[i];
+	return NULL;
+}
+
+void
+sbx_mesh_free(struct sbx_mesh *m)
+{
+	if (m == NULL)
+		return;
+	for (size_t i = 0; i < m->npeers; i++)
+		free(m->peers[i].allowed);
+	free(m->peers);
+	free(m->nodes);
+	free(m->members);
+	memset(m, 0, sizeof(*m));
+}
