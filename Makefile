@@ -18,7 +18,8 @@ MACRODIR ?= $(PREFIX)/lib/sbx/macros.d
 Q = $(if $(V),,@)
 VERSION := $(shell cat VERSION)
 
-TOOLS := $(basename $(notdir $(wildcard bin/*.c)))
+# bin/TOOL.c, and bin/TOOL_part.c where one file would be too long
+TOOLS := $(foreach t,$(basename $(notdir $(wildcard bin/*.c))),$(if $(findstring _,$t),,$t))
 LIBSRC := $(wildcard lib/*.c)
 LIBOBJ := $(LIBSRC:lib/%.c=build/lib/%.o)
 UNITS := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
@@ -59,9 +60,11 @@ build/obj/%.o: bin/%.c Makefile VERSION
 build/libsbx.a: $(LIBOBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-build/bin/%: build/obj/%.o build/libsbx.a
+.SECONDEXPANSION:
+build/bin/%: build/obj/%.o \
+		$$(addprefix build/obj/,$$(addsuffix .o,$$(basename $$(notdir $$(wildcard bin/$$*_*.c))))) build/libsbx.a
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(SBX_CFLAGS) $(CFLAGS) $(SBX_LDFLAGS) $(LDFLAGS) -o $@ $< build/libsbx.a $(PKG_LIBS)
+	$(Q)$(CC) $(SBX_CFLAGS) $(CFLAGS) $(SBX_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 build/unit/%: tests/unit/%.c build/libsbx.a
 	@mkdir -p $(@D)

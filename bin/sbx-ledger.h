@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of sbx-ledger: a verb each. */
+#ifndef SBX_LEDGER_H
+#define SBX_LEDGER_H
+
+#include "sbx.h"
+
+int ledger_open(struct sbx_ctx *ctx, unsigned flags, struct sbx_log **log);
+
+int cmd_import(struct sbx_ctx *ctx);
+int cmd_export(struct sbx_ctx *ctx);
+int cmd_show(struct sbx_ctx *ctx);
+int cmd_verify(struct sbx_ctx *ctx);
+int cmd_status(struct sbx_ctx *ctx);
+int cmd_canon(struct sbx_ctx *ctx);
+int cmd_publish(struct sbx_ctx *ctx);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the ledger is and whether it holds; what others may see of it. */
+#include <string.h>
+
+#include "sbx-ledger.h"
+
+int
+cmd_verify(struct sbx_ctx *ctx)
+{
+	unsigned char head[SBX_HASH_BYTES];
+	char hex[2 * SBX_HASH_BYTES + 1];
+	struct sbx_log *log = NULL;
+	int64_t size, bad;
+	int r;
+
+	if ((r = ledger_open(ctx, 0, &log)) == 0 &&
+		(r = sbx_log_verify(log, &bad, &ctx->err)) == 0 &&
+		(r = sbx_log_head(log, &size, head, &ctx->err)) == 0) {
+		sbx_hex_write(hex, head, sizeof(head));
+		if (!ctx->quiet)
+			sbx_tool_out(ctx, "ok: %lld entries, head %s",
+				(long long)size, hex);
+	}
+	sbx_log_close(log);
+	return r;
+}
+
+static int
+count_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	const struct sbx_json *member = sbx_json_get(row, "member");
+	const char *state = sbx_json_str(row, "state");
+
+	(void)err;
+	if (member != NULL ? member->yes :
+			     state != NULL && (strcmp(state, "anchor") == 0 ||
+						      strcmp(state, "member") == 0))
+		++*(int64_t *)ctx;
+	return SBX_OK;
+}
+
+static const struct {
+	const char *name;
+	enum sbx_view view;
+} counted[] = { { "members", SBX_VIEW_MEMBER }, { "nodes", SBX_VIEW_NODE },
+	{ "offers", SBX_VIEW_OFFER }, { "subscriptions", SBX_VIEW_SUB } };
+
+static int
+fill_status(struct sbx_log *log, struct sbx_doc *doc, struct sbx_err *err)
+{
+	struct sbx_json *out = sbx_doc_root(doc);
+	unsigned char hash[SBX_HASH_BYTES];
+	struct sbx_state *st = NULL;
+	char did[SBX_DID_SIZE];
+	int64_t n;
+	int r;
+
+	if ((r = sbx_log_self(log, did, err)) != 0 ||
+		(r = sbx_log_head(log, &n, hash, err)) != 0)
+		return r;
+	sbx_json_add_str(doc, out, "did", did);
+	sbx_json_add_int(doc, out, "entries", n);
+	sbx_json_add_hex(doc, out, "head", hash, sizeof(hash));
+	if ((r = sbx_state_open(log, &st, err)) != 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < sizeof(counted) / sizeof(counted[0]); i++) {
+		n = 0;
+		r = sbx_state_each(st, counted[i].view, NULL, count_row, &n, err);
+		sbx_json_add_int(doc, out, counted[i].name, n);
+	}
+	if (r == 0 && (r = sbx_state_digest(st, hash, err)) == 0)
+		sbx_json_add_hex(doc, out, "state", hash, sizeof(hash));
+	sbx_state_free(st);
+	return r;
+}
+
+int
+cmd_status(struct sbx_ctx *ctx)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_log *log = NULL;
+	int r;
+
+	if ((r = ledger_open(ctx, 0, &log)) == 0 &&
+		(r = fill_status(log, doc, &ctx->err)) == 0) {
+		if (ctx->json)
+			sbx_tool_row(ctx, NULL, sbx_doc_root(doc));
+		for (const struct sbx_json *c = sbx_doc_root(doc)->child;
+			!ctx->json && c != NULL; c = c->next)
+			sbx_tool_out(ctx, "%-14s %s", c->key, c->text);
+	}
+	sbx_log_close(log);
+	sbx_doc_free(doc);
+	return r;
+}
+
+int
+cmd_publish(struct sbx_ctx *ctx)
+{
+	const char *dir = ctx->argc > 0 ? ctx->argv[0] : ctx->conf.www;
+	struct sbx_log *log = NULL;
+	struct sbx_state *st = NULL;
+	size_t changed = 0;
+	int r;
+
+	if (ctx->dry) {
+		sbx_tool_say(ctx, "would publish to %s", dir);
+		return SBX_OK;
+	}
+	if ((r = ledger_open(ctx, 0, &log)) == 0 &&
+		(r = sbx_state_open(log, &st, &ctx->err)) == 0 &&
+		(r = sbx_site_publish(log, st, dir, &changed, &ctx->err)) == 0 &&
+		ctx->verbose)
+		sbx_tool_say(ctx, "%s: %zu files changed", dir, changed);
+	sbx_state_free(st);
+	sbx_log_close(log);
+	return r;
+}
