@@ -51,6 +51,9 @@ file_check(int fd, const char *path, int64_t *size, struct sbx_err *err)
 		!sbx_own_check(&st, false))
 		return sbx_err_set(
 			err, SBX_E_NO, "%s: not a file of root's alone", path);
+	/* A new one, whatever the umask; later its mode is the admin's. */
+	if (st.st_size == 0 && fchmod(fd, 0640) != 0)
+		return sbx_err_sys(err, "%s", path);
 	*size = st.st_size;
 	return 0;
 }
