@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sbx.h"
+
+static struct sbx_mesh m;
+static struct sbx_buf notes = SBX_BUF(65536);
+static struct sbx_conf conf;
+
+static void
+take_note(void *ctx, const char *text)
+{
+	sbx_buf_fmt(ctx, "%s\n", text);
+}
+
+static void
+fresh(void)
+{
+	static char net[] = "10.10.0.0/24", name[] = "wg-mesh";
+
+	conf.mesh_net = net;
+	conf.mesh_if = name;
+	conf.mesh_mtu = 1420;
+	conf.mesh_port = 51822;
+	conf.mesh_keepalive = 25;
+	memset(&m, 0, sizeof(m));
+	m.note = take_note;
+	m.ctx = &notes;
+	ck_assert_int_eq(sbx_mesh_conf(&m, &conf, NULL), SBX_OK);
+}
+
+static void
+done(void)
+{
+	sbx_mesh_free(&m);
+	sbx_buf_clear(&notes);
+}
+
+static const char *
+did(int n)
+{
+	static char text[4][SBX_DID_SIZE];
+	static int at;
+
+	at = (at + 1) % 4;
+	snprintf(text[at], SBX_DID_SIZE, "did:plc:%032x", (unsigned)n);
+	return text[at];
+}
+
+static const unsigned char *
+key(int n)
+{
+	static unsigned char raw[4][SBX_WG_KEY_BYTES];
+	static int at;
+
+	at = (at + 1) % 4;
+	memset(raw[at], n, SBX_WG_KEY_BYTES);
+	return raw[at];
+}
+
+static int SBX_PRINTF(1, 2) line(const char *fmt, ...)
+{
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	return sbx_mesh_line(&m, text, strlen(text), NULL);
+}
+
+static void
+self(int n)
+{
+	ck_assert_int_eq(line("self %s", did(n)), SBX_OK);
+}
+
+static void
+member(int n, int depth, int day)
+{
+	ck_assert_int_eq(line("member {\"did\":\"%s\",\"state\":\"member\","
+			      "\"depth\":%d,\"since\":"
+			      "\"2026-07-%02dT10:00:00Z\"}",
+				 did(n), depth, day),
+		SBX_OK);
+}
+
+/* Node n at 10.10.0.last, published on a day of July, with key k. */
+static int
+node(int n, const char *ip, int day, int k, const char *endpoint)
+{
+	char text[SBX_WGKEY_SIZE];
+
+	sbx_wgkey_write(text, key(k));
+	return line("node {\"did\":\"%s\",\"boxname\":\"box%d\","
+		    "\"mesh_ip\":\"%s\",\"pubkey_wg\":\"%s\",\"endpoint\":%s,"
+		    "\"created_at\":\"2026-07-%02dT10:00:00Z\","
+		    "\"member\":true}",
+		did(n), n, ip, text, endpoint, day);
+}
+
+static void
+three(void)
+{
+	member(1, 0, 1);
+	member(2, 1, 2);
+	member(3, 1, 3);
+	ck_assert_int_eq(node(1, "10.10.0.1", 1, 1, "\"192.0.2.1:51822\""), 0);
+	ck_assert_int_eq(node(2, "10.10.0.2", 2, 2, "null"), 0);
+	ck_assert_int_eq(node(3, "10.10.0.3", 3, 3, "null"), 0);
+}
+
+START_TEST(the_hub_has_every_node_with_its_one_address)
+{
+	self(1);
+	three();
+	sbx_mesh_plan(&m, key(1));
+	ck_assert(m.is_hub && m.me == m.hub);
+	ck_assert_uint_eq(m.npeers, 2);
+	ck_assert_str_eq(m.peers[0].allowed, "10.10.0.2/32");
+	ck_assert_str_eq(m.peers[1].allowed, "10.10.0.3/32");
+	ck_assert_int_eq(m.peers[0].keepalive, 0);
+	ck_assert_str_eq(sbx_buf_text(&notes), "");
+}
+END_TEST
+
+START_TEST(the_others_have_the_hub_and_the_network_behind_it)
+{
+	self(3);
+	three();
+	sbx_mesh_plan(&m, key(3));
+	ck_assert(!m.is_hub && m.me != NULL && m.hub != NULL);
+	ck_assert_uint_eq(m.npeers, 1);
+	ck_assert_mem_eq(m.peers[0].key, key(1), SBX_WG_KEY_BYTES);
+	ck_assert_str_eq(m.peers[0].allowed, "10.10.0.0/24");
+	ck_assert_str_eq(m.peers[0].endpoint, "192.0.2.1:51822");
+	ck_assert_int_eq(m.peers[0].keepalive, 25);
+}
+END_TEST
+
+START_TEST(without_a_hub_or_a_record_there_are_no_peers)
+{
+	self(3);
+	member(3, 1, 3);
+	ck_assert_int_eq(node(3, "10.10.0.3", 3, 3, "null"), 0);
+	sbx_mesh_plan(&m, key(3));
+	ck_assert(m.me != NULL && m.hub == NULL);
+	ck_assert_uint_eq(m.npeers, 0);
+	sbx_mesh_free(&m);
+	fresh();
+	self(9);
+	three();
+	sbx_mesh_plan(&m, key(9));
+	ck_assert(m.me == NULL && m.hub != NULL);
+	ck_assert_uint_eq(m.npeers, 0);
+}
+END_TEST
+
+START_TEST(who_is_no_member_is_no_node)
+{
+	self(1);
+	three();
+	ck_assert_int_eq(node(7, "10.10.0.7", 1, 7, "null"), 0);
+	ck_assert_int_eq(
+		line("node {\"did\":\"%s\",\"member\":false}", did(2)), SBX_OK);
+	sbx_mesh_plan(&m, key(1));
+	ck_assert_uint_eq(m.nnodes, 3);
+}
+END_TEST
+
+static const struct {
+	const char *ip, *key, *when, *why;
+} unfit[] = {
+	{ "10.11.0.4", NULL, NULL, "not in the mesh network" },
+	{ "10.10.0.0", NULL, NULL, "not in the mesh network" },
+	{ "10.10.0.255", NULL, NULL, "not in the mesh network" },
+	{ "0.0.0.0", NULL, NULL, "not in the mesh network" },
+	{ "10.10.0.04", NULL, NULL, "not an IPv4 address" },
+	{ "10.10.0.4/0", NULL, NULL, "not an IPv4 address" },
+	{ "fd00::4", NULL, NULL, "not an IPv4 address" },
+	{ "localhost", NULL, NULL, "not an IPv4 address" },
+	{ "", NULL, NULL, "not an IPv4 address" },
+	{ NULL, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=", NULL,
+		"not a WireGuard key" },
+	{ NULL, "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBw=", NULL,
+		"not a WireGuard key" },
+	{ NULL, "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH=", NULL,
+		"not a WireGuard key" },
+	{ NULL, NULL, "yesterday", "not a date" },
+};
+
+START_TEST(an_unfit_node_is_left_out_and_the_rest_stays)
+{
+	self(1);
+	three();
+	member(4, 1, 4);
+	ck_assert_int_eq(
+		line("node {\"did\":\"%s\",\"boxname\":\"bad\\u001b[2J\","
+		     "\"mesh_ip\":\"%s\",\"pubkey_wg\":\"%s\",\"endpoint\":"
+		     "null,\"created_at\":\"%s\",\"member\":true}",
+			did(4),
+			unfit[_i].ip != NULL ? unfit[_i].ip : "10.10.0.4",
+			unfit[_i].key != NULL ? unfit[_i].key
+					      : "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBw"
+						"cHBwcHBwcHBwc=",
+			unfit[_i].when != NULL ? unfit[_i].when
+					       : "2026-07-04T10:00:00Z"),
+		SBX_OK);
+	sbx_mesh_plan(&m, key(1));
+	ck_assert_uint_eq(m.npeers, 2);
+	ck_assert_ptr_nonnull(strstr(sbx_buf_text(&notes), unfit[_i].why));
+	ck_assert_ptr_nonnull(strstr(sbx_buf_text(&notes), "bad?[2J"));
+}
+END_TEST
+
+START_TEST(an_endpoint_that_is_a_name_is_not_used)
+{
+	self(3);
+	member(1, 0, 1);
+	member(3, 1, 3);
+	ck_assert_int_eq(
+		node(1, "10.10.0.1", 1, 1, "\"gk2.example:51822\""), 0);
+	ck_assert_int_eq(node(3, "10.10.0.3", 3, 3, "null"), 0);
+	sbx_mesh_plan(&m, key(3));
+	ck_assert_uint_eq(m.npeers, 1);
+	ck_assert_str_eq(m.peers[0].endpoint, "");
+	ck_assert_ptr_nonnull(strstr(sbx_buf_text(&notes), "numeric"));
+}
+END_TEST
+
+START_TEST(an_address_is_whose_who_was_here_first)
+{
+	self(1);
+	three();
+	/* Invited later, but dates its record before all others. */
+	member(4, 1, 9);
+	ck_assert_int_eq(node(4, "10.10.0.2", 1, 4, "null"), 0);
+	/* A guest of a guest, a member for long, at the hub's address. */
+	member(5, 2, 1);
+	ck_assert_int_eq(node(5, "10.10.0.1", 1, 5, "null"), 0);
+	sbx_mesh_plan(&m, key(1));
+	ck_assert(m.is_hub);
+	ck_assert_uint_eq(m.nnodes, 3);
+	ck_assert_ptr_nonnull(strstr(
+		sbx_buf_text(&notes), "address 10.10.0.2 belongs to box2"));
+	ck_assert_ptr_nonnull(strstr(
+		sbx_buf_text(&notes), "address 10.10.0.1 belongs to box1"));
+}
+END_TEST
+
+START_TEST(a_key_is_one_node_s)
+{
+	self(1);
+	three();
+	member(4, 1, 9);
+	ck_assert_int_eq(node(4, "10.10.0.4", 1, 2, "null"), 0);
+	/* Ours, claimed by an elder. */
+	member(5, 0, 1);
+	ck_assert_int_eq(node(5, "10.10.0.5", 1, 1, "null"), 0);
+	sbx_mesh_plan(&m, key(1));
+	ck_assert_uint_eq(m.npeers, 2);
+	ck_assert(m.is_hub);
+	ck_assert_ptr_nonnull(strstr(sbx_buf_text(&notes), "claims our key"));
+	for (size_t i = 0; i < m.npeers; i++)
+		ck_assert_mem_ne(m.peers[i].key, key(1), SBX_WG_KEY_BYTES);
+}
+END_TEST
+
+START_TEST(the_plan_is_the_same_in_any_order)
+{
+	static const int order[][4] = { { 1, 2, 3, 4 }, { 4, 3, 2, 1 },
+		{ 2, 4, 1, 3 }, { 3, 1, 4, 2 } };
+	static const char *const ip[] = { "", "10.10.0.1", "10.10.0.2",
+		"10.10.0.3", "10.10.0.2" };
+
+	self(1);
+	for (int i = 0; i < 4; i++)
+		member(order[_i][i], order[_i][i] > 1, order[_i][i]);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(node(order[_i][i], ip[order[_i][i]], 7,
+					 order[_i][i], "null"),
+			0);
+	sbx_mesh_plan(&m, key(1));
+	ck_assert_uint_eq(m.npeers, 2);
+	ck_assert_mem_eq(m.peers[0].key, key(2), SBX_WG_KEY_BYTES);
+	ck_assert_mem_eq(m.peers[1].key, key(3), SBX_WG_KEY_BYTES);
+}
+END_TEST
+
+static uint32_t
+choice(int n)
+{
+	uint32_t addr = 0;
+
+	sbx_mesh_plan(&m, key(n));
+	ck_assert_int_eq(sbx_mesh_choose(&m, &addr, NULL), SBX_OK);
+	return addr & 0xff;
+}
+
+START_TEST(the_address_to_publish_is_mine_the_first_or_the_lowest_free)
+{
+	self(3);
+	three();
+	ck_assert_uint_eq(choice(3), 3);
+	done();
+	fresh();
+	self(4);
+	three();
+	member(4, 1, 4);
+	ck_assert_uint_eq(choice(4), 4);
+	done();
+	fresh();
+	self(1);
+	member(1, 0, 1);
+	ck_assert_uint_eq(choice(1), 1);
+	done();
+	fresh(); /* an invited node never takes the hub's */
+	self(2);
+	member(2, 1, 1);
+	ck_assert_uint_eq(choice(2), 2);
+	done();
+	fresh(); /* a second anchor, when the first has it */
+	self(2);
+	member(2, 0, 2);
+	member(1, 0, 1);
+	ck_assert_int_eq(node(1, "10.10.0.1", 1, 1, "null"), 0);
+	ck_assert_uint_eq(choice(2), 2);
+}
+END_TEST
+
+START_TEST(who_lost_its_address_is_given_another)
+{
+	self(4);
+	three();
+	member(4, 1, 9);
+	ck_assert_int_eq(node(4, "10.10.0.2", 9, 4, "null"), 0);
+	ck_assert_uint_eq(choice(4), 4);
+	ck_assert_ptr_null(m.me);
+}
+END_TEST
+
+START_TEST(a_full_network_is_said_to_be_full)
+{
+	static char small[] = "10.10.0.0/30";
+	uint32_t addr;
+
+	conf.mesh_net = small;
+	ck_assert_int_eq(sbx_mesh_conf(&m, &conf, NULL), SBX_OK);
+	self(3);
+	three();
+	ck_assert_ptr_nonnull(strstr(sbx_buf_text(&notes), "box3"));
+	sbx_mesh_plan(&m, key(3));
+	ck_assert_int_eq(sbx_mesh_choose(&m, &addr, NULL), SBX_E_SYS);
+}
+END_TEST
+
+static const char *const broken[] = { "", "self", "self ", "self x",
+	"self did:plc:0", "member", "member {", "member {}", "node []",
+	"node {}", "node {\"did\":1,\"member\":true}", "other {}",
+	"nodes {\"did\":\"did:plc:00000000000000000000000000000001\"}",
+	"member {\"did\":\"did:plc:00000000000000000000000000000001\","
+	"\"depth\":17}" };
+
+START_TEST(a_line_that_is_none_ends_it)
+{
+	ck_assert_int_eq(
+		sbx_mesh_line(&m, broken[_i], strlen(broken[_i]), NULL),
+		SBX_E_INPUT);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("mesh");
+	TCase *t = tcase_create("mesh");
+	SRunner *sr;
+	int bad;
+
+	tcase_add_checked_fixture(t, fresh, done);
+	tcase_add_test(t, the_hub_has_every_node_with_its_one_address);
+	tcase_add_test(t, the_others_have_the_hub_and_the_network_behind_it);
+	tcase_add_test(t, without_a_hub_or_a_record_there_are_no_peers);
+	tcase_add_test(t, who_is_no_member_is_no_node);
+	tcase_add_loop_test(t, an_unfit_node_is_left_out_and_the_rest_stays, 0,
+		sizeof(unfit) / sizeof(unfit[0]));
+	tcase_add_test(t, an_endpoint_that_is_a_name_is_not_used);
+	tcase_add_test(t, an_address_is_whose_who_was_here_first);
+	tcase_add_test(t, a_key_is_one_node_s);
+	tcase_add_loop_test(t, the_plan_is_the_same_in_any_order, 0, 4);
+	tcase_add_test(
+		t, the_address_to_publish_is_mine_the_first_or_the_lowest_free);
+	tcase_add_test(t, who_lost_its_address_is_given_another);
+	tcase_add_test(t, a_full_network_is_said_to_be_full);
+	tcase_add_loop_test(t, a_line_that_is_none_ends_it, 0,
+		sizeof(broken) / sizeof(broken[0]));
+	suite_add_tcase(s, t);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	bad = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	sbx_buf_free(&notes);
+	return bad == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
