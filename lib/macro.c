@@ -20,7 +20,6 @@
 
 #define MAX_HEADER 8192
 #define MAX_KINDS  256
-#define TIMEOUT    10000
 /* Nothing in it ends a word, starts an option or an expansion, in a shell,
  * a sed command or an nft script. */
 #define TEXT_CHARS                                                             \
