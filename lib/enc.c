@@ -46,15 +46,15 @@ sbx_wgkey_write(
 		out, SBX_WGKEY_SIZE, key, 32, sodium_base64_VARIANT_ORIGINAL);
 }
 
-bool
-sbx_b64url_parse(struct sbx_buf *out, const char *text, size_t textlen)
+static bool
+b64_parse(struct sbx_buf *out, const char *text, size_t textlen, int variant)
 {
 	unsigned char *bin = sbx_mem_alloc(textlen, 1);
 	size_t n = 0;
 	bool ok;
 
 	ok = sodium_base642bin(bin, textlen, text, textlen, NULL, &n, NULL,
-		     sodium_base64_VARIANT_URLSAFE_NO_PADDING) == 0;
+		     variant) == 0;
 	if (ok)
 		sbx_buf_add(out, bin, n);
 	sodium_memzero(bin, textlen);
@@ -62,18 +62,41 @@ sbx_b64url_parse(struct sbx_buf *out, const char *text, size_t textlen)
 	return ok && !out->over;
 }
 
-void
-sbx_b64url_write(struct sbx_buf *out, const void *data, size_t len)
+static void
+b64_write(struct sbx_buf *out, const void *data, size_t len, int variant)
 {
-	size_t size = sodium_base64_encoded_len(
-		len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	size_t size = sodium_base64_encoded_len(len, variant);
 	char *text = sbx_mem_alloc(size, 1);
 
-	sodium_bin2base64(text, size, data, len,
-		sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	sodium_bin2base64(text, size, data, len, variant);
 	sbx_buf_str(out, text);
 	sodium_memzero(text, size);
 	free(text);
+}
+
+bool
+sbx_b64_parse(struct sbx_buf *out, const char *text, size_t textlen)
+{
+	return b64_parse(out, text, textlen, sodium_base64_VARIANT_ORIGINAL);
+}
+
+void
+sbx_b64_write(struct sbx_buf *out, const void *data, size_t len)
+{
+	b64_write(out, data, len, sodium_base64_VARIANT_ORIGINAL);
+}
+
+bool
+sbx_b64url_parse(struct sbx_buf *out, const char *text, size_t textlen)
+{
+	return b64_parse(
+		out, text, textlen, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+}
+
+void
+sbx_b64url_write(struct sbx_buf *out, const void *data, size_t len)
+{
+	b64_write(out, data, len, sodium_base64_VARIANT_URLSAFE_NO_PADDING);
 }
 
 bool

@@ -115,6 +115,9 @@ bool sbx_wgkey_parse(unsigned char out[static 32], const char *text,
 	size_t textlen);
 void sbx_wgkey_write(char out[static SBX_WGKEY_SIZE],
 	const unsigned char key[static 32]);
+/* The same for any length. */
+bool sbx_b64_parse(struct sbx_buf *out, const char *text, size_t textlen);
+void sbx_b64_write(struct sbx_buf *out, const void *data, size_t len);
 /* URL-safe alphabet, no padding: tokens.  parse refuses trailing bits. */
 bool sbx_b64url_parse(struct sbx_buf *out, const char *text, size_t textlen);
 void sbx_b64url_write(struct sbx_buf *out, const void *data, size_t len);

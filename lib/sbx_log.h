@@ -8,8 +8,11 @@
 #ifndef SBX_LOG_H
 #define SBX_LOG_H
 
-#define SBX_MAX_TREE (UINT64_C(1) << 62) /* leaves */
-#define SBX_MAX_PROOF 64		 /* hashes of one proof */
+#define SBX_MAX_TREE	  (UINT64_C(1) << 59) /* leaves */
+#define SBX_MAX_PROOF	  64		      /* hashes of one proof */
+#define SBX_MAX_NOTE	  131072 /* bytes: 16 post-quantum signatures fit */
+#define SBX_MAX_NOTE_SIGS 64
+#define SBX_MAX_NAME	  255 /* bytes of a key's name, of an origin */
 
 /* ---- tree: RFC 9162 section 2.1, SHA-256 --------------------------------- */
 
@@ -74,6 +77,61 @@ void sbx_oldtree_add(struct sbx_oldtree *t,
 	const unsigned char hash[static SBX_HASH_BYTES]);
 void sbx_oldtree_root(const struct sbx_oldtree *t,
 	unsigned char out[static SBX_HASH_BYTES]);
+
+/* ---- note: c2sp.org/signed-note, tlog-checkpoint, tlog-cosignature -------- */
+
+enum sbx_note_type {
+	SBX_NOTE_ED25519 = 1,
+	SBX_NOTE_COSIGNATURE = 4, /* a witness's, with the time it was made */
+};
+
+/* A verifier key; as text NAME+ID+BASE64. */
+struct sbx_vkey {
+	char name[SBX_MAX_NAME + 1];
+	enum sbx_note_type type;
+	unsigned char pub[SBX_PUB_BYTES];
+	unsigned char id[4];
+};
+
+int sbx_vkey_make(struct sbx_vkey *k, const char *name,
+	enum sbx_note_type type, const unsigned char pub[static SBX_PUB_BYTES],
+	struct sbx_err *err);
+int sbx_vkey_parse(struct sbx_vkey *k, const char *text, size_t len,
+	struct sbx_err *err);
+void sbx_vkey_write(const struct sbx_vkey *k, struct sbx_buf *out);
+
+struct sbx_note {
+	const char *text; /* what is signed, with its last newline */
+	size_t len;
+	size_t lines; /* signatures, known or not */
+	size_t count; /* by keys that are known, each key once */
+	struct {
+		size_t key;   /* its place in keys */
+		int64_t time; /* of a cosignature, the latest; else 0 */
+	} sig[SBX_MAX_NOTE_SIGS];
+};
+
+/* n points into note.  Signatures of keys that are not in keys are ignored;
+ * SBX_E_NO: one that is known is wrong, or none is known; SBX_E_INPUT: no
+ * note, or past a limit. */
+int sbx_note_check(const char *note, size_t len, const struct sbx_vkey *keys,
+	size_t nkeys, struct sbx_note *n, struct sbx_err *err);
+/* Append key's signature line to sigs; a note is text, a newline, sigs.  time
+ * is used by a cosignature only. */
+int sbx_note_sign(struct sbx_buf *sigs, const char *text, size_t len,
+	const char *name, enum sbx_note_type type, const struct sbx_key *key,
+	int64_t time, struct sbx_err *err);
+
+struct sbx_checkpoint {
+	char origin[SBX_MAX_NAME + 1];
+	uint64_t size;
+	unsigned char root[SBX_HASH_BYTES];
+};
+
+/* text is a note's; lines that extend it are allowed and not looked at. */
+int sbx_checkpoint_parse(struct sbx_checkpoint *c, const char *text, size_t len,
+	struct sbx_err *err);
+void sbx_checkpoint_write(const struct sbx_checkpoint *c, struct sbx_buf *out);
 
 /* ---- site: what a node publishes for others to pull ----------------------- */
 
