@@ -7,8 +7,8 @@
 
 /* Status 4: the machine's fault, try again.  _exit(2), so that no handler
  * runs and no half-filled stdio buffer is written. */
-static _Noreturn void
-exhausted(void)
+void
+sbx_mem_out(void)
 {
 	static const char text[] = "sbx: out of memory\n";
 
@@ -23,7 +23,7 @@ sbx_mem_alloc(size_t count, size_t size)
 	void *p = calloc(count > 0 ? count : 1, size > 0 ? size : 1);
 
 	if (p == NULL)
-		exhausted();
+		sbx_mem_out();
 	return p;
 }
 
@@ -33,7 +33,7 @@ sbx_mem_grow(void *p, size_t count, size_t size)
 	void *q = reallocarray(p, count, size);
 
 	if (q == NULL)
-		exhausted();
+		sbx_mem_out();
 	return q;
 }
 

@@ -93,7 +93,7 @@ person(struct fold *f, const char *did)
 	p->next = f->first;
 	f->first = p;
 	if (tsearch(p, &f->people, by_did) == NULL)
-		abort();
+		sbx_mem_out();
 	return p;
 }
 
@@ -140,7 +140,7 @@ load_invite(struct fold *f, sqlite3_stmt *st)
 	sbx_time_parse(&in->expires_at, in->expires, strlen(in->expires));
 	found = tsearch(in, &f->invites, by_invite);
 	if (found == NULL)
-		abort();
+		sbx_mem_out();
 	if (*found == in) {
 		in->next = f->first_invite;
 		f->first_invite = in;

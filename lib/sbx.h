@@ -84,6 +84,8 @@ void sbx_err_at(struct sbx_err *err, const char *fmt, ...) SBX_PRINTF(2, 3);
 void *sbx_mem_alloc(size_t count, size_t size);
 void *sbx_mem_grow(void *p, size_t count, size_t size);
 char *sbx_mem_text(const char *text, size_t len); /* a NUL-terminated copy */
+/* For what allocates by itself and says that it could not. */
+_Noreturn void sbx_mem_out(void);
 
 /* ---- buf: bytes that grow, up to a limit ----------------------------- */
 
