@@ -133,6 +133,63 @@ int sbx_checkpoint_parse(struct sbx_checkpoint *c, const char *text, size_t len,
 	struct sbx_err *err);
 void sbx_checkpoint_write(const struct sbx_checkpoint *c, struct sbx_buf *out);
 
+/* ---- tile: c2sp.org/tlog-tiles, the log as files that never change -------- */
+
+#define SBX_TILE_WIDTH	 256
+#define SBX_TILE_BYTES	 (SBX_TILE_WIDTH * SBX_HASH_BYTES)
+#define SBX_TILE_ENTRIES (-1) /* in place of a level: a bundle of entries */
+#define SBX_TILE_PATH	 64   /* bytes of a path with its NUL */
+#define SBX_MAX_BUNDLE	 (SBX_TILE_WIDTH * (2 + SBX_MAX_ENTRY)) /* bytes */
+
+struct sbx_tile {
+	int level;	/* 0..63, or SBX_TILE_ENTRIES */
+	uint64_t n;	/* its place in the level */
+	unsigned width; /* 1..256; 256: full */
+};
+
+void sbx_tile_path(const struct sbx_tile *t, char out[static SBX_TILE_PATH]);
+/* Only what sbx_tile_path would have written. */
+bool sbx_tile_parse(struct sbx_tile *t, const char *path, size_t len);
+/* Call fn for each tile and bundle of the tree of size that the tree of old
+ * did not have, bundles first, until it returns other than 0. */
+int sbx_tile_each(uint64_t old, uint64_t size,
+	int (*fn)(void *ctx, const struct sbx_tile *t, struct sbx_err *err),
+	void *ctx, struct sbx_err *err);
+
+/* A tree of size read from tiles: read appends a tile's bytes to out, which
+ * takes no more than its width asks for.  Use sbx_tiles_hash, with the result
+ * of sbx_tiles_new as ctx, as a struct sbx_tree_source. */
+struct sbx_tiles;
+struct sbx_tiles *sbx_tiles_new(uint64_t size,
+	int (*read)(void *ctx, const struct sbx_tile *t, struct sbx_buf *out,
+		struct sbx_err *err),
+	void *ctx);
+int sbx_tiles_hash(void *tiles, unsigned height, uint64_t n,
+	unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err);
+void sbx_tiles_free(struct sbx_tiles *tiles);
+
+/* Entries of a bundle; false: longer than 65535 bytes, or out is full. */
+bool sbx_bundle_add(struct sbx_buf *out, const void *entry, size_t len);
+struct sbx_bundle {
+	const char *data;
+	size_t len, at;
+};
+/* 1 and one entry's bytes; 0 at the end; SBX_E_INPUT: it ends within one. */
+int sbx_bundle_next(struct sbx_bundle *b, const char **entry, size_t *len,
+	struct sbx_err *err);
+
+/* ---- proof: c2sp.org/tlog-proof, one file that convinces offline ----------- */
+
+/* extra (NULL: none) is not vouched for by the proof, checkpoint is a signed
+ * note. */
+void sbx_proof_write(struct sbx_buf *out, uint64_t index,
+	const struct sbx_proof *proof, const void *extra, size_t extralen,
+	const char *checkpoint, size_t len);
+/* *checkpoint points into text; extra may be NULL. */
+int sbx_proof_parse(const char *text, size_t len, uint64_t *index,
+	struct sbx_proof *proof, struct sbx_buf *extra, const char **checkpoint,
+	size_t *cplen, struct sbx_err *err);
+
 /* ---- site: what a node publishes for others to pull ----------------------- */
 
 /* Write DIR/export.jsonl (one entry a line), the older form of the same at

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "sbx.h"
+
+#define FIRST     "c2sp.org/tlog-proof@v1\n"
+#define MAX_EXTRA (2 * SBX_MAX_LINE) /* an entry, in base64 */
+
+void
+sbx_proof_write(struct sbx_buf *out, uint64_t index,
+	const struct sbx_proof *proof, const void *extra, size_t extralen,
+	const char *checkpoint, size_t len)
+{
+	size_t i;
+
+	sbx_buf_str(out, FIRST);
+	if (extra != NULL) {
+		sbx_buf_str(out, "extra ");
+		sbx_b64_write(out, extra, extralen);
+		sbx_buf_str(out, "\n");
+	}
+	sbx_buf_fmt(out, "index %ju\n", (uintmax_t)index);
+	for (i = 0; i < proof->count; i++) {
+		sbx_b64_write(out, proof->hash[i], SBX_HASH_BYTES);
+		sbx_buf_str(out, "\n");
+	}
+	sbx_buf_str(out, "\n");
+	sbx_buf_add(out, checkpoint, len);
+}
+
+/* A line: true, and text is behind it. */
+static bool
+line(const char **text, const char *end, const char **start, size_t *len)
+{
+	const char *nl = memchr(*text, '\n', (size_t)(end - *text));
+
+	if (nl == NULL)
+		return false;
+	*start = *text;
+	*len = (size_t)(nl - *text);
+	*text = nl + 1;
+	return true;
+}
+
+static bool
+begins(const char **l, size_t *len, const char *word)
+{
+	size_t n = strlen(word);
+
+	if (*len < n || memcmp(*l, word, n) != 0)
+		return false;
+	*l += n;
+	*len -= n;
+	return true;
+}
+
+static bool
+hash_line(struct sbx_proof *proof, const char *l, size_t len)
+{
+	struct sbx_buf b = SBX_BUF(SBX_HASH_BYTES);
+	bool ok = proof->count < SBX_MAX_PROOF && sbx_b64_parse(&b, l, len) &&
+		  b.len == SBX_HASH_BYTES;
+
+	if (ok)
+		memcpy(proof->hash[proof->count++], b.data, SBX_HASH_BYTES);
+	sbx_buf_free(&b);
+	return ok;
+}
+
+static bool
+index_line(uint64_t *index, const char *l, size_t len)
+{
+	char digits[24] = "";
+	int64_t v;
+
+	if (!begins(&l, &len, "index ") || len >= sizeof(digits))
+		return false;
+	memcpy(digits, l, len);
+	if (strlen(digits) != len ||
+		!sbx_num_parse(&v, digits, 0, (int64_t)SBX_MAX_TREE))
+		return false;
+	*index = (uint64_t)v;
+	return true;
+}
+
+static bool
+extra_line(struct sbx_buf *extra, const char *l, size_t len)
+{
+	struct sbx_buf none = SBX_BUF(MAX_EXTRA);
+	bool ok = sbx_b64_parse(extra != NULL ? extra : &none, l, len);
+
+	sbx_buf_free(&none);
+	return ok;
+}
+
+int
+sbx_proof_parse(const char *text, size_t len, uint64_t *index,
+	struct sbx_proof *proof, struct sbx_buf *extra, const char **checkpoint,
+	size_t *cplen, struct sbx_err *err)
+{
+	const char *end = text + len, *l = NULL;
+	size_t n = 0;
+	bool ok;
+
+	proof->count = 0;
+	ok = len <= SBX_MAX_NOTE + MAX_EXTRA + 4096 &&
+	     begins(&text, &len, FIRST) && line(&text, end, &l, &n);
+	if (ok && begins(&l, &n, "extra "))
+		ok = extra_line(extra, l, n) && line(&text, end, &l, &n);
+	ok = ok && index_line(index, l, n);
+	while (ok && (ok = line(&text, end, &l, &n)) && n > 0)
+		ok = hash_line(proof, l, n);
+	if (!ok || text == end)
+		return sbx_err_set(err, SBX_E_INPUT, "not a tlog-proof");
+	*checkpoint = text;
+	*cplen = (size_t)(end - text);
+	return 0;
+}

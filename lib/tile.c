@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Paths come from a peer too, and name files: they are read by writing what
+ * was understood and comparing.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "sbx.h"
+
+#define LEVELS 8 /* 256^8 > SBX_MAX_TREE */
+
+void
+sbx_tile_path(const struct sbx_tile *t, char out[static SBX_TILE_PATH])
+{
+	struct sbx_buf b = SBX_BUF(SBX_TILE_PATH - 1);
+	uint64_t power = 1;
+
+	if (t->level == SBX_TILE_ENTRIES)
+		sbx_buf_str(&b, "tile/entries/");
+	else
+		sbx_buf_fmt(&b, "tile/%d/", t->level);
+	while (t->n / power >= 1000)
+		power *= 1000;
+	for (; power > 1; power /= 1000)
+		sbx_buf_fmt(&b, "x%03u/", (unsigned)(t->n / power % 1000));
+	sbx_buf_fmt(&b, "%03u", (unsigned)(t->n % 1000));
+	if (t->width < SBX_TILE_WIDTH)
+		sbx_buf_fmt(&b, ".p/%u", t->width);
+	memcpy(out, b.data, b.len + 1);
+	sbx_buf_free(&b);
+}
+
+/* At most max digits; *p behind them. */
+static uint64_t
+number(const char **p, size_t max)
+{
+	uint64_t v = 0;
+
+	for (; max > 0 && **p >= '0' && **p <= '9'; max--)
+		v = v * 10 + (uint64_t)(*(*p)++ - '0');
+	return v;
+}
+
+bool
+sbx_tile_parse(struct sbx_tile *t, const char *path, size_t len)
+{
+	char text[SBX_TILE_PATH] = "", again[SBX_TILE_PATH];
+	const char *p = text;
+	struct sbx_tile got = { SBX_TILE_ENTRIES, 0, SBX_TILE_WIDTH };
+	int groups = 0;
+
+	if (len >= sizeof(text))
+		return false;
+	memcpy(text, path, len);
+	if (strncmp(p, "tile/", 5) != 0)
+		return false;
+	p += 5;
+	if (strncmp(p, "entries/", 8) == 0) {
+		p += 8;
+	} else {
+		got.level = (int)number(&p, 2);
+		p++;
+	}
+	/* six groups are below 10^18, so nothing overflows */
+	for (; *p == 'x' && groups < 5; groups++) {
+		p++;
+		got.n = got.n * 1000 + number(&p, 3);
+		p++;
+	}
+	got.n = got.n * 1000 + number(&p, 3);
+	if (strncmp(p, ".p/", 3) == 0) {
+		p += 3;
+		got.width = (unsigned)number(&p, 3);
+	}
+	if (got.level > 63 || got.width < 1 || got.width > SBX_TILE_WIDTH)
+		return false;
+	sbx_tile_path(&got, again);
+	if (strlen(again) != len || memcmp(again, path, len) != 0)
+		return false;
+	*t = got;
+	return true;
+}
+
+/* What is new in one level, where the trees have so many hashes. */
+static int
+each_in(int level, uint64_t old, uint64_t count,
+	int (*fn)(void *ctx, const struct sbx_tile *t, struct sbx_err *err),
+	void *ctx, struct sbx_err *err)
+{
+	uint64_t n, left;
+	int r = 0;
+
+	for (n = old / SBX_TILE_WIDTH; n * SBX_TILE_WIDTH < count && r == 0;
+		n++) {
+		struct sbx_tile t = { level, n, SBX_TILE_WIDTH };
+
+		left = count - n * SBX_TILE_WIDTH;
+		if (left < SBX_TILE_WIDTH)
+			t.width = (unsigned)left;
+		if (n * SBX_TILE_WIDTH + t.width > old)
+			r = fn(ctx, &t, err);
+	}
+	return r;
+}
+
+int
+sbx_tile_each(uint64_t old, uint64_t size,
+	int (*fn)(void *ctx, const struct sbx_tile *t, struct sbx_err *err),
+	void *ctx, struct sbx_err *err)
+{
+	int level, r;
+
+	if (size > SBX_MAX_TREE)
+		return sbx_err_set(err, SBX_E_USAGE, "tree too large");
+	r = each_in(SBX_TILE_ENTRIES, old, size, fn, ctx, err);
+	for (level = 0; r == 0 && size > 0; level++) {
+		r = each_in(level, old, size, fn, ctx, err);
+		old /= SBX_TILE_WIDTH;
+		size /= SBX_TILE_WIDTH;
+	}
+	return r;
+}
+
+/* One tile of each level is kept: proofs go down the tree once. */
+struct sbx_tiles {
+	uint64_t size;
+	int (*read)(void *ctx, const struct sbx_tile *t, struct sbx_buf *out,
+		struct sbx_err *err);
+	void *ctx;
+	struct sbx_tile have[LEVELS]; /* width 0: none */
+	unsigned char data[LEVELS][SBX_TILE_WIDTH][SBX_HASH_BYTES];
+};
+
+struct sbx_tiles *
+sbx_tiles_new(uint64_t size,
+	int (*read)(void *ctx, const struct sbx_tile *t, struct sbx_buf *out,
+		struct sbx_err *err),
+	void *ctx)
+{
+	struct sbx_tiles *tiles = sbx_mem_alloc(1, sizeof(*tiles));
+
+	tiles->size = size;
+	tiles->read = read;
+	tiles->ctx = ctx;
+	return tiles;
+}
+
+static int
+load(struct sbx_tiles *tiles, unsigned level, uint64_t n, struct sbx_err *err)
+{
+	struct sbx_tile *have = &tiles->have[level];
+	struct sbx_tile t = { (int)level, n, SBX_TILE_WIDTH };
+	uint64_t left = (tiles->size >> (8 * level)) - n * SBX_TILE_WIDTH;
+	char path[SBX_TILE_PATH];
+	struct sbx_buf b = SBX_BUF(0);
+	int r;
+
+	if (left < SBX_TILE_WIDTH)
+		t.width = (unsigned)left;
+	if (have->width > 0 && have->n == n)
+		return 0;
+	b.max = t.width * SBX_HASH_BYTES;
+	r = tiles->read(tiles->ctx, &t, &b, err);
+	if (r == 0 && (b.over || b.len != b.max)) {
+		sbx_tile_path(&t, path);
+		r = sbx_err_set(
+			err, SBX_E_INPUT, "%s: not %u hashes", path, t.width);
+	}
+	if (r == 0) {
+		memcpy(tiles->data[level], b.data, b.len);
+		*have = t;
+	}
+	sbx_buf_free(&b);
+	return r;
+}
+
+int
+sbx_tiles_hash(void *ctx, unsigned height, uint64_t n,
+	unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err)
+{
+	unsigned char row[SBX_TILE_WIDTH / 2][SBX_HASH_BYTES];
+	struct sbx_tiles *tiles = ctx;
+	unsigned level = height / 8, count = 1U << height % 8;
+	uint64_t first = n << height % 8; /* in the level's row */
+	size_t at = first % SBX_TILE_WIDTH;
+	int r;
+
+	if (height > 59 || n >= tiles->size >> height)
+		return sbx_err_set(err, SBX_E_USAGE, "past the tree's end");
+	if ((r = load(tiles, level, first / SBX_TILE_WIDTH, err)) != 0)
+		return r;
+	memcpy(row, tiles->data[level][at], count * SBX_HASH_BYTES);
+	sbx_tree_fold(out, row, count);
+	return 0;
+}
+
+void
+sbx_tiles_free(struct sbx_tiles *tiles)
+{
+	free(tiles);
+}
+
+bool
+sbx_bundle_add(struct sbx_buf *out, const void *entry, size_t len)
+{
+	unsigned char head[2] = { (unsigned char)(len >> 8),
+		(unsigned char)len };
+
+	if (len > UINT16_MAX || out->max - out->len < len + sizeof(head))
+		return false;
+	sbx_buf_add(out, head, sizeof(head));
+	sbx_buf_add(out, entry, len);
+	return !out->over;
+}
+
+int
+sbx_bundle_next(struct sbx_bundle *b, const char **entry, size_t *len,
+	struct sbx_err *err)
+{
+	const unsigned char *p = (const unsigned char *)b->data + b->at;
+	size_t left = b->len - b->at, n;
+
+	if (left == 0)
+		return 0;
+	n = left >= 2 ? (size_t)p[0] << 8 | p[1] : 0;
+	if (left < 2 || left - 2 < n)
+		return sbx_err_set(
+			err, SBX_E_INPUT, "bundle that ends within an entry");
+	*entry = b->data + b->at + 2;
+	*len = n;
+	b->at += 2 + n;
+	return 1;
+}

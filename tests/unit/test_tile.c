@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sbx.h"
+
+static struct sbx_err err;
+
+static const struct {
+	struct sbx_tile tile;
+	const char *path;
+} paths[] = {
+	{ { 0, 0, 256 }, "tile/0/000" },
+	{ { 0, 0, 1 }, "tile/0/000.p/1" },
+	{ { 63, 999, 255 }, "tile/63/999.p/255" },
+	{ { 1, 1000, 256 }, "tile/1/x001/000" },
+	/* the example of c2sp.org/tlog-tiles */
+	{ { 10, 1234067, 256 }, "tile/10/x001/x234/067" },
+	{ { SBX_TILE_ENTRIES, 1234067, 8 }, "tile/entries/x001/x234/067.p/8" },
+	{ { SBX_TILE_ENTRIES, 0, 256 }, "tile/entries/000" },
+	{ { 0, UINT64_C(999999999999999999), 256 },
+		"tile/0/x999/x999/x999/x999/x999/999" },
+};
+
+START_TEST(a_path_is_written_and_read)
+{
+	struct sbx_tile t = { 0 };
+	char path[SBX_TILE_PATH];
+
+	sbx_tile_path(&paths[_i].tile, path);
+	ck_assert_str_eq(path, paths[_i].path);
+	ck_assert(sbx_tile_parse(&t, path, strlen(path)));
+	ck_assert_int_eq(t.level, paths[_i].tile.level);
+	ck_assert_uint_eq(t.n, paths[_i].tile.n);
+	ck_assert_uint_eq(t.width, paths[_i].tile.width);
+}
+END_TEST
+
+static const char *const nopath[] = { "", "tile", "tile/", "tile/0", "tile/0/",
+	"/tile/0/000", "tile//000", "tile/00/000", "tile/64/000",
+	"tile/100/000", "tile/-1/000", "tile/+1/000", "tile/x/000", "tile/0/0",
+	"tile/0/00", "tile/0/0000", "tile/0/1000", "tile/0/x000/000",
+	"tile/0/x00/000", "tile/0/001/000", "tile/0/x001/x002", "tile/0/x001",
+	"tile/0/X001/000", "tile/0/000/", "tile/0/000 ", "tile/0/000.p",
+	"tile/0/000.p/", "tile/0/000.p/0", "tile/0/000.p/01",
+	"tile/0/000.p/256", "tile/0/000.p/1000", "tile/0/000.p/-1",
+	"tile/0/000.p/1/", "tile/0/000.P/1", "tile/0/../../etc/passwd",
+	"tile/0/x001/../000", "tile/0/%30%30%30", "tile/entries",
+	"tile/entries/", "tile/entries/0", "tile/Entries/000",
+	"tile/0/x001/x001/x001/x001/x001"
+	"/x001/000",
+	"tile/0/x184/x467/x440/x737/x095/x516/160",
+	"tile/0/0000000000000000000000000000000000000000000000000000000000000"
+	"00" };
+
+START_TEST(what_is_no_path_is_refused)
+{
+	struct sbx_tile t;
+
+	ck_assert(!sbx_tile_parse(&t, nopath[_i], strlen(nopath[_i])));
+}
+END_TEST
+
+START_TEST(a_path_with_a_nul_in_it_is_refused)
+{
+	struct sbx_tile t;
+
+	ck_assert(!sbx_tile_parse(&t, "tile/0/000\0.p/1", 15));
+	ck_assert(!sbx_tile_parse(&t, "tile/0/000\0", 11));
+}
+END_TEST
+
+static int
+add_path(void *ctx, const struct sbx_tile *t, struct sbx_err *e)
+{
+	char path[SBX_TILE_PATH];
+
+	(void)e;
+	sbx_tile_path(t, path);
+	sbx_buf_fmt(ctx, "%s ", path + strlen("tile/"));
+	return 0;
+}
+
+static const struct {
+	uint64_t old, size;
+	const char *want;
+} grown[] = {
+	{ 0, 0, "" },
+	{ 0, 1, "entries/000.p/1 0/000.p/1 " },
+	{ 1, 1, "" },
+	{ 1, 255, "entries/000.p/255 0/000.p/255 " },
+	{ 255, 256, "entries/000 0/000 1/000.p/1 " },
+	{ 256, 256, "" },
+	{ 256, 257, "entries/001.p/1 0/001.p/1 " },
+	{ 256, 512, "entries/001 0/001 1/000.p/2 " },
+	{ 65535, 65536, "entries/255 0/255 1/000 2/000.p/1 " },
+	/* the example of c2sp.org/tlog-tiles, from all but the last entry */
+	{ 69999, 70000, "entries/273.p/112 0/273.p/112 " },
+	{ 69800, 70000,
+		"entries/272 entries/273.p/112 0/272 0/273.p/112 1/001.p/17 " },
+	{ 65000, 66000,
+		"entries/253 entries/254 entries/255 entries/256 "
+		"entries/257.p/208 0/253 0/254 0/255 0/256 0/257.p/208 1/000 "
+		"1/001.p/1 2/000.p/1 " },
+};
+
+START_TEST(growing_touches_only_what_is_new)
+{
+	struct sbx_buf b = SBX_BUF(4096);
+
+	ck_assert_int_eq(sbx_tile_each(grown[_i].old, grown[_i].size, add_path,
+				 &b, &err),
+		0);
+	ck_assert_str_eq(sbx_buf_text(&b), grown[_i].want);
+	sbx_buf_free(&b);
+}
+END_TEST
+
+static int
+stop(void *ctx, const struct sbx_tile *t, struct sbx_err *e)
+{
+	(void)t;
+	(void)e;
+	return ++*(int *)ctx == 2 ? SBX_E_SYS : 0;
+}
+
+START_TEST(a_failure_ends_the_walk)
+{
+	int calls = 0;
+
+	ck_assert_int_eq(
+		sbx_tile_each(0, 70000, stop, &calls, &err), SBX_E_SYS);
+	ck_assert_int_eq(calls, 2);
+	ck_assert_int_eq(sbx_tile_each(0, SBX_MAX_TREE + 1, stop, &calls, &err),
+		SBX_E_USAGE);
+}
+END_TEST
+
+/* ---- a tree of 70000 leaves in tiles, made from its definition ---- */
+
+#define LEAVES 70000
+static unsigned char (*row[3])[SBX_HASH_BYTES];
+static int reads, shorten;
+
+static void
+make_rows(void)
+{
+	unsigned char fold[SBX_TILE_WIDTH][SBX_HASH_BYTES];
+	size_t level, i, n = LEAVES;
+
+	for (level = 0; level < 3; level++, n /= SBX_TILE_WIDTH) {
+		row[level] = sbx_mem_alloc(n, SBX_HASH_BYTES);
+		for (i = 0; i < n; i++) {
+			if (level == 0) {
+				sbx_tree_leaf(row[0][i], &i, sizeof(i));
+				continue;
+			}
+			memcpy(fold, row[level - 1][i * SBX_TILE_WIDTH],
+				sizeof(fold));
+			sbx_tree_fold(row[level][i], fold, SBX_TILE_WIDTH);
+		}
+	}
+	reads = shorten = 0;
+}
+
+static void
+free_rows(void)
+{
+	free(row[0]);
+	free(row[1]);
+	free(row[2]);
+}
+
+static int
+read_tile(void *ctx, const struct sbx_tile *t, struct sbx_buf *out,
+	struct sbx_err *e)
+{
+	(void)ctx;
+	(void)e;
+	reads++;
+	ck_assert_int_le(t->level, 2);
+	sbx_buf_add(out, row[t->level][t->n * SBX_TILE_WIDTH],
+		t->width * SBX_HASH_BYTES - (size_t)shorten);
+	return 0;
+}
+
+START_TEST(proofs_come_out_of_tiles)
+{
+	static const uint64_t at[] = { 0, 1, 255, 256, 65535, 65536, 69887,
+		69888, 69998, 69999 };
+	struct sbx_tiles *tiles = sbx_tiles_new(LEAVES, read_tile, NULL);
+	struct sbx_tree_source src = { sbx_tiles_hash, tiles };
+	struct sbx_tree t = { 0 };
+	unsigned char root[SBX_HASH_BYTES], old[SBX_HASH_BYTES],
+		got[SBX_HASH_BYTES];
+	struct sbx_proof p;
+	size_t i;
+
+	while (t.size < at[_i] + 1)
+		sbx_tree_add(&t, row[0][t.size]);
+	sbx_tree_root(&t, old);
+	while (t.size < LEAVES)
+		sbx_tree_add(&t, row[0][t.size]);
+	sbx_tree_root(&t, root);
+	ck_assert_int_eq(sbx_tree_root_at(&src, LEAVES, got, &err), 0);
+	ck_assert_mem_eq(got, root, sizeof(root));
+	reads = 0;
+	ck_assert_int_eq(sbx_tree_prove(&src, at[_i], LEAVES, &p, &err), 0);
+	ck_assert_int_le(reads, 8);
+	ck_assert(sbx_tree_check(&p, at[_i], LEAVES, row[0][at[_i]], root));
+	ck_assert_int_eq(
+		sbx_tree_prove_from(&src, at[_i] + 1, LEAVES, &p, &err), 0);
+	ck_assert(sbx_tree_check_from(&p, at[_i] + 1, old, LEAVES, root));
+	/* what only a larger tree has is not asked for */
+	for (i = 0; i < 64; i++)
+		ck_assert_int_eq(sbx_tiles_hash(tiles, (unsigned)i, LEAVES >> i,
+					 got, &err),
+			SBX_E_USAGE);
+	sbx_tiles_free(tiles);
+}
+END_TEST
+
+START_TEST(a_tile_of_a_wrong_length_is_refused)
+{
+	struct sbx_tiles *tiles = sbx_tiles_new(LEAVES, read_tile, NULL);
+	unsigned char got[SBX_HASH_BYTES];
+
+	shorten = _i == 0 ? 1 : -1;
+	ck_assert_int_eq(sbx_tiles_hash(tiles, 0, 5, got, &err), SBX_E_INPUT);
+	ck_assert_str_eq(err.text, "tile/0/000: not 256 hashes");
+	shorten = 0;
+	ck_assert_int_eq(sbx_tiles_hash(tiles, 0, 5, got, &err), 0);
+	sbx_tiles_free(tiles);
+	sbx_tiles_free(NULL);
+}
+END_TEST
+
+START_TEST(a_bundle_gives_back_its_entries)
+{
+	struct sbx_buf b = SBX_BUF(100000);
+	char *big = sbx_mem_alloc(UINT16_MAX + 1, 1);
+	struct sbx_bundle in;
+	const char *entry;
+	size_t len, cut;
+	int n;
+
+	ck_assert(sbx_bundle_add(&b, "", 0));
+	ck_assert(sbx_bundle_add(&b, "abc", 3));
+	ck_assert_mem_eq(b.data, "\0\0\0\3abc", 7);
+	ck_assert(sbx_bundle_add(&b, big, UINT16_MAX));
+	ck_assert(!sbx_bundle_add(&b, big, UINT16_MAX + 1));
+	ck_assert(!sbx_bundle_add(&b, big, UINT16_MAX)); /* full */
+	ck_assert_uint_eq(b.len, 2 + 5 + 2 + UINT16_MAX);
+	in = (struct sbx_bundle){ b.data, b.len, 0 };
+	ck_assert_int_eq(sbx_bundle_next(&in, &entry, &len, &err), 1);
+	ck_assert_uint_eq(len, 0);
+	ck_assert_int_eq(sbx_bundle_next(&in, &entry, &len, &err), 1);
+	ck_assert(len == 3 && memcmp(entry, "abc", 3) == 0);
+	ck_assert_int_eq(sbx_bundle_next(&in, &entry, &len, &err), 1);
+	ck_assert_uint_eq(len, UINT16_MAX);
+	ck_assert_int_eq(sbx_bundle_next(&in, &entry, &len, &err), 0);
+	for (cut = 0; cut < 12; cut++) {
+		in = (struct sbx_bundle){ b.data, cut, 0 };
+		for (n = 0; sbx_bundle_next(&in, &entry, &len, &err) == 1; n++)
+			;
+		ck_assert_int_eq(n, (cut >= 2) + (cut >= 7));
+		ck_assert_int_eq(sbx_bundle_next(&in, &entry, &len, &err),
+			cut == 0 || cut == 2 || cut == 7 ? 0 : SBX_E_INPUT);
+	}
+	free(big);
+	sbx_buf_free(&b);
+}
+END_TEST
+
+#define LOOP(t, fn, list)                                                      \
+	tcase_add_loop_test(t, fn, 0, sizeof(list) / sizeof((list)[0]))
+
+int
+main(void)
+{
+	Suite *s = suite_create("tile");
+	TCase *t = tcase_create("tile"), *rows = tcase_create("rows");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	suite_add_tcase(s, t);
+	LOOP(t, a_path_is_written_and_read, paths);
+	LOOP(t, what_is_no_path_is_refused, nopath);
+	tcase_add_test(t, a_path_with_a_nul_in_it_is_refused);
+	LOOP(t, growing_touches_only_what_is_new, grown);
+	tcase_add_test(t, a_failure_ends_the_walk);
+	tcase_add_test(t, a_bundle_gives_back_its_entries);
+	suite_add_tcase(s, rows);
+	tcase_add_unchecked_fixture(rows, make_rows, free_rows);
+	tcase_add_loop_test(rows, proofs_come_out_of_tiles, 0, 10);
+	tcase_add_loop_test(rows, a_tile_of_a_wrong_length_is_refused, 0, 2);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? 0 : 1;
+}
