@@ -211,6 +211,8 @@ static const struct sbx_cmd cmds[] = {
 	{ "show", cmd_show, "[FROM [TO]]", 0, 2, "list entries", NULL },
 	{ "verify", cmd_verify, "", 0, 0,
 		"recompute every hash and signature", NULL },
+	{ "fsck", cmd_fsck, "", 0, 0,
+		"derive again what rests on the rows, then verify", NULL },
 	{ "status", cmd_status, "", 0, 0, "what this ledger holds", NULL },
 	{ "canon", cmd_canon, "", 0, 0,
 		"filter: one JSON document a line to its canonical form", NULL },

@@ -11,6 +11,7 @@ int cmd_import(struct sbx_ctx *ctx);
 int cmd_export(struct sbx_ctx *ctx);
 int cmd_show(struct sbx_ctx *ctx);
 int cmd_verify(struct sbx_ctx *ctx);
+int cmd_fsck(struct sbx_ctx *ctx);
 int cmd_status(struct sbx_ctx *ctx);
 int cmd_canon(struct sbx_ctx *ctx);
 int cmd_publish(struct sbx_ctx *ctx);

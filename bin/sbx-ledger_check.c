@@ -25,6 +25,21 @@ cmd_verify(struct sbx_ctx *ctx)
 	return r;
 }
 
+int
+cmd_fsck(struct sbx_ctx *ctx)
+{
+	struct sbx_log *log = NULL;
+	int64_t bad;
+	int r;
+
+	if ((r = ledger_open(ctx, SBX_LOG_WRITE, &log)) == 0 &&
+		(ctx->dry || (r = sbx_log_rebuild(log, &ctx->err)) == 0) &&
+		(r = sbx_log_verify(log, &bad, &ctx->err)) == 0)
+		sbx_tool_say(ctx, ctx->dry ? "ok" : "derived again, and ok");
+	sbx_log_close(log);
+	return r;
+}
+
 static int
 count_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 {

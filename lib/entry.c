@@ -156,6 +156,8 @@ sbx_entry_parse(const char *text, size_t len, struct sbx_entry **out,
 	if (line.over)
 		r = sbx_err_set(err, SBX_E_INPUT,
 			"longer than %d bytes in canonical form", SBX_MAX_ENTRY);
+	else
+		sbx_tree_leaf(e->leaf, line.data, line.len);
 out:
 	sbx_buf_free(&line);
 	if (r != 0)
@@ -185,6 +187,19 @@ verify_proof(const struct sbx_entry *e, struct sbx_err *err)
 		!sbx_key_verify(pub, message, (size_t)n, sig))
 		return refuse(err, "InviteAccept: proof is not by the invitation's key");
 	return SBX_OK;
+}
+
+void
+sbx_entry_set_key(struct sbx_entry *e,
+	const unsigned char pub[static SBX_PUB_BYTES])
+{
+	struct sbx_buf line = SBX_BUF(SBX_MAX_ENTRY);
+
+	memcpy(e->pub, pub, SBX_PUB_BYTES);
+	e->keyless = false;
+	sbx_entry_line(e, &line);
+	sbx_tree_leaf(e->leaf, line.data, line.len);
+	sbx_buf_free(&line);
 }
 
 int

@@ -21,8 +21,8 @@ static const char *const statements[COUNT] = {
 	[ADD_ENTRY] = "INSERT INTO entry(seq, author, op, type, payload, sig, id, "
 		      "hash) VALUES(?, ?, ?, ?, ?, ?, ?, ?) "
 		      "ON CONFLICT(id, author) DO NOTHING",
-	[ADD_FACT] = "INSERT INTO fact(seq, type, author, id, ref, time) "
-		     "VALUES(?, ?, ?, ?, ?, ?)",
+	[ADD_FACT] = "INSERT INTO fact(seq, type, author, id, ref, time, leaf) "
+		     "VALUES(?, ?, ?, ?, ?, ?, ?)",
 	[HOLD] = "INSERT OR IGNORE INTO held(id, due, line) SELECT ?, ?, ? "
 		 "WHERE (SELECT count(*) FROM held) < ?",
 };
@@ -244,11 +244,13 @@ hold(struct sbx_log *log, const struct sbx_entry *e, struct sbx_err *err)
 	return r;
 }
 
+/* What the views and the tree rest on, for the entry at log->size. */
 static int
-add_fact(struct sbx_log *log, const struct sbx_entry *e, int64_t author,
+derive(struct sbx_log *log, const struct sbx_entry *e, int64_t author,
 	struct sbx_err *err)
 {
 	sqlite3_stmt *st = log->st[ADD_FACT];
+	int r;
 
 	sqlite3_bind_int64(st, 1, log->size);
 	sbx_db_bind_text(st, 2, e->rec->type);
@@ -259,7 +261,10 @@ add_fact(struct sbx_log *log, const struct sbx_entry *e, int64_t author,
 		e->rec->ref != NULL ? sbx_json_str(e->payload, e->rec->ref) :
 				      NULL);
 	sqlite3_bind_int64(st, 6, e->time);
-	return run(log, ADD_FACT, err);
+	sbx_db_bind_blob(st, 7, e->leaf, SBX_HASH_BYTES);
+	if ((r = run(log, ADD_FACT, err)) == 0)
+		r = sbx_logtree_grow(log->db, log->size, err);
+	return r;
 }
 
 void
@@ -314,7 +319,7 @@ sbx_log_add(struct sbx_log *log, const struct sbx_entry *e,
 	*how = SBX_LOG_NEW;
 	log->size++;
 	memcpy(log->head, next, sizeof(next));
-	return add_fact(log, e, author, err);
+	return derive(log, e, author, err);
 }
 
 static int
@@ -364,5 +369,39 @@ sbx_log_each(struct sbx_log *log, int64_t from, int64_t to,
 	if (r == 0 && step != SQLITE_DONE)
 		r = sbx_db_fail(log->db, "ledger", err);
 	sqlite3_finalize(st);
+	return r;
+}
+
+static int
+rebuild_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
+{
+	struct sbx_log *log = ctx;
+	struct sbx_entry *e = NULL;
+	int64_t author = 0;
+	int r;
+
+	if ((r = sbx_row_entry(row, &e, err)) == 0) {
+		log->size = row->seq;
+		if ((r = author_row(log, e, &author, err)) == 0)
+			r = derive(log, e, author, err);
+	}
+	if (r != 0)
+		sbx_err_at(err, "entry %lld", (long long)row->seq);
+	sbx_entry_free(e);
+	return r;
+}
+
+int
+sbx_log_rebuild(struct sbx_log *log, struct sbx_err *err)
+{
+	int r;
+
+	if ((r = sbx_log_begin(log, err)) != 0)
+		return r;
+	if ((r = sbx_db_exec(log->db, "DELETE FROM fact; DELETE FROM node", err)) ==
+			0 &&
+		(r = sbx_log_each(log, 1, 0, rebuild_row, log, err)) == 0)
+		return sbx_log_commit(log, err);
+	sbx_log_rollback(log);
 	return r;
 }

@@ -335,6 +335,7 @@ struct sbx_entry {
 	unsigned char pub[SBX_PUB_BYTES];
 	unsigned char sig[SBX_SIG_BYTES];
 	unsigned char id[SBX_HASH_BYTES]; /* BLAKE2b-256(canon) */
+	unsigned char leaf[SBX_HASH_BYTES]; /* of its line, see sbx_tree_leaf */
 	int64_t time;			  /* what its time field says */
 	bool keyless;			  /* author_pubkey was null: pub is zero */
 	struct sbx_doc *doc;
@@ -346,6 +347,9 @@ struct sbx_entry {
 /* Everything about an entry but its signature: shape, table, actor, name. */
 int sbx_entry_parse(const char *text, size_t len, struct sbx_entry **e,
 	struct sbx_err *err);
+/* The key of a keyless entry, found elsewhere. */
+void sbx_entry_set_key(struct sbx_entry *e,
+	const unsigned char pub[static SBX_PUB_BYTES]);
 /* The signature, and an invitation's proof. Costs what Ed25519 costs. */
 int sbx_entry_verify(const struct sbx_entry *e, struct sbx_err *err);
 /* Sign payload as key.  An absent actor or time field is filled in; type NULL
@@ -413,6 +417,8 @@ int sbx_log_head(struct sbx_log *log, int64_t *size,
 /* Recompute every hash and signature.  SBX_E_NO: *bad is the first row that
  * fails, the reason in *err. */
 int sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err);
+/* Derive again what rests on the rows, if they can be read. */
+int sbx_log_rebuild(struct sbx_log *log, struct sbx_err *err);
 void sbx_row_line(const struct sbx_row *row, struct sbx_buf *out);
 int sbx_row_entry(const struct sbx_row *row, struct sbx_entry **e,
 	struct sbx_err *err);

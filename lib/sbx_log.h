@@ -132,6 +132,13 @@ struct sbx_checkpoint {
 int sbx_checkpoint_parse(struct sbx_checkpoint *c, const char *text, size_t len,
 	struct sbx_err *err);
 void sbx_checkpoint_write(const struct sbx_checkpoint *c, struct sbx_buf *out);
+/* ---- logtree: the tree of a journal -------------------------------------- */
+
+/* Good as long as log is open. */
+struct sbx_tree_source sbx_log_source(struct sbx_log *log);
+/* The root over its first size entries. */
+int sbx_log_root(struct sbx_log *log, int64_t size,
+	unsigned char root[static SBX_HASH_BYTES], struct sbx_err *err);
 
 /* ---- tile: c2sp.org/tlog-tiles, the log as files that never change -------- */
 

@@ -6,7 +6,7 @@
 #define VERSION 1
 
 /* The journal: author, entry.  Local and never replicated: local, anchor,
- * held.  Derived from the journal's rows and rebuilt from them: fact. */
+ * held.  Derived from the journal's rows and rebuilt from them: fact, node. */
 static const char *const objects[] = {
 	"CREATE TABLE author(id INTEGER PRIMARY KEY, did TEXT NOT NULL UNIQUE, "
 	"pub BLOB NOT NULL UNIQUE) STRICT",
@@ -27,9 +27,12 @@ static const char *const objects[] = {
 	"CREATE TABLE held(id BLOB PRIMARY KEY, due INTEGER NOT NULL, "
 	"line TEXT NOT NULL) STRICT",
 	"CREATE TABLE fact(seq INTEGER PRIMARY KEY, type TEXT NOT NULL, "
-	"author INTEGER NOT NULL, id TEXT, ref TEXT, time INTEGER NOT NULL) STRICT",
+	"author INTEGER NOT NULL, id TEXT, ref TEXT, time INTEGER NOT NULL, "
+	"leaf BLOB NOT NULL) STRICT",
 	"CREATE INDEX fact_id ON fact(type, id)",
 	"CREATE INDEX fact_ref ON fact(type, ref)",
+	"CREATE TABLE node(level INTEGER NOT NULL, n INTEGER NOT NULL, "
+	"hash BLOB NOT NULL, PRIMARY KEY(level, n)) STRICT, WITHOUT ROWID",
 	NULL,
 };
 

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Everything in the journal is derived once more from its rows, and what is
+ * stored must equal it to the byte. */
+#include <stdlib.h>
 #include <string.h>
 
+#include "batch.h"
 #include "db.h"
 
-struct verifying {
-	int64_t next;
-	unsigned char head[SBX_HASH_BYTES];
-};
+#define TILE 256
+#define LEVELS 8
 
-static int
-broken(int64_t seq, struct sbx_err *err)
-{
-	sbx_err_at(err, "entry %lld", (long long)seq);
-	if (err != NULL)
-		err->code = SBX_E_NO;
-	return SBX_E_NO;
-}
+struct verifying {
+	struct sbx_batch *batch;
+	sqlite3_stmt *facts, *nodes;
+	int64_t next; /* the row to be checked next */
+	int64_t seen; /* the last row read */
+	unsigned char head[SBX_HASH_BYTES];
+	unsigned char tile[LEVELS][TILE][SBX_HASH_BYTES];
+	int64_t count[LEVELS];
+};
 
 static int
 no(struct sbx_err *err, const char *why)
@@ -23,61 +26,170 @@ no(struct sbx_err *err, const char *why)
 	return sbx_err_set(err, SBX_E_NO, "%s", why);
 }
 
-static int
-check_row(struct verifying *v, const struct sbx_row *row, struct sbx_err *err)
+static bool
+same_text(sqlite3_stmt *st, int i, const struct sbx_entry *e, const char *field)
 {
-	struct sbx_entry *e = NULL;
+	const char *have = (const char *)sqlite3_column_text(st, i);
+	const char *want = field != NULL ? sbx_json_str(e->payload, field) : NULL;
+
+	return have == NULL || want == NULL ? have == want :
+					      strcmp(have, want) == 0;
+}
+
+/* The row of fact is what the entry says. */
+static int
+check_fact(struct verifying *v, const struct sbx_entry *e, struct sbx_err *err)
+{
+	sqlite3_stmt *st = v->facts;
+
+	if (sqlite3_step(st) != SQLITE_ROW ||
+		sqlite3_column_int64(st, 0) != v->next ||
+		strcmp((const char *)sqlite3_column_text(st, 1), e->rec->type) !=
+			0 ||
+		!same_text(st, 2, e, e->rec->id) ||
+		!same_text(st, 3, e, e->rec->ref) ||
+		sqlite3_column_int64(st, 4) != e->time ||
+		sqlite3_column_bytes(st, 5) != SBX_HASH_BYTES ||
+		memcmp(sqlite3_column_blob(st, 5), e->leaf, SBX_HASH_BYTES) != 0 ||
+		sqlite3_column_int64(st, 6) != 1) {
+		no(err, "what is derived from it does not match");
+		sbx_err_hint(err, "sbx-ledger fsck derives it again, if the "
+				  "entry itself is sound");
+		return SBX_E_NO;
+	}
+	return SBX_OK;
+}
+
+/* The stored roots of full subtrees, each as soon as its last leaf is read. */
+static int
+check_nodes(struct verifying *v, const unsigned char *leaf, struct sbx_err *err)
+{
+	unsigned char hash[SBX_HASH_BYTES];
+
+	memcpy(hash, leaf, SBX_HASH_BYTES);
+	for (int level = 0; level < LEVELS - 1; level++) {
+		memcpy(v->tile[level][v->count[level]++ % TILE], hash,
+			SBX_HASH_BYTES);
+		if (v->count[level] % TILE != 0)
+			return SBX_OK;
+		sbx_tree_fold(hash, v->tile[level], TILE);
+		sqlite3_reset(v->nodes);
+		sqlite3_bind_int(v->nodes, 1, level + 1);
+		sqlite3_bind_int64(v->nodes, 2, v->count[level] / TILE - 1);
+		if (sqlite3_step(v->nodes) != SQLITE_ROW ||
+			sqlite3_column_bytes(v->nodes, 0) != SBX_HASH_BYTES ||
+			memcmp(sqlite3_column_blob(v->nodes, 0), hash,
+				SBX_HASH_BYTES) != 0)
+			return no(err, "the tree's nodes do not match");
+	}
+	return SBX_OK;
+}
+
+static int
+check_item(struct verifying *v, struct sbx_item *it, struct sbx_err *err)
+{
+	struct sbx_buf line = SBX_BUF(SBX_MAX_LINE);
+	bool same;
 	int r;
 
-	if (row->seq != v->next)
-		return sbx_err_set(err, SBX_E_NO, "missing: the next one is %lld",
-			(long long)row->seq);
-	/* Parsing re-derives the name from the key and the canonical form from
-	 * the payload; what was stored must be that form to the byte. */
-	if ((r = sbx_row_entry(row, &e, err)) != 0)
+	if ((int64_t)it->number != v->next)
+		return sbx_err_set(err, SBX_E_NO, "missing: the next one is %zu",
+			it->number);
+	if (it->err != NULL)
+		return no(err, it->err->text);
+	sbx_entry_line(it->e, &line);
+	same = line.len == it->len && memcmp(line.data, it->text, it->len) == 0;
+	sbx_buf_free(&line);
+	if (!same)
+		return no(err, "not in canonical form");
+	if (memcmp(it->e->id, it->id, SBX_HASH_BYTES) != 0)
+		return no(err, "the payload's hash does not match");
+	sbx_log_chain(v->head, it->e->canon, it->e->canonlen, it->e->sig);
+	if (memcmp(v->head, it->hash, SBX_HASH_BYTES) != 0)
+		return no(err, "the chain does not match");
+	if ((r = check_fact(v, it->e, err)) != 0)
 		return r;
-	sbx_log_chain(v->head, row->payload, row->payloadlen, row->sig);
-	if (e->canonlen != row->payloadlen ||
-		memcmp(e->canon, row->payload, e->canonlen) != 0)
-		r = no(err, "the payload is not canonical");
-	else if (memcmp(e->id, row->id, SBX_HASH_BYTES) != 0)
-		r = no(err, "the payload's hash does not match");
-	else if (memcmp(v->head, row->hash, SBX_HASH_BYTES) != 0)
-		r = no(err, "the chain does not match");
-	else
-		r = sbx_entry_verify(e, err);
-	sbx_entry_free(e);
+	return check_nodes(v, it->e->leaf, err);
+}
+
+static int
+check_batch(struct verifying *v, struct sbx_err *err)
+{
+	int r = SBX_OK;
+
+	sbx_batch_start(v->batch);
+	sbx_batch_end(v->batch);
+	for (size_t i = 0; r == 0 && i < v->batch->count; i++) {
+		r = check_item(v, &v->batch->items[i], err);
+		if (r == 0)
+			v->next++;
+		else
+			sbx_err_at(err, "entry %lld", (long long)v->next);
+	}
+	sbx_batch_empty(v->batch);
 	return r;
 }
 
 static int
-verify_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
+take_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
 {
+	struct sbx_buf line = SBX_BUF(2 * SBX_MAX_LINE);
 	struct verifying *v = ctx;
+	struct sbx_item *it;
 
-	if (check_row(v, row, err) != 0)
-		return broken(v->next, err);
-	v->next++;
-	return SBX_OK;
+	sbx_row_line(row, &line);
+	it = sbx_batch_add(v->batch, (size_t)row->seq, sbx_buf_text(&line),
+		line.len);
+	memcpy(it->id, row->id, SBX_HASH_BYTES);
+	memcpy(it->hash, row->hash, SBX_HASH_BYTES);
+	sbx_buf_free(&line);
+	v->seen = row->seq;
+	return sbx_batch_full(v->batch) ? check_batch(v, err) : SBX_OK;
+}
+
+static int
+verify(struct sbx_log *log, struct verifying *v, struct sbx_err *err)
+{
+	sqlite3 *db = sbx_log_db(log);
+	struct sbx_err damage;
+	int64_t extra;
+	int r, later;
+
+	if ((r = sbx_db_prepare(db, "SELECT f.seq, f.type, f.id, f.ref, f.time, "
+		     "f.leaf, f.author=e.author FROM fact f JOIN entry e "
+		     "USING(seq) ORDER BY f.seq", &v->facts, err)) != 0 ||
+		(r = sbx_db_prepare(db, "SELECT hash FROM node WHERE level=? AND "
+			 "n=?", &v->nodes, err)) != 0)
+		return r;
+	r = sbx_log_each(log, INT64_MIN, 0, take_row, v, &damage);
+	/* A row too damaged to read comes after those that wait here. */
+	if ((later = check_batch(v, err)) != 0)
+		return later;
+	if (r != 0) {
+		if (err != NULL)
+			*err = damage;
+		return r;
+	}
+	if ((r = sbx_db_int(db, "SELECT (SELECT count(*) FROM fact)-"
+		     "(SELECT count(*) FROM entry)", 0, &extra, err)) == 0 &&
+		extra != 0)
+		r = no(err, "there are derived rows without an entry");
+	return r;
 }
 
 int
 sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err)
 {
-	struct verifying v = { .next = 1 };
-	int64_t n = 0;
+	struct verifying *v = sbx_mem_alloc(1, sizeof(*v));
 	int r;
 
-	*bad = 0;
-	r = sbx_log_each(log, INT64_MIN, 0, verify_row, &v, err);
-	if (r == 0 && (r = sbx_db_int(sbx_log_db(log),
-			       "SELECT count(*) FROM fact f JOIN entry e "
-			       "USING(seq) WHERE f.type=e.type AND "
-			       "f.author=e.author", 0, &n, err)) == 0 &&
-		n != v.next - 1)
-		r = sbx_err_set(err, SBX_E_NO,
-			"the derived tables do not match the journal");
-	if (r == SBX_E_NO)
-		*bad = v.next;
+	v->next = 1;
+	v->batch = sbx_batch_new();
+	r = verify(log, v, err);
+	*bad = r == SBX_E_NO ? v->next : 0;
+	sqlite3_finalize(v->facts);
+	sqlite3_finalize(v->nodes);
+	sbx_batch_free(v->batch);
+	free(v);
 	return r;
 }

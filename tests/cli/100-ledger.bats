@@ -226,3 +226,18 @@ append_ban() { # NODE N
 		assert_has "$output" "$id" "an acknowledged entry is gone"
 	done <"$BATS_TEST_TMPDIR/acked"
 }
+
+@test "fsck mends what is derived and says no to a broken entry" {
+	at a sbx-ledger init
+	for n in 1 2 3; do append_ban a $n; done
+	db=$BATS_TEST_TMPDIR/a/ledger.db
+	sqlite3 "$db" "UPDATE fact SET id='x'"
+	at a 1 sbx-ledger verify
+	assert_hint sbx-ledger
+	at a sbx-ledger fsck
+	at a sbx-ledger verify
+	sqlite3 "$db" 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null
+	sed -i 's/192\.0\.2\.2/192.0.2.9/' "$db"
+	at a 1 sbx-ledger fsck
+	assert_says sbx-ledger "entry 3: "
+}

@@ -26,7 +26,7 @@ ban(int n)
 {
 	return sign(key, "ban_publish", NULL, "{\"ban_id\":\"%064d\","
 		"\"ip\":\"192.0.2.%d\",\"reason\":\"scan\",\"severity\":2,"
-		"\"created_at\":\"%s\",\"expires_at\":null}", n, n, at(n));
+		"\"created_at\":\"%s\",\"expires_at\":null}", n, n % 256, at(n));
 }
 
 static void
@@ -176,7 +176,13 @@ static const struct {
 	{ "UPDATE entry SET seq=9 WHERE seq=5", 5 },
 	{ "UPDATE entry SET seq=-1 WHERE seq=1", 1 },
 	{ "UPDATE author SET did='did:plc:00000000000000000000000000000000'", 1 },
-	{ "DELETE FROM fact WHERE seq=3", 6 },
+	{ "DELETE FROM fact WHERE seq=3", 3 },
+	{ "UPDATE fact SET leaf=zeroblob(32) WHERE seq=2", 2 },
+	{ "UPDATE fact SET id='x' WHERE seq=4", 4 },
+	{ "UPDATE fact SET ref='192.0.2.9' WHERE seq=4", 4 },
+	{ "UPDATE fact SET time=time+1 WHERE seq=5", 5 },
+	{ "INSERT INTO fact SELECT 9, type, author, id, ref, time, leaf FROM "
+	  "fact WHERE seq=1", 6 },
 };
 
 START_TEST(verify_names_the_first_bad_entry)
@@ -192,6 +198,41 @@ START_TEST(verify_names_the_first_bad_entry)
 	ck_assert_msg(sbx_log_verify(logh, &bad, &why) == SBX_E_NO,
 		"not noticed: %s", edits[_i].sql);
 	ck_assert_int_eq(bad, edits[_i].bad);
+}
+END_TEST
+
+START_TEST(what_is_derived_can_be_derived_again)
+{
+	unsigned char root[32], again[32];
+	int64_t bad;
+
+	fill(600);
+	ck_assert_int_eq(sbx_log_root(logh, 600, root, &why), 0);
+	sbx_log_close(logh);
+	tamper("DELETE FROM fact WHERE seq%2; UPDATE fact SET id='x';"
+	       "DELETE FROM node");
+	logh = NULL;
+	ck_assert_int_eq(sbx_log_open(log_path, SBX_LOG_WRITE, &logh, &why), 0);
+	ck_assert_int_eq(sbx_log_verify(logh, &bad, &why), SBX_E_NO);
+	ck_assert_int_ne(sbx_log_root(logh, 600, again, &why), 0);
+	ck_assert_msg(sbx_log_rebuild(logh, &why) == 0, "%s", why.text);
+	ck_assert_msg(sbx_log_verify(logh, &bad, &why) == 0, "%s", why.text);
+	ck_assert_int_eq(sbx_log_root(logh, 600, again, &why), 0);
+	ck_assert_mem_eq(root, again, 32);
+}
+END_TEST
+
+START_TEST(a_wrong_node_of_the_tree_is_noticed)
+{
+	int64_t bad;
+
+	fill(257);
+	sbx_log_close(logh);
+	tamper("UPDATE node SET hash=zeroblob(32)");
+	logh = NULL;
+	ck_assert_int_eq(sbx_log_open(log_path, 0, &logh, &why), 0);
+	ck_assert_int_eq(sbx_log_verify(logh, &bad, &why), SBX_E_NO);
+	ck_assert_int_eq(bad, 256);
 }
 END_TEST
 
@@ -254,6 +295,8 @@ main(void)
 		0, 4);
 	tcase_add_loop_test(t, verify_names_the_first_bad_entry, 0,
 		sizeof(edits) / sizeof(edits[0]));
+	tcase_add_test(t, what_is_derived_can_be_derived_again);
+	tcase_add_test(t, a_wrong_node_of_the_tree_is_noticed);
 	tcase_add_loop_test(t, a_changed_schema_is_refused_at_open, 0, 6);
 	tcase_add_test(t, a_path_is_a_path_and_no_link);
 	tcase_add_test(t, a_reader_needs_no_right_to_write);

@@ -28,6 +28,21 @@ compare_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
 	return 0;
 }
 
+static void
+check_roots(struct sbx_log *log, const struct sbx_json *roots)
+{
+	const struct sbx_json *want = roots->child;
+	unsigned char root[32];
+	char hex[65];
+
+	ck_assert_uint_eq(roots->count, 27);
+	for (int size = 0; want != NULL; want = want->next, size++) {
+		ck_assert_int_eq(sbx_log_root(log, size, root, &why), 0);
+		sbx_hex_write(hex, root, 32);
+		ck_assert_str_eq(hex, want->text);
+	}
+}
+
 START_TEST(the_chains_hashes_are_those_of_the_frozen_world)
 {
 	static const struct sbx_json_limits big = { 1 << 20, 16, 1 << 16 };
@@ -55,6 +70,7 @@ START_TEST(the_chains_hashes_are_those_of_the_frozen_world)
 	ck_assert_int_eq(sbx_log_each(log, 1, 0, compare_row, &c, &why), 0);
 	ck_assert_ptr_null(c.next);
 	ck_assert_int_eq(sbx_log_verify(log, &bad, &why), 0);
+	check_roots(log, sbx_json_get(sbx_doc_root(doc), "rfc6962_sha256_roots"));
 	remove_log(log);
 	sbx_doc_free(doc);
 	sbx_buf_free(&text);

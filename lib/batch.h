@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to lib/: entries judged on all cores, a batch at a time. */
+#ifndef SBX_BATCH_H
+#define SBX_BATCH_H
+
+#include <pthread.h>
+
+#include "sbx.h"
+
+#define SBX_BATCH 4096
+#define SBX_BATCH_BYTES (8u << 20)
+#define SBX_BATCH_THREADS 16
+
+struct sbx_item {
+	size_t number;	     /* in the stream, or the row's */
+	char *text;	     /* the line */
+	size_t len;
+	struct sbx_entry *e; /* judged good, or waiting for its key */
+	struct sbx_err *err; /* why not */
+	unsigned char id[SBX_HASH_BYTES], hash[SBX_HASH_BYTES]; /* a row's */
+};
+
+struct sbx_batch {
+	struct sbx_item items[SBX_BATCH];
+	size_t count, bytes;
+	size_t threads, started;
+	pthread_t ids[SBX_BATCH_THREADS];
+	struct sbx_share {
+		struct sbx_batch *batch;
+		size_t first; /* its items: first, first + threads, ... */
+	} shares[SBX_BATCH_THREADS];
+};
+
+struct sbx_batch *sbx_batch_new(void);
+bool sbx_batch_full(const struct sbx_batch *b);
+struct sbx_item *sbx_batch_add(struct sbx_batch *b, size_t number,
+	const char *text, size_t len);
+void sbx_batch_refuse(struct sbx_item *it, const struct sbx_err *err);
+/* Parse and verify what has no err yet, in other threads; end waits. */
+void sbx_batch_start(struct sbx_batch *b);
+void sbx_batch_end(struct sbx_batch *b);
+void sbx_batch_empty(struct sbx_batch *b);
+void sbx_batch_free(struct sbx_batch *b);
+
+#endif
