@@ -139,7 +139,7 @@ END_TEST
 
 /* ---- a tree of 70000 leaves in tiles, made from its definition ---- */
 
-#define LEAVES 70000
+#define LEAVES UINT64_C(70000)
 static unsigned char (*row[3])[SBX_HASH_BYTES];
 static int reads, shorten;
 
