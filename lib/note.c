@@ -298,22 +298,6 @@ sbx_note_check(const char *note, size_t len, const struct sbx_vkey *keys,
 	return 0;
 }
 
-static bool
-size_parse(uint64_t *size, const char *text, size_t len)
-{
-	char digits[24] = "";
-	int64_t v;
-
-	if (len >= sizeof(digits))
-		return false;
-	memcpy(digits, text, len);
-	if (strlen(digits) != len ||
-		!sbx_num_parse(&v, digits, 0, (int64_t)SBX_MAX_TREE))
-		return false;
-	*size = (uint64_t)v;
-	return true;
-}
-
 int
 sbx_checkpoint_parse(struct sbx_checkpoint *c, const char *text, size_t len,
 	struct sbx_err *err)
@@ -333,7 +317,7 @@ sbx_checkpoint_parse(struct sbx_checkpoint *c, const char *text, size_t len,
 	}
 	n = ok ? (size_t)(nl[0] - line[0]) : 0;
 	ok = ok && n <= SBX_MAX_NAME &&
-	     size_parse(&c->size, line[1], (size_t)(nl[1] - line[1])) &&
+	     sbx_tree_number(&c->size, line[1], (size_t)(nl[1] - line[1])) &&
 	     sbx_b64_parse(&b, line[2], (size_t)(nl[2] - line[2])) &&
 	     b.len == SBX_HASH_BYTES;
 	if (ok) {

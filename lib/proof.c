@@ -68,22 +68,6 @@ hash_line(struct sbx_proof *proof, const char *l, size_t len)
 }
 
 static bool
-index_line(uint64_t *index, const char *l, size_t len)
-{
-	char digits[24] = "";
-	int64_t v;
-
-	if (!begins(&l, &len, "index ") || len >= sizeof(digits))
-		return false;
-	memcpy(digits, l, len);
-	if (strlen(digits) != len ||
-		!sbx_num_parse(&v, digits, 0, (int64_t)SBX_MAX_TREE))
-		return false;
-	*index = (uint64_t)v;
-	return true;
-}
-
-static bool
 extra_line(struct sbx_buf *extra, const char *l, size_t len)
 {
 	struct sbx_buf none = SBX_BUF(MAX_EXTRA);
@@ -107,7 +91,7 @@ sbx_proof_parse(const char *text, size_t len, uint64_t *index,
 	     begins(&text, &len, FIRST) && line(&text, end, &l, &n);
 	if (ok && begins(&l, &n, "extra "))
 		ok = extra_line(extra, l, n) && line(&text, end, &l, &n);
-	ok = ok && index_line(index, l, n);
+	ok = ok && begins(&l, &n, "index ") && sbx_tree_number(index, l, n);
 	while (ok && (ok = line(&text, end, &l, &n)) && n > 0)
 		ok = hash_line(proof, l, n);
 	if (!ok || text == end)

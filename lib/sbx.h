@@ -360,20 +360,6 @@ int sbx_entry_make(const struct sbx_key *key, const char *op, const char *type,
 void sbx_entry_line(const struct sbx_entry *e, struct sbx_buf *out);
 void sbx_entry_free(struct sbx_entry *e);
 
-/* Entries of a stream: JSON lines, or the older {"entries": [...]}, whose other
- * members are passed over; told apart by the first name in it, read in bounded
- * memory.  The number is the line's, or the place in the array. */
-struct sbx_feed;
-int sbx_feed_open(int fd, struct sbx_feed **feed, struct sbx_err *err);
-/* 1 and one entry's text (valid until the next call); 0 at the end.  What is
- * wrong with one item is *err, SBX_E_INPUT, and the next call goes on, unless
- * sbx_feed_broken() says that the rest cannot be told apart. */
-int sbx_feed_next(struct sbx_feed *feed, const char **text, size_t *len,
-	struct sbx_err *err);
-bool sbx_feed_broken(const struct sbx_feed *feed);
-size_t sbx_feed_number(const struct sbx_feed *feed); /* of the item, from 1 */
-void sbx_feed_free(struct sbx_feed *feed);
-
 /* ---- log: the journal (design 4.4) ------------------------------------- */
 
 struct sbx_log;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libsbx, what a log shows the outside: the Merkle tree over its lines and its
- * proofs, signed heads, static tiles.  All of it is C2SP's and RFC 9162's, so
- * that tools which are not ours can read and witness a log.  Included by
- * sbx.h, whose conventions hold here too.
+ * libsbx, how logs meet: streams of entries, the Merkle tree over a log's lines
+ * and its proofs, signed heads, static tiles.  All but the first is C2SP's and
+ * RFC 9162's, so that tools which are not ours can read and witness a log.
+ * Included by sbx.h, whose conventions hold here too.
  */
 #ifndef SBX_LOG_H
 #define SBX_LOG_H
@@ -13,6 +13,22 @@
 #define SBX_MAX_NOTE	  131072 /* bytes: 16 post-quantum signatures fit */
 #define SBX_MAX_NOTE_SIGS 64
 #define SBX_MAX_NAME	  255 /* bytes of a key's name, of an origin */
+
+/* ---- feed: entries out of a stream --------------------------------------- */
+
+/* JSON lines, or the older {"entries": [...]}, whose other members are passed
+ * over; told apart by the first name in it, read in bounded memory.  The
+ * number is the line's, or the place in the array. */
+struct sbx_feed;
+int sbx_feed_open(int fd, struct sbx_feed **feed, struct sbx_err *err);
+/* 1 and one entry's text (valid until the next call); 0 at the end.  What is
+ * wrong with one item is *err, SBX_E_INPUT, and the next call goes on, unless
+ * sbx_feed_broken() says that the rest cannot be told apart. */
+int sbx_feed_next(struct sbx_feed *feed, const char **text, size_t *len,
+	struct sbx_err *err);
+bool sbx_feed_broken(const struct sbx_feed *feed);
+size_t sbx_feed_number(const struct sbx_feed *feed); /* of the item, from 1 */
+void sbx_feed_free(struct sbx_feed *feed);
 
 /* ---- tree: RFC 9162 section 2.1, SHA-256 --------------------------------- */
 
@@ -44,6 +60,9 @@ struct sbx_tree_source {
 		unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err);
 	void *ctx;
 };
+
+/* A size or a place as these formats write it: decimal, no leading zero. */
+bool sbx_tree_number(uint64_t *n, const char *text, size_t len);
 
 struct sbx_proof {
 	size_t count;

@@ -75,6 +75,22 @@ sbx_tree_root(
 	}
 }
 
+bool
+sbx_tree_number(uint64_t *n, const char *text, size_t len)
+{
+	char digits[24] = "";
+	int64_t v;
+
+	if (len >= sizeof(digits))
+		return false;
+	memcpy(digits, text, len);
+	if (strlen(digits) != len ||
+		!sbx_num_parse(&v, digits, 0, (int64_t)SBX_MAX_TREE))
+		return false;
+	*n = (uint64_t)v;
+	return true;
+}
+
 /* log2 of the largest power of two below n, where a tree of n > 1 splits. */
 static unsigned
 split(uint64_t n)
