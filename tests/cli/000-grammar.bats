@@ -71,6 +71,7 @@ refused() {
 	done
 }
 
+# I4
 @test "an unknown verb is refused and named" {
 	for t in $(tools); do
 		[ -n "$(verbs "$t")" ] || continue
@@ -78,6 +79,7 @@ refused() {
 	done
 }
 
+# I4
 @test "an unknown option is refused and named, before and after the verb" {
 	for t in $(tools); do
 		v=$(a_verb "$t")
@@ -143,6 +145,7 @@ refused() {
 	done
 }
 
+# I6
 @test "a full disk behind stdout is the machine's fault" {
 	for t in $(tools); do
 		run_sbx 4 sh -c '"$1" -h >/dev/full' sh "$t"
@@ -151,6 +154,7 @@ refused() {
 	done
 }
 
+# I5
 @test "untrusted bytes in an error are made visible" {
 	for t in $(tools); do
 		run_sbx 2 "$t" $'--a\e[31m\nb\xc2\x9b'

@@ -28,6 +28,7 @@ append_ban() { # NODE N
 	assert_eq "$(jq -r .did <<<"$output")" "$did" "-j says otherwise"
 }
 
+# I7
 @test "the did is the hash of the public key" {
 	at a sbx-ledger init
 	did=$output
@@ -88,6 +89,7 @@ append_ban() { # NODE N
 	assert_eq "$(jq -cjS .payload <<<"$output" | b2sum -l 256 | cut -d' ' -f1)" "$id" "id is not the payload's hash"
 }
 
+# I3
 @test "append refuses what the table refuses and changes nothing" {
 	at a sbx-ledger init
 	before=$(SBX_STATE=$BATS_TEST_TMPDIR/a sbx-ledger export)
@@ -124,6 +126,7 @@ append_ban() { # NODE N
 	at b sbx-ledger verify
 }
 
+# I10
 @test "a refused line is named and counted, the rest goes on, the status is 3" {
 	at a sbx-ledger init
 	for n in 1 2 3; do append_ban a $n; done
@@ -156,6 +159,7 @@ append_ban() { # NODE N
 	assert_eq "$(jq .entries <<<"$output")" 4 "held for good"
 }
 
+# I13
 @test "verify names the entry whose byte was changed in the file" {
 	at a sbx-ledger init
 	for n in 1 2 3; do append_ban a $n; done
@@ -200,6 +204,7 @@ append_ban() { # NODE N
 	assert_eq "$(sha256sum <<<"$output")" "$(sed -n 'n;p' "$pairs" | sha256sum)" "some pair differs"
 }
 
+# I12
 @test "two writers at once lose nothing" {
 	at a sbx-ledger init
 	for w in 1 2 3 4; do
@@ -210,6 +215,7 @@ append_ban() { # NODE N
 	assert_has "$output" "ok: 21 entries" "lost or broken"
 }
 
+# I12
 @test "an acknowledged append survives kill -9" {
 	at a sbx-ledger init
 	acked=0

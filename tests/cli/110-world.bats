@@ -61,6 +61,7 @@ world_ledger() {
 		"amd64 revoked, c3box member, gk2 anchor" "members"
 }
 
+# I14
 @test "the state is the same for any order of the world" {
 	at a sbx-ledger import "$W/export.jsonl"
 	at a sbx-ledger -j status

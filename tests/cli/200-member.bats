@@ -48,6 +48,7 @@ state_of() { # NODE DID
 	assert_eq "$(state_of hub "$(did ann)")" member "not a member"
 }
 
+# I16
 @test "the log gives nobody an invitation: the seed is in the token alone" {
 	at hub sbx-member invite
 	seed=$(cut -c6- <<<"$output" | tr _- /+ | base64 -d 2>/dev/null | jq -r .seed)
@@ -77,6 +78,7 @@ state_of() { # NODE DID
 	assert_eq "$(jq .entries <<<"$output")" 1 "a refused token left a trace"
 }
 
+# I16
 @test "an invitation for one lets one in, whoever asks second" {
 	at hub sbx-member invite
 	token=$output

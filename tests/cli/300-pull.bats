@@ -135,6 +135,7 @@ ban() { # NODE N: an entry more
 	at ann sbx-ledger verify
 }
 
+# I5
 @test "control characters of a peer do not reach the terminal" {
 	printf '{"a\\u001b[2J\033]0;x\007":1}\n' >"$D/bad"
 	at ann 3 sbx-pull "$D/bad"
@@ -150,6 +151,7 @@ ban() { # NODE N: an entry more
 	assert_eq "$output" "$URL: 1 new, 0 known, 0 refused" "the other one"
 }
 
+# I18
 @test "a silent peer costs its own time slot and no more" {
 	publish hub "$D/www"
 	answer 'HTTP/1.1 200 OK\r\n\r\n' 'sleep 30'
@@ -173,6 +175,7 @@ ban() { # NODE N: an entry more
 	at ann sbx-ledger verify
 }
 
+# I18
 @test "a redirect is not followed" {
 	publish hub "$D/www"
 	serve "$D/www"

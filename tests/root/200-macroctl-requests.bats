@@ -71,12 +71,14 @@ setup() {
 	refused 2 "subscriber" sub="$(printf 'x%.0s' {1..100000})"
 }
 
+# I23
 @test "M7: an argument that looks like several is one argument" {
 	refused 2 "time to live" ttl="600 --service $SID"
 	refused 2 "address" ip="10.10.0.2 --ttl 99"
 	refused 2 "subscriber" sub="$DID --src-ip 10.10.0.3"
 }
 
+# I23
 @test "M8 M9 M10: only one box's canonical address in the mesh is taken" {
 	local ip
 	for ip in localhost 010.10.0.2 10.10.2 0x0a0a0002 '10.10.0.2 ' ' 10.10.0.2' \
@@ -145,6 +147,7 @@ setup() {
 	done
 }
 
+# I25
 @test "M14 M15 M18: a plugin gets our environment, descriptors and nothing else" {
 	local args
 	grant_args params='{"flag":true,"port":8080,"word":"a.b/c"}'

@@ -121,6 +121,7 @@ failed() {
 	refused 1 "too many parameters" kind=bad
 }
 
+# I24
 @test "M30: a plugin that fails, is killed or floods leaves nothing open" {
 	bad 'echo "out of mirrors" >&2; exit 1'
 	failed 1 "bad grant: out of mirrors"
@@ -150,6 +151,7 @@ failed() {
 	run ! gk pgrep -fx 'sleep 4712'
 }
 
+# I3
 @test "a renewal that fails leaves the grant as it was" {
 	grant ttl=600
 	gk touch /tmp/plain.fail.grant
@@ -162,6 +164,7 @@ failed() {
 	assert_eq "$(gk ls /tmp/plain.revoke 2>/dev/null)" "" "the plugin was told to revoke"
 }
 
+# I25
 @test "M27: only the file that was checked runs, however often it is swapped" {
 	gk sh -c "cp $MACROS/plain /tmp/good; printf '#!/bin/sh\ntouch /tmp/plain.evil\n' >/tmp/evil; chmod 777 /tmp/evil"
 	box_bg gk sh -c "while :; do cp /tmp/good /tmp/g; mv /tmp/g $MACROS/swap; cp -a /tmp/evil /tmp/e; mv /tmp/e $MACROS/swap; done"

@@ -301,6 +301,7 @@ entries(void)
 	return n;
 }
 
+/* I2 */
 START_TEST(a_file_is_read_up_to_its_limit)
 {
 	char text[102] = { 0 };
@@ -416,6 +417,7 @@ START_TEST(a_new_file_never_replaces_one)
 }
 END_TEST
 
+/* I3 */
 START_TEST(a_failed_save_leaves_what_was_there)
 {
 	ck_assert_int_eq(mkdir("d", 0700), 0);
@@ -518,6 +520,7 @@ static const struct {
 	{ 16383, true }, { 16384, true }, { 16385, true }, { 300000, true },
 	{ 300000, false } };
 
+/* I2 */
 START_TEST(a_line_too_long_is_cut_and_the_next_one_whole)
 {
 	size_t len = SBX_MAX_LINE + (size_t)longs[_i].past;

@@ -75,6 +75,7 @@ START_TEST(own_vectors_give_their_canonical_form)
 }
 END_TEST
 
+/* I8 */
 START_TEST(own_vectors_are_refused_for_their_reason)
 {
 	ck_assert_int_gt(check_file("tests/vectors/canon-bad.txt", false), 25);
@@ -89,6 +90,7 @@ START_TEST(frozen_vectors_give_their_canonical_form)
 }
 END_TEST
 
+/* I8 */
 START_TEST(random_documents_give_what_cpython_gives)
 {
 	FILE *f = popen("python3 tests/lib/canon-pairs.py 2>/dev/null", "r");

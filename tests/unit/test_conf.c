@@ -240,6 +240,7 @@ static const struct {
 	{ "[node]\nname=\xc3\xa9\n", 2, "not a name" },
 };
 
+/* I4 */
 START_TEST(a_wrong_line_is_refused_with_its_number)
 {
 	char at[80];

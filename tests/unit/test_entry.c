@@ -21,6 +21,7 @@ has(const struct sbx_rec *r, const char *name)
 }
 
 /* Invariant I2: the payload decides what an entry is. */
+/* I9 */
 START_TEST(no_two_types_share_their_fields)
 {
 	const char *names[32];
@@ -92,6 +93,7 @@ END_TEST
 
 /* Whatever byte of a line changes, it is refused, or says the same: the only
  * bytes that may change without notice do not exist. */
+/* I7 */
 START_TEST(any_changed_byte_is_refused)
 {
 	struct sbx_buf line = SBX_BUF(SBX_MAX_ENTRY);
@@ -171,6 +173,7 @@ START_TEST(each_fault_has_its_own_reason)
 }
 END_TEST
 
+/* I7 */
 START_TEST(nobody_signs_in_anothers_name)
 {
 	struct sbx_key *key = key_of(1), *other = key_of(2);
@@ -217,6 +220,7 @@ START_TEST(an_acceptance_needs_the_tokens_key)
 }
 END_TEST
 
+/* I2 */
 START_TEST(an_entry_is_at_most_its_limit)
 {
 	struct sbx_key *key = key_of(1);

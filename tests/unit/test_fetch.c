@@ -212,6 +212,7 @@ START_TEST(too_long_is_refused_declared_or_not)
 }
 END_TEST
 
+/* I2 */
 START_TEST(limit_counts_what_is_unpacked)
 {
 	ck_assert_int_eq(get("/packed", (struct sbx_fetch){ .max = 4096 }), 0);
@@ -263,6 +264,7 @@ START_TEST(other_addresses_are_the_callers_mistake)
 }
 END_TEST
 
+/* I18 */
 START_TEST(environment_names_no_proxy)
 {
 	setenv("http_proxy", "http://127.0.0.1:1/", 1);
@@ -274,6 +276,7 @@ END_TEST
 
 /* A secret that is open in the parent must not be within the child's reach:
  * look into /proc while it waits for the slow server. */
+/* I17 */
 START_TEST(child_holds_the_pipes_alone)
 {
 	char url[64], cmd[128];

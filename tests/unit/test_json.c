@@ -179,6 +179,7 @@ repeat(const char *what, size_t times, size_t *len)
 	return text;
 }
 
+/* I2 */
 START_TEST(depth_is_limited)
 {
 	char text[2 * 17 + 1];
@@ -195,6 +196,7 @@ START_TEST(depth_is_limited)
 }
 END_TEST
 
+/* I2 */
 START_TEST(keys_are_limited_over_the_whole_document)
 {
 	struct sbx_buf b = SBX_BUF(SBX_MAX_LINE);
@@ -214,6 +216,7 @@ START_TEST(keys_are_limited_over_the_whole_document)
 }
 END_TEST
 
+/* I2 */
 START_TEST(bytes_are_limited)
 {
 	size_t len;

@@ -40,6 +40,7 @@ fill(int count)
 	}
 }
 
+/* I10 */
 START_TEST(the_same_entry_is_taken_once)
 {
 	struct sbx_entry *e = ban(1);
@@ -141,6 +142,7 @@ reopen(void)
 	ck_assert_msg(sbx_log_open(log_path, 0, &logh, &why) == 0, "%s", why.text);
 }
 
+/* I11 */
 START_TEST(update_and_delete_are_refused_by_the_database_itself)
 {
 	static const char *const acts[] = { "UPDATE entry SET op='x'",
@@ -185,6 +187,7 @@ static const struct {
 	  "fact WHERE seq=1", 6 },
 };
 
+/* I13 */
 START_TEST(verify_names_the_first_bad_entry)
 {
 	int64_t bad;
@@ -236,6 +239,7 @@ START_TEST(a_wrong_node_of_the_tree_is_noticed)
 }
 END_TEST
 
+/* I11 */
 START_TEST(a_changed_schema_is_refused_at_open)
 {
 	static const char *const changes[] = {

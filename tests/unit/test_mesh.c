@@ -158,6 +158,7 @@ START_TEST(without_a_hub_or_a_record_there_are_no_peers)
 }
 END_TEST
 
+/* I19 */
 START_TEST(who_is_no_member_is_no_node)
 {
 	self(1);
@@ -250,6 +251,7 @@ START_TEST(an_address_is_whose_who_was_here_first)
 }
 END_TEST
 
+/* I19 */
 START_TEST(a_key_is_one_node_s)
 {
 	self(1);
@@ -268,6 +270,7 @@ START_TEST(a_key_is_one_node_s)
 }
 END_TEST
 
+/* I19 */
 START_TEST(the_plan_is_the_same_in_any_order)
 {
 	static const int order[][4] = { { 1, 2, 3, 4 }, { 4, 3, 2, 1 },

@@ -92,6 +92,7 @@ far_off(const char *path)
 	put_deadline(path, sbx_clock_boot() + 2 * SBX_NONCE_LIFE);
 }
 
+/* I21 */
 START_TEST(a_nonce_is_redeemed_once)
 {
 	unsigned char n[SBX_NONCE_BYTES];
@@ -103,6 +104,7 @@ START_TEST(a_nonce_is_redeemed_once)
 }
 END_TEST
 
+/* I21 */
 START_TEST(a_nonce_serves_its_service_and_address_alone)
 {
 	unsigned char n[SBX_NONCE_BYTES];
@@ -280,6 +282,7 @@ racer(int gate, const unsigned char *n)
 	return pid;
 }
 
+/* I21 */
 START_TEST(of_many_at_once_one_wins)
 {
 	unsigned char n[SBX_NONCE_BYTES];

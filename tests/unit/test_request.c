@@ -381,6 +381,7 @@ START_TEST(a_stranger_is_refused_without_a_reason)
 }
 END_TEST
 
+/* I22 */
 START_TEST(another_address_is_refused_without_a_reason)
 {
 	offer(gk2, "mirror", "auto", true);

@@ -83,6 +83,7 @@ join(int guest, int host, int token, int when)
 	say(accept_invite(keys[guest], once[token], did(host), when + 1));
 }
 
+/* I15 */
 START_TEST(a_strangers_own_claim_counts_for_nothing)
 {
 	say(identity(keys[EVE], NULL, 1));
@@ -101,6 +102,7 @@ START_TEST(an_invitation_makes_a_member_and_its_guest_too)
 }
 END_TEST
 
+/* I15 */
 START_TEST(a_stranger_cannot_invite)
 {
 	join(BOB, EVE, 0, 10);
@@ -246,6 +248,7 @@ START_TEST(the_later_claim_of_one_author_stands)
 }
 END_TEST
 
+/* I15 */
 START_TEST(a_stranger_does_not_take_over_an_offer)
 {
 	offer(FOUNDER, "true", "auto", 10);
@@ -309,6 +312,7 @@ digest(const int *order, unsigned char out[32])
 	remove_log(l);
 }
 
+/* I14 */
 START_TEST(any_order_of_arrival_gives_the_same_state)
 {
 	unsigned char want[32], got[32];

@@ -30,6 +30,7 @@ static const struct {
 	{ "\xe2" "a", "\\xe2" "a" },
 };
 
+/* I5 */
 START_TEST(what_a_terminal_would_obey_is_shown)
 {
 	struct sbx_buf b = SBX_BUF(1000);

@@ -166,6 +166,7 @@ START_TEST(a_key_others_may_read_or_a_link_to_one_is_refused)
 }
 END_TEST
 
+/* I20 */
 START_TEST(what_wg_is_told_names_no_secret)
 {
 	struct sbx_buf key = SBX_BUF(100);
