@@ -113,19 +113,31 @@ END_TEST
 
 START_TEST(no_descriptor_past_2_is_seen)
 {
+	const char *const argv[] = { "/bin/ls", "/proc/self/fd", NULL };
+	const struct sbx_run run = { .argv = argv };
 	int fds[50];
 
 	for (int i = 0; i < 50; i++)
 		fds[i] =
 			open("/etc/shadow", O_RDONLY | (i & 1 ? O_CLOEXEC : 0));
-	ck_assert_int_eq(sh("ls -l /proc/$$/fd | sed 1d | wc -l", NULL, 0), 0);
-	ck_assert_int_eq(atoi(sbx_buf_text(&out)), 3);
+	/* Without a shell between, which holds pipes; 3 is the directory. */
+	ck_assert_int_eq(sbx_run(&run, &status, &out, &errout, &err), 0);
+	ck_assert_str_eq(sbx_buf_text(&out), "0\n1\n2\n3\n");
 	for (int i = 0; i < 50; i++)
 		close(fds[i]);
 }
 END_TEST
 
-#define NO_SIGNAL "0000000000000000\n"
+/* The C library keeps 32 and 33 for itself and lets nobody set them: make(1)
+ * may have us inherit them ignored. */
+static bool
+none(const char *mask)
+{
+	const char *at = strstr(sbx_buf_text(&out), mask);
+
+	return at != NULL &&
+	       (strtoull(at + strlen(mask), NULL, 16) & ~0x180000000ULL) == 0;
+}
 
 START_TEST(signals_are_reset_and_unblocked)
 {
@@ -139,9 +151,9 @@ START_TEST(signals_are_reset_and_unblocked)
 	signal(SIGINT, SIG_IGN);
 	/* Without a shell between, which blocks signals while it forks. */
 	ck_assert_int_eq(sbx_run(&run, &status, &out, &errout, &err), 0);
-	ck_assert_ptr_nonnull(strstr(out.data, "SigBlk:\t" NO_SIGNAL));
-	ck_assert_ptr_nonnull(strstr(out.data, "SigIgn:\t" NO_SIGNAL));
-	ck_assert_ptr_nonnull(strstr(out.data, "SigCgt:\t" NO_SIGNAL));
+	ck_assert(none("SigBlk:"));
+	ck_assert(none("SigIgn:"));
+	ck_assert(none("SigCgt:"));
 	sigemptyset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	signal(SIGPIPE, SIG_DFL);
