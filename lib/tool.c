@@ -76,6 +76,15 @@ sbx_tool_num(struct sbx_ctx *ctx, const char *name, int64_t min, int64_t max,
 /* ---- main
  * --------------------------------------------------------------------- */
 
+/* Set to nothing is not set, as a shell script's unused variable is. */
+static const char *
+env(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
 static int
 configure(struct sbx_ctx *ctx, const char *dir)
 {
@@ -85,11 +94,11 @@ configure(struct sbx_ctx *ctx, const char *dir)
 	int r;
 
 	if ((flags & SBX_TOOL_ROOT) == 0) {
-		file = getenv("SBX_CONF");
-		key = getenv("SBX_KEY");
-		now = getenv("SBX_NOW");
+		file = env("SBX_CONF");
+		key = env("SBX_KEY");
+		now = env("SBX_NOW");
 		if (dir == NULL && (flags & SBX_TOOL_FIXED) == 0)
-			dir = getenv("SBX_STATE");
+			dir = env("SBX_STATE");
 	}
 	if (now != NULL) {
 		if (!sbx_time_parse(&us, now, strlen(now)))

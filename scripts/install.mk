@@ -12,9 +12,12 @@ install: all
 	$(foreach p,$(wildcard man/*.[1578]),install -D -m 644 $(p) $(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(p)))/$(notdir $(p));)
 	$(foreach c,$(wildcard etc/lighttpd/*.conf),install -D -m 644 $(c) $(DESTDIR)$(SYSCONFDIR)/sbx/lighttpd/$(notdir $(c));)
 	$(if $(wildcard etc/sudoers.d/sbx),install -D -m 440 etc/sudoers.d/sbx $(DESTDIR)$(SYSCONFDIR)/sudoers.d/sbx)
+	install -D -m 644 etc/bash-completion/sbx $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sbx
+	$(foreach t,$(filter-out sbx sbx-grant,$(TOOLS)),ln -sfn sbx $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$(t);)
 
 uninstall:
 	rm -f $(USER_TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(ROOT_TOOLS:%=$(DESTDIR)$(SBINDIR)/%)
 	rm -rf $(DESTDIR)$(MACRODIR) $(DESTDIR)$(SYSCONFDIR)/sbx/lighttpd
 	rm -f $(DESTDIR)$(SYSCONFDIR)/sudoers.d/sbx
+	rm -f $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sbx $(TOOLS:%=$(DESTDIR)$(PREFIX)/share/bash-completion/completions/%)
 	rm -f $(patsubst man/%,$(DESTDIR)$(MANDIR)/*/%,$(wildcard man/*.[1578]))

@@ -35,3 +35,12 @@ setup() {
 	at n script -qec "sbx-member -j list" /dev/null
 	assert_eq "${output%$'\r'}" "$plain" "on a terminal"
 }
+
+@test "SBX_STATE set to nothing is not set, and -C goes before it" {
+	SBX_STATE='' run_sbx sbx-ledger -C "$BATS_TEST_TMPDIR/n" whoami
+	assert_eq "$output" "$did" "-C"
+	SBX_STATE=/nonexistent run_sbx sbx-ledger whoami -C "$BATS_TEST_TMPDIR/n"
+	assert_eq "$output" "$did" "-C before SBX_STATE"
+	SBX_STATE='' SBX_NOW='' SBX_CONF='' SBX_KEY='' run_sbx sbx-ledger canon <<<'{}'
+	assert_eq "$output" '{}' "a filter needs no state"
+}
