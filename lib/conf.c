@@ -346,6 +346,10 @@ fill(struct sbx_conf *conf, const char *dir)
 	otherwise(&conf->wg_key,
 		here ? join(dir, "wg.key")
 		     : join(SBX_SYSCONFDIR, "sbx/secrets/wg.key"));
+	otherwise(&conf->log_key,
+		here ? join(dir, "log.key")
+		     : join(SBX_SYSCONFDIR, "sbx/secrets/log.key"));
+	otherwise(&conf->head, join(conf->dir, "head"));
 	otherwise(&conf->run,
 		here ? join(dir, "run")
 		     : sbx_mem_text(SBX_RUNDIR, strlen(SBX_RUNDIR)));
@@ -426,6 +430,8 @@ sbx_conf_free(struct sbx_conf *conf)
 	free(conf->db);
 	free(conf->key);
 	free(conf->wg_key);
+	free(conf->log_key);
+	free(conf->head);
 	free(conf->www);
 	free(conf->run);
 	free(conf->audit);

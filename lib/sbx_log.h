@@ -224,5 +224,42 @@ int sbx_proof_parse(const char *text, size_t len, uint64_t *index,
  * something else; *changed is how many were. */
 int sbx_site_publish(struct sbx_log *log, struct sbx_state *st, const char *dir,
 	size_t *changed, struct sbx_err *err);
+/* Write the tiles and bundles that a tree of size has and one of old had not,
+ * each durable before this returns.  No checkpoint: see sbx_head_publish. */
+int sbx_site_tiles(struct sbx_log *log, const char *dir, uint64_t old,
+	uint64_t size, size_t *changed, struct sbx_err *err);
+
+/* ---- head: what a node signs about its log --------------------------------- */
+
+struct sbx_conf;
+
+/* "This key speaks for my log", signed by the identity: a canonical JSON line
+ * {"author_pubkey","delegation":{"did","log_key","since"},"sig"}, the signature
+ * over "sbx-log-key/v1\n" and the delegation's canonical form. */
+struct sbx_delegation {
+	char did[SBX_DID_SIZE];
+	unsigned char pub[SBX_PUB_BYTES]; /* the identity's key */
+	unsigned char log[SBX_PUB_BYTES];
+	int64_t since;
+};
+int sbx_delegation_write(struct sbx_buf *out, const struct sbx_key *id,
+	const unsigned char log[static SBX_PUB_BYTES], struct sbx_err *err);
+int sbx_delegation_parse(struct sbx_delegation *d, const char *text, size_t len,
+	struct sbx_err *err);
+/* The verifier key of a log: its name is the origin "DID/log". */
+int sbx_log_vkey(struct sbx_vkey *k, const char *did,
+	const unsigned char log[static SBX_PUB_BYTES], struct sbx_err *err);
+
+/* SBX_E_NO when the journal does not continue the head this node has signed
+ * last, kept in conf->head, outside the database: nothing may be signed. */
+int sbx_head_check(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err);
+/* Tiles, bundles, DIR/log-key, and last DIR/checkpoint, a signed note with
+ * origin DID/log.  Makes and delegates the log key at first use. */
+int sbx_head_publish(struct sbx_log *log, const struct sbx_conf *conf,
+	const char *dir, size_t *changed, struct sbx_err *err);
+/* A C2SP tlog-proof that entry seq is under the last signed head. */
+int sbx_head_prove(struct sbx_log *log, const struct sbx_conf *conf, int64_t seq,
+	struct sbx_buf *out, struct sbx_err *err);
 
 #endif

@@ -651,6 +651,7 @@ struct sbx_conf {
 	char *file;  /* what was read, or NULL */
 	char *dir;   /* the state directory */
 	char *db, *key, *wg_key, *www, *run, *audit, *macros;
+	char *log_key, *head; /* see sbx_head_check */
 	char *name;  /* this box's short name */
 	char *mesh_if, *mesh_net, *mesh_endpoint; /* endpoint NULL: roaming */
 	int mesh_port, mesh_mtu, mesh_keepalive;

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a node signs about its log: the log key, which the identity key
+ * delegates, and the head, which is kept outside the database, so that a
+ * database put back from a backup is noticed before anything is signed. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sbx.h"
+
+/* Signed bytes begin with their purpose: no entry's payload begins so. */
+#define NAMESPACE "sbx-log-key/v1\n"
+#define DELEGATION_MAX 2048
+
+/* ---- the delegation ------------------------------------------------------ */
+
+static int
+sign_delegation(const struct sbx_key *id, const char *canon, size_t len,
+	unsigned char sig[static SBX_SIG_BYTES], struct sbx_err *err)
+{
+	struct sbx_buf b = SBX_BUF(DELEGATION_MAX);
+	int r;
+
+	sbx_buf_str(&b, NAMESPACE);
+	sbx_buf_add(&b, canon, len);
+	r = sbx_key_sign(id, b.data, b.len, sig, err);
+	sbx_buf_free(&b);
+	return r;
+}
+
+int
+sbx_delegation_write(struct sbx_buf *out, const struct sbx_key *id,
+	const unsigned char log[static SBX_PUB_BYTES], struct sbx_err *err)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_json *root = sbx_doc_root(doc), *d;
+	struct sbx_buf canon = SBX_BUF(DELEGATION_MAX);
+	unsigned char sig[SBX_SIG_BYTES];
+	int r;
+
+	sbx_json_add_hex(doc, root, "author_pubkey", sbx_key_pub(id),
+		SBX_PUB_BYTES);
+	d = sbx_json_add(doc, root, "delegation", SBX_JSON_OBJECT);
+	sbx_json_add_str(doc, d, "did", sbx_key_did(id));
+	sbx_json_add_hex(doc, d, "log_key", log, SBX_PUB_BYTES);
+	sbx_json_add_time(doc, d, "since", sbx_clock_now());
+	if ((r = sbx_canon_write(&canon, d, NULL, err)) == 0 &&
+		(r = sign_delegation(id, canon.data, canon.len, sig, err)) == 0) {
+		sbx_json_add_hex(doc, root, "sig", sig, sizeof(sig));
+		r = sbx_canon_write(out, root, NULL, err);
+		sbx_buf_str(out, "\n");
+	}
+	sbx_buf_free(&canon);
+	sbx_doc_free(doc);
+	return r;
+}
+
+static bool
+hex_member(const struct sbx_json *obj, const char *name, unsigned char *out,
+	size_t len)
+{
+	const char *text = sbx_json_str(obj, name);
+
+	return text != NULL && sbx_hex_parse(out, len, text, strlen(text));
+}
+
+static bool
+delegation_ok(const struct sbx_json *root, struct sbx_delegation *d)
+{
+	const struct sbx_json *inner = sbx_json_get(root, "delegation");
+	struct sbx_buf b = SBX_BUF(DELEGATION_MAX);
+	unsigned char sig[SBX_SIG_BYTES];
+	char did[SBX_DID_SIZE];
+	const char *since;
+	bool ok;
+
+	if (root->type != SBX_JSON_OBJECT || root->count != 3 || inner == NULL ||
+		inner->type != SBX_JSON_OBJECT || inner->count != 3 ||
+		!hex_member(root, "author_pubkey", d->pub, SBX_PUB_BYTES) ||
+		!hex_member(root, "sig", sig, sizeof(sig)) ||
+		!hex_member(inner, "log_key", d->log, SBX_PUB_BYTES) ||
+		(since = sbx_json_str(inner, "since")) == NULL ||
+		!sbx_time_parse(&d->since, since, strlen(since)))
+		return false;
+	sbx_did_write(did, d->pub);
+	if (!sbx_json_is(sbx_json_get(inner, "did"), did))
+		return false;
+	memcpy(d->did, did, sizeof(did));
+	sbx_buf_str(&b, NAMESPACE);
+	ok = sbx_canon_write(&b, inner, NULL, NULL) == 0 && !b.over &&
+		sbx_key_verify(d->pub, b.data, b.len, sig);
+	sbx_buf_free(&b);
+	return ok;
+}
+
+int
+sbx_delegation_parse(struct sbx_delegation *d, const char *text, size_t len,
+	struct sbx_err *err)
+{
+	struct sbx_doc *doc = NULL;
+	int r;
+
+	if ((r = sbx_json_parse(text, len, NULL, &doc, err)) == 0 &&
+		!delegation_ok(sbx_doc_root(doc), d))
+		r = sbx_err_set(err, SBX_E_INPUT,
+			"not a log key that its owner has signed");
+	sbx_doc_free(doc);
+	return r;
+}
+
+int
+sbx_log_vkey(struct sbx_vkey *k, const char *did,
+	const unsigned char log[static SBX_PUB_BYTES], struct sbx_err *err)
+{
+	char name[SBX_DID_SIZE + 8];
+
+	snprintf(name, sizeof(name), "%s/log", did);
+	return sbx_vkey_make(k, name, SBX_NOTE_ED25519, log, err);
+}
+
+/* ---- this node's log key -------------------------------------------------- */
+
+static int
+delegate(const struct sbx_conf *conf, const struct sbx_key *log,
+	const char *path, struct sbx_err *err)
+{
+	struct sbx_buf text = SBX_BUF(DELEGATION_MAX);
+	struct sbx_key *id = NULL;
+	int r;
+
+	if ((r = sbx_key_load(conf->key, &id, err)) == 0 &&
+		(r = sbx_delegation_write(&text, id, sbx_key_pub(log), err)) == 0)
+		r = sbx_io_save(path, text.data, text.len, 0644, 0, err);
+	sbx_key_free(id);
+	sbx_buf_free(&text);
+	return r;
+}
+
+/* The log key, made and delegated at first use. */
+static int
+open_key(const struct sbx_conf *conf, struct sbx_key **key,
+	struct sbx_buf *delegation, struct sbx_err *err)
+{
+	struct sbx_delegation d;
+	struct sbx_buf path = SBX_BUF(4096);
+	int r;
+
+	if (access(conf->log_key, F_OK) != 0 && errno == ENOENT) {
+		if ((r = sbx_key_new(key, err)) == 0)
+			r = sbx_key_save(conf->log_key, *key, err);
+	} else {
+		r = sbx_key_load(conf->log_key, key, err);
+	}
+	sbx_buf_fmt(&path, "%s/log-key", conf->dir);
+	if (r == 0 && access(path.data, F_OK) != 0)
+		r = delegate(conf, *key, path.data, err);
+	if (r == 0 && (r = sbx_io_read(path.data, 0, delegation, err)) == 0)
+		r = sbx_delegation_parse(&d, delegation->data, delegation->len,
+			err);
+	if (r == 0 && memcmp(d.log, sbx_key_pub(*key), SBX_PUB_BYTES) != 0)
+		r = sbx_err_set(err, SBX_E_USAGE, "%s is not for the key in %s",
+			path.data, conf->log_key);
+	sbx_buf_free(&path);
+	return r;
+}
+
+/* ---- heads ------------------------------------------------------------------ */
+
+/* A checkpoint signed by key, from a file; size 0 when there is no file. */
+static int
+read_head(const char *path, const struct sbx_vkey *key,
+	struct sbx_checkpoint *head, struct sbx_err *err)
+{
+	struct sbx_buf text = SBX_BUF(SBX_MAX_NOTE);
+	struct sbx_note note;
+	int r;
+
+	memset(head, 0, sizeof(*head));
+	r = sbx_io_read(path, 0, &text, err);
+	if (r == SBX_E_SYS && errno == ENOENT) {
+		sbx_buf_free(&text);
+		return SBX_OK;
+	}
+	if (r == 0 && (r = sbx_note_check(sbx_buf_text(&text), text.len, key, 1,
+			       &note, err)) == 0)
+		r = sbx_checkpoint_parse(head, note.text, note.len, err);
+	if (r != 0)
+		sbx_err_at(err, "%s", path);
+	sbx_buf_free(&text);
+	return r;
+}
+
+static int
+sign_head(const struct sbx_key *key, const struct sbx_checkpoint *c,
+	struct sbx_buf *out, struct sbx_err *err)
+{
+	struct sbx_buf sigs = SBX_BUF(4096);
+	int r;
+
+	sbx_checkpoint_write(c, out);
+	r = sbx_note_sign(&sigs, out->data, out->len, c->origin,
+		SBX_NOTE_ED25519, key, 0, err);
+	sbx_buf_str(out, "\n");
+	sbx_buf_add(out, sbx_buf_text(&sigs), sigs.len);
+	sbx_buf_free(&sigs);
+	return r;
+}
+
+/* Whether the journal goes on from what was signed. */
+static int
+continues(struct sbx_log *log, const struct sbx_checkpoint *old, int64_t size,
+	struct sbx_err *err)
+{
+	unsigned char root[SBX_HASH_BYTES];
+	int r;
+
+	if (old->size == 0)
+		return SBX_OK;
+	if (old->size <= (uint64_t)size) {
+		if ((r = sbx_log_root(log, (int64_t)old->size, root, err)) != 0)
+			return r;
+		if (memcmp(root, old->root, sizeof(root)) == 0)
+			return SBX_OK;
+	}
+	sbx_err_set(err, SBX_E_NO,
+		"the ledger does not continue what this box has signed "
+		"(%llu entries)", (unsigned long long)old->size);
+	sbx_err_hint(err, "was it put back from a backup? sbx-ledger(1), RESTORE");
+	return SBX_E_NO;
+}
+
+int
+sbx_head_check(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err)
+{
+	unsigned char hash[SBX_HASH_BYTES];
+	struct sbx_checkpoint head;
+	struct sbx_key *key = NULL;
+	struct sbx_vkey vkey;
+	char did[SBX_DID_SIZE];
+	int64_t size;
+	int r;
+
+	if (access(conf->head, F_OK) != 0)
+		return SBX_OK;
+	if ((r = sbx_log_self(log, did, err)) == 0 &&
+		(r = sbx_key_load(conf->log_key, &key, err)) == 0 &&
+		(r = sbx_log_vkey(&vkey, did, sbx_key_pub(key), err)) == 0 &&
+		(r = read_head(conf->head, &vkey, &head, err)) == 0 &&
+		(r = sbx_log_head(log, &size, hash, err)) == 0)
+		r = continues(log, &head, size, err);
+	sbx_key_free(key);
+	return r;
+}
+
+/* The files first, then the head that we are bound by, the checkpoint last: at
+ * no moment is something promised that is not there. */
+static int
+publish(struct sbx_log *log, const struct sbx_conf *conf, const char *dir,
+	const struct sbx_key *key, const struct sbx_vkey *vkey,
+	struct sbx_checkpoint *now, size_t *changed, struct sbx_err *err)
+{
+	struct sbx_checkpoint signed_head, shown;
+	struct sbx_buf path = SBX_BUF(4096), note = SBX_BUF(SBX_MAX_NOTE);
+	int r;
+
+	sbx_buf_fmt(&path, "%s/checkpoint", dir);
+	if ((r = read_head(conf->head, vkey, &signed_head, err)) != 0 ||
+		(r = continues(log, &signed_head, (int64_t)now->size, err)) != 0)
+		goto out;
+	/* What is shown elsewhere, or damaged, is written anew as a whole. */
+	if (read_head(path.data, vkey, &shown, NULL) != 0 ||
+		continues(log, &shown, (int64_t)now->size, NULL) != 0)
+		shown.size = 0;
+	if (shown.size == now->size && shown.size > 0)
+		goto out;
+	if ((r = sbx_site_tiles(log, dir, shown.size, now->size, changed,
+		     err)) != 0 ||
+		(r = sign_head(key, now, &note, err)) != 0 ||
+		(r = sbx_io_save(conf->head, note.data, note.len, 0644, 0,
+			 err)) != 0 ||
+		(r = sbx_io_save(path.data, note.data, note.len, 0644, 0,
+			 err)) != 0)
+		goto out;
+	++*changed;
+out:
+	sbx_buf_free(&path);
+	sbx_buf_free(&note);
+	return r;
+}
+
+static int
+publish_delegation(const char *dir, const struct sbx_buf *text,
+	struct sbx_err *err)
+{
+	struct sbx_buf path = SBX_BUF(4096), old = SBX_BUF(DELEGATION_MAX);
+	int r = SBX_OK;
+
+	sbx_buf_fmt(&path, "%s/log-key", dir);
+	if (sbx_io_read(path.data, 0, &old, NULL) != 0 || old.len != text->len ||
+		memcmp(old.data, text->data, old.len) != 0)
+		r = sbx_io_save(path.data, text->data, text->len, 0644, 0, err);
+	sbx_buf_free(&path);
+	sbx_buf_free(&old);
+	return r;
+}
+
+int
+sbx_head_publish(struct sbx_log *log, const struct sbx_conf *conf,
+	const char *dir, size_t *changed, struct sbx_err *err)
+{
+	struct sbx_buf delegation = SBX_BUF(DELEGATION_MAX);
+	unsigned char hash[SBX_HASH_BYTES];
+	struct sbx_checkpoint now = { 0 };
+	struct sbx_key *key = NULL;
+	struct sbx_vkey vkey;
+	char did[SBX_DID_SIZE];
+	int64_t size;
+	int r;
+
+	if ((r = sbx_log_self(log, did, err)) == 0 &&
+		(r = open_key(conf, &key, &delegation, err)) == 0 &&
+		(r = sbx_log_vkey(&vkey, did, sbx_key_pub(key), err)) == 0 &&
+		(r = sbx_log_head(log, &size, hash, err)) == 0 &&
+		(r = sbx_log_root(log, size, now.root, err)) == 0) {
+		now.size = (uint64_t)size;
+		snprintf(now.origin, sizeof(now.origin), "%s/log", did);
+		if ((r = sbx_io_mkdir(dir, 0755, err)) == 0 &&
+			(r = publish_delegation(dir, &delegation, err)) == 0)
+			r = publish(log, conf, dir, key, &vkey, &now, changed, err);
+	}
+	sbx_key_free(key);
+	sbx_buf_free(&delegation);
+	return r;
+}
+
+/* ---- proofs ------------------------------------------------------------------- */
+
+int
+sbx_head_prove(struct sbx_log *log, const struct sbx_conf *conf, int64_t seq,
+	struct sbx_buf *out, struct sbx_err *err)
+{
+	struct sbx_tree_source src = sbx_log_source(log);
+	struct sbx_buf note = SBX_BUF(SBX_MAX_NOTE);
+	struct sbx_checkpoint c = { 0 };
+	struct sbx_proof proof;
+	const char *end;
+	int r;
+
+	if ((r = sbx_io_read(conf->head, 0, &note, err)) != 0) {
+		sbx_err_hint(err, "sbx-ledger publish signs the first head");
+		goto out;
+	}
+	end = strstr(sbx_buf_text(&note), "\n\n");
+	if (end == NULL || (r = sbx_checkpoint_parse(&c, note.data,
+				    (size_t)(end + 1 - note.data), err)) != 0) {
+		r = sbx_err_set(err, SBX_E_USAGE, "%s: not a head", conf->head);
+		goto out;
+	}
+	if ((uint64_t)seq > c.size) {
+		r = sbx_err_set(err, SBX_E_NO,
+			"entry %lld is not under the signed head yet",
+			(long long)seq);
+		sbx_err_hint(err, "sbx-ledger publish signs a new one");
+		goto out;
+	}
+	if ((r = sbx_tree_prove(&src, (uint64_t)seq - 1, c.size, &proof, err)) == 0)
+		sbx_proof_write(out, (uint64_t)seq - 1, &proof, NULL, 0, note.data,
+			note.len);
+out:
+	sbx_buf_free(&note);
+	return r;
+}

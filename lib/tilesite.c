@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The log as C2SP tlog-tiles.  What is written once never changes; a partial
+ * tile stays for the checkpoint before this one, whose readers may still ask
+ * for it. */
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sbx.h"
+
+struct tiles {
+	struct sbx_log *log;
+	struct sbx_tree_source src;
+	const char *dir;
+	size_t *changed;
+};
+
+struct bundling {
+	struct sbx_buf *out;
+	struct sbx_buf line;
+};
+
+static int
+bundle_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
+{
+	struct bundling *b = ctx;
+
+	sbx_buf_clear(&b->line);
+	sbx_row_line(row, &b->line);
+	if (b->line.over || !sbx_bundle_add(b->out, b->line.data, b->line.len))
+		return sbx_err_set(err, SBX_E_SYS, "entry %lld does not fit",
+			(long long)row->seq);
+	return SBX_OK;
+}
+
+static int
+fill(struct tiles *t, const struct sbx_tile *tile, struct sbx_buf *out,
+	struct sbx_err *err)
+{
+	struct bundling b = { out, SBX_BUF(SBX_MAX_LINE) };
+	uint64_t first = tile->n * SBX_TILE_WIDTH;
+	unsigned char hash[SBX_HASH_BYTES];
+	int r = SBX_OK;
+
+	if (tile->level == SBX_TILE_ENTRIES) {
+		r = sbx_log_each(t->log, (int64_t)first + 1,
+			(int64_t)(first + tile->width), bundle_row, &b, err);
+		sbx_buf_free(&b.line);
+		return r;
+	}
+	for (unsigned i = 0; r == 0 && i < tile->width; i++) {
+		r = t->src.hash(t->src.ctx, 8 * (unsigned)tile->level, first + i,
+			hash, err);
+		sbx_buf_add(out, hash, sizeof(hash));
+	}
+	return r;
+}
+
+static int
+full_path(const struct tiles *t, const struct sbx_tile *tile,
+	struct sbx_buf *path, struct sbx_err *err)
+{
+	char name[SBX_TILE_PATH];
+
+	sbx_tile_path(tile, name);
+	sbx_buf_clear(path);
+	sbx_buf_fmt(path, "%s/%s", t->dir, name);
+	return path->over ? sbx_err_set(err, SBX_E_USAGE, "path too long") :
+			    SBX_OK;
+}
+
+static int
+write_tile(void *ctx, const struct sbx_tile *tile, struct sbx_err *err)
+{
+	struct sbx_buf path = SBX_BUF(4096), out = SBX_BUF(SBX_MAX_BUNDLE);
+	struct tiles *t = ctx;
+	char *slash;
+	int r;
+
+	if ((r = full_path(t, tile, &path, err)) == 0 &&
+		(r = fill(t, tile, &out, err)) == 0) {
+		slash = strrchr(path.data, '/');
+		*slash = '\0';
+		r = sbx_io_mkdir(path.data, 0755, err);
+		*slash = '/';
+	}
+	if (r == 0)
+		r = sbx_io_save(path.data, out.data, out.len, 0644, 0, err);
+	if (r == 0)
+		++*t->changed;
+	sbx_buf_free(&path);
+	sbx_buf_free(&out);
+	return r;
+}
+
+/* Remove the partial forms of a tile, but the one of width keep. */
+static void
+sweep_tile(struct tiles *t, const struct sbx_tile *tile, unsigned keep)
+{
+	struct sbx_tile partial = { tile->level, tile->n, 1 };
+	struct sbx_buf path = SBX_BUF(4096);
+	struct dirent *e;
+	DIR *d = NULL;
+	char *slash;
+
+	if (full_path(t, &partial, &path, NULL) == 0) {
+		slash = strrchr(path.data, '/');
+		*slash = '\0';
+		d = opendir(path.data);
+	}
+	while (d != NULL && (e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.' && (unsigned)atoi(e->d_name) != keep &&
+			(unsigned)atoi(e->d_name) != tile->width)
+			unlinkat(dirfd(d), e->d_name, 0);
+	if (d != NULL)
+		closedir(d);
+	if (keep == 0)
+		rmdir(path.data); /* if it is empty */
+	sbx_buf_free(&path);
+}
+
+/* What the tree before old needed is needed no more. */
+static void
+sweep(struct tiles *t, uint64_t old, uint64_t size)
+{
+	for (int level = SBX_TILE_ENTRIES; level < 8; level++) {
+		unsigned shift = level < 0 ? 0 : 8 * (unsigned)level;
+		uint64_t was = old >> shift, is = size >> shift;
+		struct sbx_tile tile = { level, was / SBX_TILE_WIDTH,
+			SBX_TILE_WIDTH };
+
+		if (is / SBX_TILE_WIDTH == tile.n)
+			tile.width = (unsigned)(is % SBX_TILE_WIDTH);
+		sweep_tile(t, &tile, (unsigned)(was % SBX_TILE_WIDTH));
+		if (tile.n > 0)
+			sweep_tile(t, &(struct sbx_tile){ level, tile.n - 1,
+					      SBX_TILE_WIDTH }, 0);
+		if (is == 0)
+			return;
+	}
+}
+
+int
+sbx_site_tiles(struct sbx_log *log, const char *dir, uint64_t old,
+	uint64_t size, size_t *changed, struct sbx_err *err)
+{
+	struct tiles t = { log, sbx_log_source(log), dir, changed };
+	int r = sbx_tile_each(old, size, write_tile, &t, err);
+
+	if (r == 0)
+		sweep(&t, old, size);
+	return r;
+}
