@@ -28,7 +28,7 @@ BOX_SRC=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 BOX_DIR=
 BOX_SHARE=
 BOX_PID=
-declare -A box_parent=() # NAME: pid of its unshare
+declare -gA box_parent=() # NAME: pid of its unshare
 box_jobs=()
 box_keeper=
 
