@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Signed entries, one a line, made without a line of our own code.
+
+entries.py COUNT [AUTHORS [FIRST]]: bans number FIRST and on, by AUTHORS
+authors in turn, dated from 2026-07-01 on.
+"""
+import ctypes
+import hashlib
+import json
+import sys
+
+sodium = ctypes.CDLL("libsodium.so.23")
+sodium.sodium_init()
+
+
+class Author:
+    def __init__(self, n):
+        self.pub = ctypes.create_string_buffer(32)
+        self.key = ctypes.create_string_buffer(64)
+        seed = hashlib.sha256(b"author %d" % n).digest()
+        sodium.crypto_sign_seed_keypair(self.pub, self.key, seed)
+        digest = hashlib.sha256(self.pub.raw).hexdigest()
+        self.did = "did:plc:" + digest[:32]
+
+    def entry(self, op, kind, payload):
+        text = canon(payload)
+        sig = ctypes.create_string_buffer(64)
+        sodium.crypto_sign_detached(sig, None, text,
+                                    ctypes.c_ulonglong(len(text)), self.key)
+        return canon({"author": self.did, "author_pubkey": self.pub.raw.hex(),
+                      "op": op, "payload": payload, "payload_type": kind,
+                      "sig": sig.raw.hex()}).decode()
+
+    def ban(self, n, when="2026-07-01T10:00:00.000000+00:00", reason="scan"):
+        return self.entry("ban_publish", "BanRecord", {
+            "ban_id": "%064x" % n, "created_at": when, "expires_at": None,
+            "ip": "10.%d.%d.%d" % (n >> 16 & 255, n >> 8 & 255, n & 255),
+            "publisher": self.did, "reason": reason, "severity": 1})
+
+
+def canon(v):
+    return json.dumps(v, sort_keys=True, separators=(",", ":")).encode()
+
+
+def bans(count, authors=1, first=0):
+    who = [Author(n) for n in range(authors)]
+    return [who[n % authors].ban(n) for n in range(first, first + count)]
+
+
+if __name__ == "__main__":
+    print("\n".join(bans(*map(int, sys.argv[1:]))))
