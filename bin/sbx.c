@@ -169,5 +169,7 @@ main(int argc, char **argv)
 		args[at++] = argv[i];
 	snprintf(name, sizeof(name), "sbx-%s", argv[1]);
 	args[0] = name;
-	return run_tool(dirs, argv[1], args);
+	at = run_tool(dirs, argv[1], args);
+	free(args);
+	return at;
 }
