@@ -123,28 +123,31 @@ print(hashlib.blake2b(json.dumps({"name": sys.argv[1], "provider": sys.argv[2]},
 	at c3box 1 sbx-offer subscribe free
 }
 
+# What one of $@, the words of publish, is refused with: status 2, one line.
+refuses() {
+	at gk2 2 sbx-offer publish x "$@"
+	assert_says sbx-offer ""
+	assert_eq "$output" "" "it prints something for $*"
+}
+
 @test "publish refuses what is no offer: status 2, nothing signed" {
 	before=$(size gk2)
-	for args in "--endpoint 10.10.0.1:80" "--kind web" \
-		"--kind web --endpoint 10.10.0.1" "--kind web --endpoint localhost:80" \
-		"--kind web --endpoint 010.10.0.1:80" "--kind web --endpoint 10.10.0.1:0" \
-		"--kind web --endpoint 10.10.0.1:65536" "--kind web --endpoint 10.10.0.1:080" \
-		"--kind web --endpoint [fd00::1:80" "--kind web --endpoint fd00::1:80" \
-		"--kind web --endpoint :80" "--kind web --endpoint []:80" \
-		"--kind web --endpoint 10.10.0.1:80 --mode maybe" \
-		"--kind web --endpoint 10.10.0.1:80 --params {}" \
-		"--kind web --endpoint 10.10.0.1:80 --macro ../x" \
-		"--kind web --endpoint 10.10.0.1:80 --macro Mirror" \
-		"--kind web --endpoint 10.10.0.1:80 --macro m1 --params []" \
-		"--kind web --endpoint 10.10.0.1:80 --macro m1 --params {\"a\":{}}" \
-		"--kind web --endpoint 10.10.0.1:80 --macro m1 --params {\"a\":1.5}" \
-		"--kind web --endpoint 10.10.0.1:80 --macro m1 --params {"; do
-		# shellcheck disable=SC2086 # words
-		at gk2 2 sbx-offer publish x $args
-		assert_says sbx-offer ""
-		assert_eq "$output" "" "it prints something for $args"
+	refuses --endpoint 10.10.0.1:80
+	refuses --kind web
+	for e in 10.10.0.1 localhost:80 010.10.0.1:80 10.10.0.1:0 10.10.0.1:65536 \
+		10.10.0.1:080 '[fd00::1:80' fd00::1:80 :80 '[]:80'; do
+		refuses --kind web --endpoint "$e"
 	done
-	at gk2 2 sbx-offer publish "" --kind web --endpoint 10.10.0.1:80
+	good=(--kind web --endpoint 10.10.0.1:80)
+	refuses "${good[@]}" --mode maybe
+	refuses "${good[@]}" --params '{}'
+	for m in ../x Mirror a; do
+		refuses "${good[@]}" --macro "$m"
+	done
+	for p in '[]' '{' '{"a":{}}' '{"a":1.5}' '{"a":null}' '{"a":1,"a":2}'; do
+		refuses "${good[@]}" --macro m1 --params "$p"
+	done
+	at gk2 2 sbx-offer publish "" "${good[@]}"
 	assert_eq "$(size gk2)" "$before" "something was signed"
 }
 
