@@ -28,7 +28,7 @@ BOX_SRC=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd)
 BOX_DIR=
 BOX_SHARE=
 BOX_PID=
-declare -gA box_parent=() # NAME: pid of its unshare
+declare -gA box_parent=() # NAME: pid of its unshare; -g: bats loads in a function
 box_jobs=()
 box_keeper=
 
@@ -168,13 +168,17 @@ box_stop() {
 box_end() {
 	local name
 	[ -n "$BOX_DIR" ] || return 0
+	# Waited for here, so that the shell does not say of each that it ended.
+	if [ "${#box_jobs[@]}" -gt 0 ]; then
+		kill -KILL "${box_jobs[@]}" 2>/dev/null || :
+		wait "${box_jobs[@]}" 2>/dev/null || :
+	fi
 	for name in "${!box_parent[@]}"; do
 		box_stop "$name"
 	done
 	rm -rf "$BOX_DIR"
 	kill "$box_keeper" 2>/dev/null || :
-	# All are dead; the shell need not say so of each.
-	wait "$box_keeper" "${box_jobs[@]}" 2>/dev/null || :
+	wait "$box_keeper" 2>/dev/null || :
 	box_jobs=()
 	BOX_DIR=
 }
