@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "sbx.h"
+#include "db.h"
 
 static int
 append(struct sbx_log *log, const struct sbx_entry *e, struct sbx_err *err)
@@ -15,6 +15,31 @@ append(struct sbx_log *log, const struct sbx_entry *e, struct sbx_err *err)
 		return sbx_log_commit(log, err);
 	sbx_log_rollback(log);
 	return r;
+}
+
+/* A claim dated before the one it is to replace would lose to it, unseen: on
+ * a box whose clock went back that must be an error now. */
+static int
+check_clock(struct sbx_log *log, const struct sbx_entry *e, struct sbx_err *err)
+{
+	char sql[400], when[SBX_TIME_SIZE];
+	int64_t last;
+	int r;
+
+	snprintf(sql, sizeof(sql),
+		"SELECT max(f.time) FROM fact f JOIN author a ON a.id=f.author "
+		"WHERE a.did='%s' AND f.type IN ('ServiceOffer', "
+		"'ServiceRevokeOffer', 'Subscription', 'SubscriptionRevoke', "
+		"'ServiceApprove', 'ServiceReject')",
+		e->author);
+	if ((r = sbx_db_int(sbx_log_db(log), sql, 0, &last, err)) != 0 ||
+		e->time >= last)
+		return r;
+	sbx_time_write(when, last);
+	sbx_err_set(err, SBX_E_SYS,
+		"the clock is behind what this box signed at %s", when);
+	sbx_err_hint(err, "set the clock");
+	return SBX_E_SYS;
 }
 
 int
@@ -37,6 +62,8 @@ sbx_act(struct sbx_log *log, const char *keyfile, const char *op,
 		 err != NULL)
 		r = err->code = SBX_E_USAGE; /* the words are the caller's */
 	sbx_key_free(key);
+	if (r == 0)
+		r = check_clock(log, e, err);
 	if (r == 0 && !dry)
 		r = append(log, e, err);
 	sbx_entry_free(e);

@@ -314,6 +314,15 @@ refuses() {
 	done
 }
 
+@test "a clock that went back signs nothing that would lose unseen" {
+	publish mirror
+	before=$(size gk2)
+	SBX_NOW=2026-06-30T10:00:00Z at gk2 4 sbx-offer withdraw mirror
+	assert_says sbx-offer "clock is behind"
+	SBX_NOW=2026-06-30T10:00:00Z at gk2 4 sbx-offer publish new --kind web --endpoint 10.10.0.1:1
+	assert_eq "$(size gk2)" "$before" "something was signed"
+}
+
 @test "wrong words end with 2 and a hint" {
 	for args in "" "offer" "list a b" "publish" "subscribe" "approve" "use a b" \
 		"list --bogus" "subs -w -w"; do
