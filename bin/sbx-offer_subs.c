@@ -5,10 +5,10 @@
 
 #include "sbx-offer.h"
 
-/* The subscription there is, or a new one: *id.  *out may be NULL. */
+/* The subscription there is, or a new one. */
 static int
 subscribe(struct offer_work *w, const struct sbx_json *offer,
-	char id[static SBX_ID_SIZE])
+	char id[static SBX_ID_SIZE], bool *fresh)
 {
 	const char *service = sbx_json_str(offer, "service_id");
 	struct sbx_doc *doc = NULL;
@@ -28,11 +28,11 @@ subscribe(struct offer_work *w, const struct sbx_json *offer,
 	} else if (doc != NULL) {
 		snprintf(id, SBX_ID_SIZE, "%s",
 			sbx_json_str(sbx_doc_root(doc), "subscription_id"));
-		sbx_tool_say(w->ctx, "subscribed already: %s",
-			sbx_json_str(sbx_doc_root(doc), "status"));
+		*fresh = false;
 	} else {
 		int64_t now = sbx_clock_now();
 
+		*fresh = true;
 		doc = sbx_doc_new();
 		sbx_sub_id(id, w->self, service, now);
 		sbx_json_add_str(doc, sbx_doc_root(doc), "subscription_id", id);
@@ -50,13 +50,17 @@ cmd_subscribe(struct sbx_ctx *ctx)
 	struct sbx_doc *offer = NULL;
 	char id[SBX_ID_SIZE];
 	struct offer_work w;
+	bool fresh;
 	int r;
 
 	if ((r = offer_open(&w, ctx, SBX_LOG_WRITE)) == 0 &&
 		(r = offer_find(&w, SBX_FIND_LIVE, ctx->argv[0], &offer)) ==
 			0 &&
-		(r = subscribe(&w, sbx_doc_root(offer), id)) == 0)
+		(r = subscribe(&w, sbx_doc_root(offer), id, &fresh)) == 0) {
+		if (!fresh)
+			sbx_tool_say(ctx, "subscribed already");
 		sbx_tool_out(ctx, "%s", id);
+	}
 	sbx_doc_free(offer);
 	offer_close(&w);
 	return r;
@@ -208,13 +212,14 @@ prepare(struct sbx_ctx *ctx, struct sbx_borrow *b)
 {
 	char id[SBX_ID_SIZE];
 	struct offer_work w;
+	bool fresh;
 	int r;
 
 	if ((r = offer_open(&w, ctx, SBX_LOG_WRITE)) != 0 ||
 		(r = offer_find(&w, SBX_FIND_LIVE, ctx->argv[0], &b->offer)) !=
 			0 ||
 		(r = sbx_borrow_node(w.st, b, &ctx->err)) != 0 ||
-		(r = subscribe(&w, sbx_doc_root(b->offer), id)) != 0)
+		(r = subscribe(&w, sbx_doc_root(b->offer), id, &fresh)) != 0)
 		goto out;
 	if (!ctx->dry)
 		r = sbx_borrow_sub(w.log, id, b, &ctx->err);
