@@ -4,20 +4,10 @@
 
 bats_require_minimum_version 1.5.0
 load ../lib/box
+load ../lib/traces
 
 teardown() {
 	box_end
-}
-
-# What a machine has that a box could have left on it.
-traces() {
-	ls -d "$1"/sbx-box.* 2>/dev/null
-	ip -o link | cut -d: -f2
-	grep -c . /proc/self/mounts
-	getent passwd sbx sbx-grant
-	pgrep -f "box-init $1/"
-	ls /run/wireguard /etc/sbx /var/lib/sbx 2>/dev/null
-	return 0
 }
 
 # A harness of its own with two linked boxes, ended by $3.
@@ -30,14 +20,6 @@ harness() {
 		echo up >"$2/up"
 		eval "$3"; :' bash "$BOX_SRC" "$1" "$2" >"$1/out" 2>&1 3>&- &
 	harness_pid=$!
-}
-
-gone() { # DIR BEFORE: within three seconds
-	for _ in $(seq 300); do
-		[ "$(traces "$1")" != "$2" ] || return 0
-		sleep .01
-	done
-	diff <(echo "$2") <(traces "$1")
 }
 
 @test "a box has its own root, processes, host name and users" {
