@@ -112,90 +112,18 @@ cmd_whoami(struct sbx_ctx *ctx)
 	return r;
 }
 
-/* ---- append ------------------------------------------------------------ */
-
-static int
-read_payload(struct sbx_ctx *ctx, struct sbx_doc **doc)
-{
-	struct sbx_buf text = SBX_BUF(SBX_MAX_LINE);
-	int r;
-
-	r = ctx->argc > 1 && strcmp(ctx->argv[1], "-") != 0 ?
-		sbx_io_read(ctx->argv[1], 0, &text, &ctx->err) :
-		sbx_io_read_fd(STDIN_FILENO, &text, &ctx->err);
-	if (r == 0)
-		r = sbx_json_parse(sbx_buf_text(&text), text.len, NULL, doc,
-			&ctx->err);
-	if (r != 0 && ctx->err.code == SBX_E_INPUT)
-		sbx_err_at(&ctx->err, "payload");
-	sbx_buf_free(&text);
-	return r;
-}
-
-static int
-append(struct sbx_ctx *ctx, struct sbx_log *log, const struct sbx_entry *e)
-{
-	struct sbx_buf line = SBX_BUF(SBX_MAX_LINE);
-	enum sbx_log_how how = SBX_LOG_NEW;
-	int r = SBX_OK;
-
-	if (!ctx->dry && (r = sbx_log_begin(log, &ctx->err)) == 0) {
-		if ((r = sbx_log_add(log, e, &how, &ctx->err)) == 0)
-			r = sbx_log_commit(log, &ctx->err);
-		else
-			sbx_log_rollback(log);
-	}
-	if (r == 0 && how == SBX_LOG_HELD)
-		r = sbx_err_set(&ctx->err, SBX_E_USAGE,
-			"dated more than ten minutes ahead: held until then");
-	if (r == 0 && (ctx->verbose || ctx->dry || ctx->json)) {
-		sbx_entry_line(e, &line);
-		sbx_tool_out(ctx, "%s", line.data);
-	} else if (r == 0) {
-		sbx_buf_hex(&line, e->id, SBX_HASH_BYTES);
-		sbx_tool_out(ctx, "%s", line.data);
-	}
-	sbx_buf_free(&line);
-	return r;
-}
-
-static int
-cmd_append(struct sbx_ctx *ctx)
-{
-	struct sbx_doc *doc = NULL;
-	struct sbx_key *key = NULL;
-	struct sbx_log *log = NULL;
-	struct sbx_entry *e = NULL;
-	int r;
-
-	if (sbx_rec_op(ctx->argv[0]) == NULL) {
-		sbx_err_set(&ctx->err, SBX_E_USAGE, "unknown op %.60s",
-			ctx->argv[0]);
-		sbx_err_hint(&ctx->err, "sbx-entry(5) lists them");
-		return SBX_E_USAGE;
-	}
-	if ((r = sbx_key_load(ctx->conf.key, &key, &ctx->err)) != 0 ||
-		(r = ledger_open(ctx, SBX_LOG_WRITE, &log)) != 0 ||
-		(r = read_payload(ctx, &doc)) != 0)
-		goto out;
-	r = sbx_entry_make(key, ctx->argv[0], sbx_tool_opt(ctx, "type"),
-		sbx_doc_root(doc), &e, &ctx->err);
-	if (r == 0)
-		r = append(ctx, log, e);
-out:
-	sbx_entry_free(e);
-	sbx_log_close(log);
-	sbx_key_free(key);
-	sbx_doc_free(doc);
-	return r;
-}
-
 static const struct sbx_opt append_opts[] = {
 	{ 't', "type", "TYPE", "the payload's type, when the op carries several" },
+	{ 'l', "lines", NULL, "a payload on each line, an id for each" },
+	{ 'e', "each", NULL, "with -l: each durable before the next is read" },
 	{ 0, NULL, NULL, NULL } };
 static const struct sbx_opt export_opts[] = {
 	{ 'f', "from", "N", "begin with entry N" },
 	{ 0, "old", NULL, "the older form: {\"entries\": [...]}" },
+	{ 0, NULL, NULL, NULL } };
+
+static const struct sbx_opt publish_opts[] = {
+	{ 0, "anew", NULL, "after a restore: begin a new log, keep the old head" },
 	{ 0, NULL, NULL, NULL } };
 
 static const struct sbx_cmd cmds[] = {
@@ -217,7 +145,11 @@ static const struct sbx_cmd cmds[] = {
 	{ "canon", cmd_canon, "", 0, 0,
 		"filter: one JSON document a line to its canonical form", NULL },
 	{ "publish", cmd_publish, "[DIR]", 0, 1,
-		"write what neighbours pull as static files", NULL },
+		"write what neighbours pull as static files", publish_opts },
+	{ "backup", cmd_backup, "FILE", 1, 1, "copy the ledger, beside whoever "
+		"writes it", NULL },
+	{ "restore", cmd_restore, "FILE", 1, 1, "put a backup in its place",
+		NULL },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL } };
 
 static const struct sbx_tool tool = { "sbx-ledger",

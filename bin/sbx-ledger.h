@@ -7,6 +7,7 @@
 
 int ledger_open(struct sbx_ctx *ctx, unsigned flags, struct sbx_log **log);
 
+int cmd_append(struct sbx_ctx *ctx);
 int cmd_import(struct sbx_ctx *ctx);
 int cmd_export(struct sbx_ctx *ctx);
 int cmd_show(struct sbx_ctx *ctx);
@@ -15,5 +16,7 @@ int cmd_fsck(struct sbx_ctx *ctx);
 int cmd_status(struct sbx_ctx *ctx);
 int cmd_canon(struct sbx_ctx *ctx);
 int cmd_publish(struct sbx_ctx *ctx);
+int cmd_backup(struct sbx_ctx *ctx);
+int cmd_restore(struct sbx_ctx *ctx);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the ledger is and whether it holds; what others may see of it. */
+/* What the ledger is and whether it holds. */
 #include <string.h>
 
 #include "sbx-ledger.h"
@@ -106,30 +106,5 @@ cmd_status(struct sbx_ctx *ctx)
 	}
 	sbx_log_close(log);
 	sbx_doc_free(doc);
-	return r;
-}
-
-int
-cmd_publish(struct sbx_ctx *ctx)
-{
-	const char *dir = ctx->argc > 0 ? ctx->argv[0] : ctx->conf.www;
-	struct sbx_log *log = NULL;
-	struct sbx_state *st = NULL;
-	size_t changed = 0;
-	int r;
-
-	if (ctx->dry) {
-		sbx_tool_say(ctx, "would publish to %s", dir);
-		return SBX_OK;
-	}
-	if ((r = ledger_open(ctx, 0, &log)) == 0 &&
-		(r = sbx_state_open(log, &st, &ctx->err)) == 0 &&
-		(r = sbx_site_publish(log, st, dir, &changed, &ctx->err)) == 0 &&
-		(r = sbx_head_publish(log, &ctx->conf, dir, &changed,
-			 &ctx->err)) == 0 &&
-		ctx->verbose)
-		sbx_tool_say(ctx, "%s: %zu files changed", dir, changed);
-	sbx_state_free(st);
-	sbx_log_close(log);
 	return r;
 }

@@ -13,8 +13,10 @@ open_both(struct sbx_ctx *ctx, struct sbx_log **log, struct sbx_key **key)
 {
 	int r = sbx_key_load(ctx->conf.key, key, &ctx->err);
 
-	return r == 0 ? sbx_log_open(ctx->conf.db, SBX_LOG_WRITE, log, &ctx->err) :
-			r;
+	if (r == 0 && (r = sbx_log_open(ctx->conf.db, SBX_LOG_WRITE, log,
+			       &ctx->err)) == 0)
+		r = sbx_head_check(*log, &ctx->conf, &ctx->err);
+	return r;
 }
 
 /* ---- trust -------------------------------------------------------------- */

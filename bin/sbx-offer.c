@@ -34,7 +34,7 @@ offer_sign(struct offer_work *w, const char *op, const struct sbx_json *payload)
 
 	sbx_state_free(w->st);
 	w->st = NULL;
-	r = sbx_act(w->log, ctx->conf.key, op, payload, ctx->dry, &ctx->err);
+	r = sbx_act(w->log, &ctx->conf, op, payload, ctx->dry, &ctx->err);
 	if (r == 0 && ctx->dry)
 		sbx_tool_say(ctx, "would sign %s", op);
 	return r;

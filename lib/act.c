@@ -43,7 +43,7 @@ check_clock(struct sbx_log *log, const struct sbx_entry *e, struct sbx_err *err)
 }
 
 int
-sbx_act(struct sbx_log *log, const char *keyfile, const char *op,
+sbx_act(struct sbx_log *log, const struct sbx_conf *conf, const char *op,
 	const struct sbx_json *payload, bool dry, struct sbx_err *err)
 {
 	struct sbx_entry *e = NULL;
@@ -52,11 +52,12 @@ sbx_act(struct sbx_log *log, const char *keyfile, const char *op,
 	int r;
 
 	if ((r = sbx_log_self(log, self, err)) != 0 ||
-		(r = sbx_key_load(keyfile, &key, err)) != 0)
+		(r = sbx_head_check(log, conf, err)) != 0 ||
+		(r = sbx_key_load(conf->key, &key, err)) != 0)
 		return r;
 	if (strcmp(sbx_key_did(key), self) != 0)
 		r = sbx_err_set(err, SBX_E_USAGE,
-			"%s: not the key of this ledger", keyfile);
+			"%s: not the key of this ledger", conf->key);
 	else if ((r = sbx_entry_make(key, op, NULL, payload, &e, err)) ==
 			 SBX_E_INPUT &&
 		 err != NULL)

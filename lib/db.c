@@ -152,6 +152,25 @@ sbx_db_open(const char *path, unsigned flags, sqlite3 **out, struct sbx_err *err
 	return SBX_OK;
 }
 
+int
+sbx_db_create(const char *path, sqlite3 **out, struct sbx_err *err)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	sqlite3 *db = NULL;
+
+	if (fd < 0)
+		return sbx_err_sys(err, "%s", path);
+	close(fd);
+	sqlite3_config(SQLITE_CONFIG_URI, 0);
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
+		sbx_db_fail(db, path, err);
+		sqlite3_close(db);
+		return SBX_E_SYS;
+	}
+	*out = db;
+	return SBX_OK;
+}
+
 void
 sbx_db_close(sqlite3 *db)
 {

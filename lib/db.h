@@ -10,6 +10,8 @@
 /* WAL, synchronous=FULL, defensive, nothing trusted from the file. */
 int sbx_db_open(const char *path, unsigned logflags, sqlite3 **db,
 	struct sbx_err *err);
+/* A new empty file of mode 0600; fails when there is one. */
+int sbx_db_create(const char *path, sqlite3 **db, struct sbx_err *err);
 void sbx_db_close(sqlite3 *db);
 /* SBX_E_NO for a damaged file, else SBX_E_SYS; the text is SQLite's. */
 int sbx_db_fail(sqlite3 *db, const char *doing, struct sbx_err *err);

@@ -226,7 +226,8 @@ continues(struct sbx_log *log, const struct sbx_checkpoint *old, int64_t size,
 	sbx_err_set(err, SBX_E_NO,
 		"the ledger does not continue what this box has signed "
 		"(%llu entries)", (unsigned long long)old->size);
-	sbx_err_hint(err, "was it put back from a backup? sbx-ledger(1), RESTORE");
+	sbx_err_hint(err, "put back from a backup? sbx-pull, then "
+			  "sbx-ledger publish --anew");
 	return SBX_E_NO;
 }
 
@@ -251,6 +252,27 @@ sbx_head_check(struct sbx_log *log, const struct sbx_conf *conf,
 		(r = sbx_log_head(log, &size, hash, err)) == 0)
 		r = continues(log, &head, size, err);
 	sbx_key_free(key);
+	return r;
+}
+
+/* Nothing is lost: the old head stays as evidence of what was signed. */
+int
+sbx_head_renew(const struct sbx_conf *conf, struct sbx_err *err)
+{
+	struct sbx_buf path = SBX_BUF(4096);
+	int r = SBX_OK;
+
+	sbx_buf_fmt(&path, "%s.%lld", conf->head,
+		(long long)(sbx_clock_now() / 1000000));
+	if (rename(conf->head, path.data) != 0 && errno != ENOENT)
+		r = sbx_err_sys(err, "%s", conf->head);
+	sbx_buf_clear(&path);
+	sbx_buf_fmt(&path, "%s/log-key", conf->dir);
+	if (r == 0 && unlink(path.data) != 0 && errno != ENOENT)
+		r = sbx_err_sys(err, "%s", path.data);
+	if (r == 0 && unlink(conf->log_key) != 0 && errno != ENOENT)
+		r = sbx_err_sys(err, "%s", conf->log_key);
+	sbx_buf_free(&path);
 	return r;
 }
 

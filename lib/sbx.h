@@ -405,6 +405,11 @@ int sbx_log_head(struct sbx_log *log, int64_t *size,
 int sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err);
 /* Derive again what rests on the rows, if they can be read. */
 int sbx_log_rebuild(struct sbx_log *log, struct sbx_err *err);
+/* A copy that stands alone, beside whoever reads and writes; atomic. */
+int sbx_log_backup(struct sbx_log *log, const char *path, struct sbx_err *err);
+/* Put from, which must verify and be this node's own, in place of log. */
+int sbx_log_restore(struct sbx_log *log, struct sbx_log *from,
+	struct sbx_err *err);
 void sbx_row_line(const struct sbx_row *row, struct sbx_buf *out);
 int sbx_row_entry(const struct sbx_row *row, struct sbx_entry **e,
 	struct sbx_err *err);

@@ -258,6 +258,9 @@ int sbx_head_check(struct sbx_log *log, const struct sbx_conf *conf,
  * origin DID/log.  Makes and delegates the log key at first use. */
 int sbx_head_publish(struct sbx_log *log, const struct sbx_conf *conf,
 	const char *dir, size_t *changed, struct sbx_err *err);
+/* Give up the published history, after a restore: the next publish makes and
+ * delegates a new log key and begins a new log.  The old head is kept. */
+int sbx_head_renew(const struct sbx_conf *conf, struct sbx_err *err);
 /* A C2SP tlog-proof that entry seq is under the last signed head. */
 int sbx_head_prove(struct sbx_log *log, const struct sbx_conf *conf, int64_t seq,
 	struct sbx_buf *out, struct sbx_err *err);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log as C2SP tlog-tiles.  What is written once never changes; a partial
- * tile stays for the checkpoint before this one, whose readers may still ask
- * for it. */
+/* The log as C2SP tlog-tiles: what is written once never changes. */
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,7 +118,8 @@ sweep_tile(struct tiles *t, const struct sbx_tile *tile, unsigned keep)
 	sbx_buf_free(&path);
 }
 
-/* What the tree before old needed is needed no more. */
+/* Readers of the checkpoint before this one may still ask for its partial
+ * tiles; where the tile is full now, they must take that instead. */
 static void
 sweep(struct tiles *t, uint64_t old, uint64_t size)
 {
@@ -129,13 +128,13 @@ sweep(struct tiles *t, uint64_t old, uint64_t size)
 		uint64_t was = old >> shift, is = size >> shift;
 		struct sbx_tile tile = { level, was / SBX_TILE_WIDTH,
 			SBX_TILE_WIDTH };
+		unsigned keep = 0;
 
-		if (is / SBX_TILE_WIDTH == tile.n)
+		if (is / SBX_TILE_WIDTH == tile.n) {
 			tile.width = (unsigned)(is % SBX_TILE_WIDTH);
-		sweep_tile(t, &tile, (unsigned)(was % SBX_TILE_WIDTH));
-		if (tile.n > 0)
-			sweep_tile(t, &(struct sbx_tile){ level, tile.n - 1,
-					      SBX_TILE_WIDTH }, 0);
+			keep = (unsigned)(was % SBX_TILE_WIDTH);
+		}
+		sweep_tile(t, &tile, keep);
 		if (is == 0)
 			return;
 	}

@@ -1,0 +1,155 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Many payloads at once, the published site, backups.
+
+load ../lib/helpers
+
+setup() {
+	node a
+	node b
+	A=$BATS_TEST_TMPDIR/a
+	export SBX_NOW=2026-07-01T12:00:00Z
+	at a sbx-ledger init
+}
+
+payloads() { # PREFIX COUNT
+	seq "$2" | sed "s/.*/{\"config_id\":\"$1&\"}/"
+}
+
+grow() { # PREFIX COUNT
+	payloads "$1" "$2" | SBX_STATE=$A sbx-ledger append -l config_revoke >/dev/null
+}
+
+@test "append -l acknowledges each line, grouped or one by one" {
+	payloads x 100 >"$BATS_TEST_TMPDIR/p"
+	at a sbx-ledger append -l config_revoke <"$BATS_TEST_TMPDIR/p"
+	assert_eq "$(sort -u <<<"$output" | wc -l)" 100 "ids"
+	payloads y 50 >"$BATS_TEST_TMPDIR/p"
+	at a sbx-ledger append --lines --each config_revoke <"$BATS_TEST_TMPDIR/p"
+	assert_eq "$(sort -u <<<"$output" | wc -l)" 50 "ids"
+	at a sbx-ledger verify
+	assert_has "$output" "ok: 151 entries" "count"
+}
+
+@test "append -l stops at the first bad line, names it, and keeps what it acknowledged" {
+	{
+		payloads x 3
+		echo '{"config_id":7}'
+		payloads y 3
+	} >"$BATS_TEST_TMPDIR/p"
+	at a 3 sbx-ledger append -l --each config_revoke <"$BATS_TEST_TMPDIR/p"
+	assert_says sbx-ledger "line 4: ConfigRevoke: field config_id has a wrong value"
+	acked=$(wc -l <<<"$output")
+	at a sbx-ledger -j status
+	assert_eq "$(jq .entries <<<"$output")" $((1 + acked)) "acknowledged and kept differ"
+	at a 3 sbx-ledger append -l config_revoke <"$BATS_TEST_TMPDIR/p"
+	assert_eq "$output" "" "acknowledged a group that was dropped"
+}
+
+@test "publish writes only what changed, and removes what nobody needs" {
+	grow x 300
+	at a sbx-ledger -v publish
+	assert_has "$stderr" "files changed" "silent"
+	at a sbx-ledger -v publish
+	assert_has "$stderr" ": 0 files changed" "wrote again"
+	full=$(stat -c %i "$A/www/tile/entries/000")
+	grow y 1
+	at a sbx-ledger -v publish
+	# export.jsonl, twice log/export, one tile, one bundle, the checkpoint
+	assert_has "$stderr" ": 6 files changed" "more than what changes"
+	assert_eq "$(stat -c %i "$A/www/tile/entries/000")" "$full" "touched a full bundle"
+	for i in 1 2 3 4; do
+		grow "z$i" 1
+		at a sbx-ledger publish
+	done
+	assert_eq "$(ls "$A/www/tile/0/001.p" | wc -l)" 2 "partial tiles pile up"
+	grow w 600
+	at a sbx-ledger publish
+	grow v 1
+	at a sbx-ledger publish
+	assert_no_file "$A/www/tile/0/001.p" "partial tile of a full one"
+	assert_file "$A/www/tile/0/001" "full tile"
+}
+
+@test "the checkpoint names the log and its size, the bundles hold the lines" {
+	grow x 5
+	at a sbx-ledger publish
+	did=$(SBX_STATE=$A sbx-ledger whoami)
+	assert_eq "$(sed -n 1,2p "$A/www/checkpoint")" "$did/log"$'\n'6 "checkpoint"
+	assert_eq "$(jq -r .delegation.did "$A/www/log-key")" "$did" "delegation"
+	python3 - "$A/www" >"$BATS_TEST_TMPDIR/lines" <<-'EOF'
+	import sys, hashlib
+	d = open(sys.argv[1] + "/tile/entries/000.p/6", "rb").read()
+	t = open(sys.argv[1] + "/tile/0/000.p/6", "rb").read()
+	n = 0
+	while d:
+	    k = int.from_bytes(d[:2], "big"); e = d[2:2 + k]; d = d[2 + k:]
+	    assert hashlib.sha256(b"\0" + e).digest() == t[32 * n:32 * n + 32]
+	    n += 1
+	    print(e.decode())
+	EOF
+	at a sbx-ledger export
+	assert_eq "$(cat "$BATS_TEST_TMPDIR/lines")" "$output" "other lines"
+}
+
+@test "the root in the checkpoint is RFC 6962's, by another implementation" {
+	grow x 40
+	at a sbx-ledger publish
+	want=$(SBX_STATE=$A sbx-ledger export | python3 -c '
+import sys, hashlib, base64
+h = lambda b: hashlib.sha256(b).digest()
+def root(l):
+    if len(l) == 1: return h(b"\0" + l[0])
+    k = 1
+    while 2 * k < len(l): k *= 2
+    return h(b"\1" + root(l[:k]) + root(l[k:]))
+print(base64.b64encode(root(sys.stdin.buffer.read().splitlines())).decode())')
+	assert_eq "$(sed -n 3p "$A/www/checkpoint")" "$want" "root"
+}
+
+@test "a backup taken beside a writer verifies and comes back" {
+	grow x 50
+	(payloads y 200 | SBX_STATE=$A sbx-ledger append -le config_revoke >/dev/null) &
+	at a sbx-ledger backup "$BATS_TEST_TMPDIR/copy"
+	wait
+	cp "$A/node.key" "$BATS_TEST_TMPDIR/b/"
+	at b sbx-ledger restore "$BATS_TEST_TMPDIR/copy"
+	at b sbx-ledger verify
+	at b sbx-ledger append config_revoke <<<'{"config_id":"after"}'
+}
+
+@test "a damaged or another box's backup is refused and changes nothing" {
+	grow x 5
+	at a sbx-ledger backup "$BATS_TEST_TMPDIR/copy"
+	at b sbx-ledger init
+	before=$(SBX_STATE=$BATS_TEST_TMPDIR/b sbx-ledger export)
+	at b 2 sbx-ledger restore "$BATS_TEST_TMPDIR/copy"
+	sed -i 's/"config_id":"x3"/"config_id":"x9"/' "$BATS_TEST_TMPDIR/copy"
+	at a 1 sbx-ledger restore "$BATS_TEST_TMPDIR/copy"
+	assert_has "$stderr" "entry 4" "which entry"
+	at b sbx-ledger export
+	assert_eq "$output" "$before" "b changed"
+	at a sbx-ledger verify
+	assert_has "$output" "ok: 6 entries" "a changed"
+}
+
+@test "a ledger older than the signed head signs nothing until it begins anew" {
+	grow x 5
+	at a sbx-ledger backup "$BATS_TEST_TMPDIR/copy"
+	grow y 5
+	at a sbx-ledger publish
+	SBX_STATE=$A sbx-ledger export >"$BATS_TEST_TMPDIR/peer"
+	at a sbx-ledger restore "$BATS_TEST_TMPDIR/copy"
+	assert_has "$stderr" "older than what this box has signed" "no word"
+	at a 1 sbx-ledger append config_revoke <<<'{"config_id":"z"}'
+	assert_says sbx-ledger "does not continue what this box has signed"
+	assert_hint sbx-ledger
+	at a 1 sbx-ledger publish
+	at a 1 sbx-member invite
+	at a sbx-ledger import "$BATS_TEST_TMPDIR/peer"
+	at a sbx-ledger publish --anew
+	at a sbx-ledger append config_revoke <<<'{"config_id":"z"}'
+	at a sbx-ledger publish
+	at a sbx-ledger verify
+	assert_eq "$(ls "$A"/head.* | wc -l)" 1 "the old head is gone"
+}
