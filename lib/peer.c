@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Whose log there is to pull: the configured peers, or the directory's nodes.
  */
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,24 +9,13 @@
 /* A member may write any address into its NodeRecord: one outside the mesh
  * would have us knock at other people's doors, or at our own. */
 static bool
-in_mesh(const char *net, const char *text)
+in_mesh(const struct sbx_conf *conf, const char *text)
 {
-	const char *slash = strchr(net, '/');
-	struct in_addr ip, base;
-	char addr[INET_ADDRSTRLEN];
-	uint32_t mask;
-	int64_t bits;
+	struct sbx_net net;
+	uint32_t addr;
 
-	if (slash == NULL || (size_t)(slash - net) >= sizeof(addr) ||
-		!sbx_num_parse(&bits, slash + 1, 1, 32))
-		return false;
-	memcpy(addr, net, (size_t)(slash - net));
-	addr[slash - net] = '\0';
-	if (inet_pton(AF_INET, addr, &base) != 1 ||
-		inet_pton(AF_INET, text, &ip) != 1)
-		return false;
-	mask = UINT32_MAX << (32 - bits);
-	return ((ntohl(ip.s_addr) ^ ntohl(base.s_addr)) & mask) == 0;
+	return sbx_net_parse(&net, conf->mesh_net) &&
+	       sbx_ip4_parse(&addr, text) && sbx_net_host(&net, addr);
 }
 
 static void
@@ -57,7 +45,7 @@ node_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 
 	(void)err;
 	if (member == NULL || !member->yes || did == NULL || ip == NULL ||
-		strcmp(did, s->self) == 0 || !in_mesh(s->conf->mesh_net, ip))
+		strcmp(did, s->self) == 0 || !in_mesh(s->conf, ip))
 		return SBX_OK;
 	snprintf(url, sizeof(url), "http://%s:%d/", ip, s->conf->dir_port);
 	add(s->p, name != NULL && name[0] != '\0' ? name : did, url, true);
