@@ -320,10 +320,11 @@ check_firewall(struct checking *c, const struct sbx_grants *g)
 	sbx_lending_plan(g, &nft, &plan);
 	snprintf(text, sizeof(text),
 		"%zu missing, %zu that no grant stands behind, "
-		"%zu for longer than granted",
-		plan.missing, plan.stray, plan.longer);
+		"%zu for longer than granted, %zu ports open to all",
+		plan.missing, plan.stray, plan.longer, plan.open);
 	check_row(c, "grants",
-		plan.missing + plan.stray + plan.longer > 0 ? text : NULL);
+		plan.missing + plan.stray + plan.longer + plan.open > 0 ? text
+									: NULL);
 	sbx_nft_free(&nft);
 }
 
@@ -439,8 +440,7 @@ static bool
 takes_kind(const char *verb)
 {
 	return strcmp(verb, "grant") == 0 || strcmp(verb, "activate") == 0 ||
-		strcmp(verb, "deactivate") == 0 ||
-	       strcmp(verb, "revoke") == 0;
+	       strcmp(verb, "deactivate") == 0 || strcmp(verb, "revoke") == 0;
 }
 
 /* "KIND VERB ..." reads well in sudoers and in a log; the grammar all tools

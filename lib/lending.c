@@ -235,8 +235,8 @@ sbx_lending_activate(struct sbx_lending *l, struct sbx_ask *a, bool on,
 	const char *verb = on ? "activate" : "deactivate";
 	int r;
 
-	if ((r = on ? sbx_ask_activate(a, l->conf, err) :
-		      sbx_ask_deactivate(a, l->conf, err)) != 0)
+	if ((r = on ? sbx_ask_activate(a, l->conf, err)
+		    : sbx_ask_deactivate(a, l->conf, err)) != 0)
 		return dry ? r : deny(l, a, verb, err);
 	if (dry)
 		return 0;
@@ -301,11 +301,14 @@ int
 sbx_lending_close_all(struct sbx_lending *l, const char *verb,
 	const struct sbx_granted *gone, size_t count, struct sbx_err *err)
 {
-	struct sbx_lend *e = sbx_mem_alloc(count + 1, sizeof(*e));
+	struct sbx_lend *e;
 	struct sbx_err why = { 0 };
 	int r = 0;
 	size_t i;
 
+	if (count == 0)
+		return 0;
+	e = sbx_mem_alloc(count, sizeof(*e));
 	for (i = 0; i < count; i++) {
 		e[i] = gone[i].lend;
 		sbx_grants_left(&l->grants, &e[i]);

@@ -627,6 +627,7 @@ int sbx_lending_sync(struct sbx_lending *l, bool dry,
  * room for all of both) that would make them one. */
 struct sbx_lending_plan {
 	size_t missing, stray, longer;
+	size_t open; /* ports that are not closed to others */
 	struct sbx_lend *set;
 	size_t count;
 };

@@ -44,7 +44,9 @@ sbx_lending_plan(const struct sbx_grants *g, const struct sbx_nft *nft,
 	struct sbx_lend want;
 	size_t i;
 
-	p->missing = p->stray = p->longer = p->count = 0;
+	p->missing = p->stray = p->longer = p->open = p->count = 0;
+	for (i = 0; i < g->nports; i++)
+		p->open += !has(nft->ports, nft->nports, &g->ports[i]);
 	for (i = 0; i < nft->nlend; i++) {
 		want = nft->lend[i];
 		sbx_grants_left(g, &want);

@@ -146,7 +146,7 @@ failed() {
 }
 
 @test "M30: what a plugin leaves running is gone when it ends" {
-	bad 'setsid sh -c "sleep 4712" >/dev/null 2>&1 & sleep 4712 & exit 0'
+	bad 'setsid sh -c "sleep 4712" >/dev/null 2>&1 & sleep 4712 & sleep .2; exit 0'
 	grant kind=bad
 	run ! gk pgrep -fx 'sleep 4712'
 }
