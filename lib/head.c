@@ -243,8 +243,10 @@ sbx_head_check(struct sbx_log *log, const struct sbx_conf *conf,
 	int64_t size;
 	int r;
 
+	/* What cannot be looked at is not the same as never signed. */
 	if (access(conf->head, F_OK) != 0)
-		return SBX_OK;
+		return errno == ENOENT ? SBX_OK :
+					 sbx_err_sys(err, "%s", conf->head);
 	if ((r = sbx_log_self(log, did, err)) == 0 &&
 		(r = sbx_key_load(conf->log_key, &key, err)) == 0 &&
 		(r = sbx_log_vkey(&vkey, did, sbx_key_pub(key), err)) == 0 &&
@@ -292,7 +294,9 @@ publish(struct sbx_log *log, const struct sbx_conf *conf, const char *dir,
 		(r = continues(log, &signed_head, (int64_t)now->size, err)) != 0)
 		goto out;
 	/* What is shown elsewhere, or damaged, is written anew as a whole. */
-	if (read_head(path.data, vkey, &shown, NULL) != 0 ||
+	if ((r = read_head(path.data, vkey, &shown, err)) == SBX_E_SYS)
+		goto out;
+	if (r != 0 ||
 		continues(log, &shown, (int64_t)now->size, NULL) != 0)
 		shown.size = 0;
 	if (shown.size == now->size && shown.size > 0)

@@ -64,6 +64,7 @@ add_item(struct sbx_log *log, struct sbx_item *it, struct sbx_import *im,
 static int
 store(struct importer *x, struct sbx_batch *b, struct sbx_err *err)
 {
+	struct sbx_import was = *x->im;
 	int r;
 
 	if (b->count == 0)
@@ -76,6 +77,11 @@ store(struct importer *x, struct sbx_batch *b, struct sbx_err *err)
 		r = sbx_log_commit(x->log, err);
 	else
 		sbx_log_rollback(x->log);
+	if (r != 0) {
+		/* What is not in the journal is not counted as if it were. */
+		was.refused = x->im->refused;
+		*x->im = was;
+	}
 	sbx_batch_empty(b);
 	return r;
 }

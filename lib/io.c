@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -128,23 +129,69 @@ sync_dir(const char *path, struct sbx_err *err)
 	return r;
 }
 
-/* Give the finished temporary file its name. */
+enum draft { DRAFT_GONE, DRAFT_OURS, DRAFT_ODD };
+
+/* What fd, once locked, is.  Gone: who had the lock before has renamed it.  Odd:
+ * no file of ours, or one with a second name (a hard link), through which we
+ * would write into another file. */
+static enum draft
+draft_look(int fd, const char *temp)
+{
+	struct stat st, now;
+
+	if (fstat(fd, &st) != 0 || lstat(temp, &now) != 0 ||
+		st.st_dev != now.st_dev || st.st_ino != now.st_ino)
+		return DRAFT_GONE;
+	return S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+			st.st_uid == geteuid() ?
+		DRAFT_OURS :
+		DRAFT_ODD;
+}
+
+/* The draft has a fixed name, so that a crash leaves at most one, which the
+ * next save takes over; a lock keeps two savers apart. */
+static int
+draft_open(const char *temp, int *out, struct sbx_err *err)
+{
+	enum draft d = DRAFT_GONE;
+	int fd;
+
+	for (int tries = 0; tries < 1000; tries++) {
+		fd = open(temp,
+			O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+			0600);
+		if (fd < 0 && errno != EACCES && errno != ELOOP)
+			break;
+		if (fd >= 0 && flock(fd, LOCK_EX) != 0) {
+			close(fd);
+			break;
+		}
+		d = fd < 0 ? DRAFT_ODD : draft_look(fd, temp);
+		if (d == DRAFT_OURS && fchmod(fd, 0600) == 0 &&
+			ftruncate(fd, 0) == 0) {
+			*out = fd;
+			return SBX_OK;
+		}
+		if (d == DRAFT_ODD && unlink(temp) != 0)
+			tries = 1000;
+		if (fd >= 0)
+			close(fd);
+	}
+	return sbx_err_sys(err, "%s", temp);
+}
+
+/* Give the finished draft its name. */
 static int
 settle(const char *temp, const char *path, unsigned flags, struct sbx_err *err)
 {
-	if ((flags & SBX_IO_NEW) == 0) {
-		if (rename(temp, path) != 0)
-			return sbx_err_sys(err, "%s", path);
-		return SBX_OK;
-	}
-	/* link(2) never replaces, where a look before rename(2) would race. */
-	if (link(temp, path) != 0) {
-		if (errno == EEXIST)
-			return sbx_err_set(
-				err, SBX_E_USAGE, "%s: exists already", path);
+	/* This never replaces, where a look before it would race. */
+	if ((flags & SBX_IO_NEW) != 0 &&
+		renameat2(AT_FDCWD, temp, AT_FDCWD, path, RENAME_NOREPLACE) != 0)
+		return errno == EEXIST ?
+			sbx_err_set(err, SBX_E_USAGE, "%s: exists already", path) :
+			sbx_err_sys(err, "%s", path);
+	if ((flags & SBX_IO_NEW) == 0 && rename(temp, path) != 0)
 		return sbx_err_sys(err, "%s", path);
-	}
-	unlink(temp);
 	return SBX_OK;
 }
 
@@ -155,24 +202,22 @@ sbx_io_save(const char *path, const void *data, size_t len, mode_t mode,
 	struct sbx_buf temp = SBX_BUF(4096);
 	int fd = -1, r;
 
-	sbx_buf_fmt(&temp, "%s.XXXXXX", path);
+	sbx_buf_fmt(&temp, "%s.new", path);
 	if (temp.over)
 		return sbx_err_set(err, SBX_E_USAGE, "path too long");
-	if ((fd = mkostemp(temp.data, O_CLOEXEC)) < 0) {
-		r = sbx_err_sys(err, "%s", path);
-		sbx_buf_free(&temp);
-		return r;
-	}
+	if ((r = draft_open(temp.data, &fd, err)) != 0)
+		goto out;
 	if ((r = sbx_io_write_fd(fd, data, len, err)) != 0)
 		sbx_err_at(err, "%s", path);
 	else if (fchmod(fd, mode) != 0 || fsync(fd) != 0)
 		r = sbx_err_sys(err, "%s", path);
-	if (close(fd) != 0 && r == 0)
-		r = sbx_err_sys(err, "%s", path);
+	/* Under the lock: the name must still be this file's. */
 	if (r != 0 || (r = settle(temp.data, path, flags, err)) != 0)
 		unlink(temp.data);
 	else
 		r = sync_dir(path, err);
+	close(fd);
+out:
 	sbx_buf_free(&temp);
 	return r;
 }
@@ -203,7 +248,7 @@ make_dir(const char *path, mode_t mode, struct sbx_err *err)
 		return SBX_E_SYS;
 	}
 	close(fd);
-	return SBX_OK;
+	return sync_dir(path, err);
 }
 
 int

@@ -107,6 +107,9 @@ def check_site(lines, least):
         if old != lines.all[:len(old)] or len(old) < least:
             fail(name + " is no beginning of the journal")
     json.loads(lines_of(WWW + "/services"))
+    why = entries.checkpoint_fault(WWW, lines.all)
+    if why:
+        fail(why)
 
 
 def usual(*args, text=""):

@@ -5,9 +5,11 @@
 entries.py COUNT [AUTHORS [FIRST]]: bans number FIRST and on, by AUTHORS
 authors in turn, dated from 2026-07-01 on.
 """
+import base64
 import ctypes
 import hashlib
 import json
+import os
 import sys
 
 sodium = ctypes.CDLL("libsodium.so.23")
@@ -46,6 +48,36 @@ def canon(v):
 def bans(count, authors=1, first=0):
     who = [Author(n) for n in range(authors)]
     return [who[n % authors].ban(n) for n in range(first, first + count)]
+
+
+def leaf(line):
+    return hashlib.sha256(b"\0" + line.encode()).digest()
+
+
+def root(leaves):
+    if len(leaves) == 1:
+        return leaves[0]
+    k = 1 << (len(leaves) - 1).bit_length() - 1
+    return hashlib.sha256(b"\1" + root(leaves[:k]) + root(leaves[k:])).digest()
+
+
+def checkpoint_fault(www, lines):
+    """Why www/checkpoint does not speak of a beginning of lines, or its last
+    tile is not there; None: all is well."""
+    if not os.path.exists(www + "/checkpoint"):
+        return None
+    with open(www + "/checkpoint") as f:
+        size, head = f.read().split("\n")[1:3]
+    size = int(size)
+    leaves = [leaf(line) for line in lines[:size]]
+    if len(leaves) != size or root(leaves) != base64.b64decode(head):
+        return "the checkpoint is of another journal"
+    n, width = (size - 1) // 256, (size - 1) % 256 + 1
+    path = "%s/tile/0/%03d" % (www, n)
+    with open(path if width == 256 else path + ".p/%d" % width, "rb") as f:
+        if f.read() != b"".join(leaves[256 * n:]):
+            return "the checkpoint's last tile is another"
+    return None
 
 
 if __name__ == "__main__":

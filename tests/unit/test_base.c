@@ -417,6 +417,62 @@ START_TEST(a_new_file_never_replaces_one)
 }
 END_TEST
 
+/* What a crash left, or somebody laid there, neither stops a save nor lends it
+ * its content, its mode or another file's place. */
+START_TEST(a_draft_in_the_way_is_taken_over)
+{
+	struct stat st;
+
+	lay("f.new", "left by a crash", 0666);
+	ck_assert_int_eq(sbx_io_save("f", "one", 3, 0600, SBX_IO_NEW, &err), 0);
+	lay("g", "another file", 0644);
+	ck_assert_int_eq(link("g", "f.new"), 0);
+	ck_assert_int_eq(sbx_io_save("f", "two", 3, 0600, 0, &err), 0);
+	ck_assert_int_eq(symlink("g", "f.new"), 0);
+	ck_assert_int_eq(sbx_io_save("f", "three", 5, 0600, 0, &err), 0);
+	ck_assert_int_eq(mkfifo("f.new", 0600), 0);
+	ck_assert_int_eq(sbx_io_save("f", "four", 4, 0600, 0, &err), 0);
+	ck_assert_int_eq(sbx_io_read("f", 0, &buf, &err), 0);
+	ck_assert_str_eq(buf.data, "four");
+	ck_assert_int_eq(stat("f", &st), 0);
+	ck_assert_uint_eq(st.st_mode & 07777, 0600);
+	sbx_buf_clear(&buf);
+	ck_assert_int_eq(sbx_io_read("g", 0, &buf, &err), 0);
+	ck_assert_str_eq(buf.data, "another file");
+	ck_assert_uint_eq(entries(), 2);
+}
+END_TEST
+
+START_TEST(two_savers_at_once_never_mix)
+{
+	char big[2][20000];
+	struct sbx_buf got = SBX_BUF(30000);
+	int status;
+	pid_t pid;
+
+	memset(big[0], 'a', sizeof(big[0]));
+	memset(big[1], 'b', sizeof(big[1]));
+	if ((pid = fork()) == 0) {
+		for (int i = 0; i < 50; i++)
+			if (sbx_io_save("f", big[1], 9000, 0600, 0, &err) != 0)
+				_exit(1);
+		_exit(0);
+	}
+	for (int i = 0; i < 50; i++) {
+		ck_assert_int_eq(
+			sbx_io_save("f", big[0], 5000, 0600, 0, &err), 0);
+		sbx_buf_clear(&got);
+		ck_assert_int_eq(sbx_io_read("f", 0, &got, &err), 0);
+		ck_assert(got.len == (got.data[0] == 'a' ? 5000 : 9000));
+		ck_assert(memcmp(got.data, big[got.data[0] == 'b'], got.len) == 0);
+	}
+	sbx_buf_free(&got);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(status, 0);
+	ck_assert_uint_eq(entries(), 1);
+}
+END_TEST
+
 /* I3 */
 START_TEST(a_failed_save_leaves_what_was_there)
 {
@@ -601,6 +657,8 @@ main(void)
 	tcase_add_test(
 		io, a_save_is_whole_with_its_mode_and_leaves_nothing_else);
 	tcase_add_test(io, a_new_file_never_replaces_one);
+	tcase_add_test(io, a_draft_in_the_way_is_taken_over);
+	tcase_add_test(io, two_savers_at_once_never_mix);
 	tcase_add_test(io, a_failed_save_leaves_what_was_there);
 	tcase_add_test(io, a_full_disk_is_noticed);
 	tcase_add_test(io, directories_are_made_with_their_mode);

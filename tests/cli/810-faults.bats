@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+
+load ../lib/helpers
+
+setup() {
+	export SBX_NOW=2026-07-01T12:00:00Z
+	FAULTS=$BATS_TEST_DIRNAME/../faults
+	D=$BATS_TEST_TMPDIR
+}
+
+each_call_fails() { # VERB
+	require python3 strace
+	strace -o /dev/null true 2>/dev/null || must_run "may not trace"
+	SBX_TIMEOUT=300 run_sbx python3 "$FAULTS/inject.py" "$D" "$1"
+	assert_has "$output" "ok: " "not every fault was tried"
+}
+
+ban() { # N: a payload
+	printf '{"ban_id":"%064d","ip":"192.0.2.%d","reason":"scan","severity":1,"expires_at":null}' "$1" "$1"
+}
+
+# In a mount namespace of its own, $D/a on a disk of SIZE: sh SCRIPT there.
+on_disk() { # SIZE SCRIPT
+	require_root
+	unshare -m true 2>/dev/null || must_run "may not mount"
+	node a
+	run_sbx unshare -m sh -euc "
+		mount -t tmpfs -o size=$1,mode=700 disk '$D/a'
+		export SBX_STATE='$D/a'
+		cd '$D'
+		$2"
+}
+
+@test "whichever call of an append fails, the journal is old or new" {
+	each_call_fails append
+}
+
+@test "whichever call of an import fails, the journal is old or new" {
+	each_call_fails import
+}
+
+@test "whichever call of a publish fails, each file is old or new" {
+	each_call_fails publish
+}
+
+@test "whichever call of an init fails, the next one makes one node" {
+	each_call_fails init
+}
+
+@test "a full disk is status 4, keeps what was there, and passes" {
+	python3 "$BATS_TEST_DIRNAME/../lib/entries.py" 3000 3 >"$D/lines"
+	ban 1 >"$D/ban"
+	# shellcheck disable=SC2016 # the other shell's
+	on_disk 600k '
+		sbx-ledger init
+		sbx-ledger publish
+		sbx-ledger export >before
+		rc=0; sbx-ledger import lines 2>said || rc=$?
+		[ $rc -eq 4 ]
+		grep -q "^sbx-ledger: 0 new" said
+		dd if=/dev/zero of=a/fill 2>/dev/null || :
+		rc=0; sbx-ledger append ban_publish ban >out || rc=$?
+		[ $rc -eq 4 ]
+		[ ! -s out ]
+		sbx-ledger verify
+		sbx-ledger export >after
+		cmp before after
+		rm a/fill
+		sbx-ledger append ban_publish ban
+		sbx-ledger publish
+		sbx-ledger verify
+		sbx-ledger export | cmp - a/www/export.jsonl
+	'
+}
+
+@test "what cannot be written to can be read, and changes nothing" {
+	ban 1 >"$D/ban"
+	# shellcheck disable=SC2016 # the other shell's
+	on_disk 10m '
+		sbx-ledger init
+		sbx-ledger publish
+		sbx-ledger export >before
+		mount -o remount,ro a
+		for what in "append ban_publish ban" "import before"; do
+			rc=0; sbx-ledger $what 2>said || rc=$?
+			[ $rc -eq 4 ]
+			[ "$(grep -c "^sbx-ledger: " said)" -ge 1 ]
+		done
+		sbx-ledger verify
+		sbx-ledger status
+		sbx-ledger export >after
+		cmp before after
+	'
+}
+
+@test "writers of every kind at once lose nothing and chain as one" {
+	node a
+	at a sbx-ledger init
+	export SBX_STATE=$D/a
+	python3 "$BATS_TEST_DIRNAME/../lib/entries.py" 2000 5 >"$D/lines"
+	for w in 1 2; do
+		(sed -n "$((w * 500 - 499)),\$p" "$D/lines" | sbx-ledger -q import) &
+		(for n in 1 2 3 4 5; do ban $((10 * w + n)) | sbx-ledger append ban_publish; done >/dev/null) &
+		(for _ in 1 2 3 4 5; do sbx-ledger -q publish; done) &
+	done
+	wait
+	run_sbx sbx-ledger verify
+	assert_has "$output" "ok: 2011 entries" "lost, or twice"
+	run_sbx sbx-ledger publish
+	assert_eq "$(sha256sum <"$D/a/www/export.jsonl")" "$(sbx-ledger export | sha256sum)" "published otherwise"
+	assert_eq "$(find "$D/a" -name '*.new')" "" "a draft is left"
+}
