@@ -22,6 +22,7 @@ enum item_kind {
 	ITEM_NETWORK,
 	ITEM_ENDPOINT,
 	ITEM_INT,
+	ITEM_BOOL,
 };
 
 struct item {
@@ -50,6 +51,7 @@ static const struct item items[] = {
 	{ "grant", "ttl", ITEM_INT, AT(grant_ttl), SBX_MIN_TTL, SBX_MAX_TTL },
 	{ "grant", "macros", ITEM_PATH, AT(macros), 0, 0 },
 	{ "grant", "audit", ITEM_PATH, AT(audit), 0, 0 },
+	{ "members", "accept_unproven", ITEM_BOOL, AT(accept_unproven), 0, 0 },
 };
 
 #define NITEMS (sizeof(items) / sizeof(items[0]))
@@ -142,6 +144,10 @@ item_wants(const struct item *it, const char *value, int64_t *n)
 		return sbx_num_parse(n, value, it->min, it->max)
 			       ? NULL
 			       : "not a number in range";
+	case ITEM_BOOL:
+		*n = strcmp(value, "yes") == 0;
+		return *n != 0 || strcmp(value, "no") == 0 ? NULL
+							  : "not yes or no";
 	}
 	return "not understood";
 }
@@ -162,7 +168,9 @@ take_item(struct reader *rd, size_t i, const char *value)
 			why, (long long)it->min, (long long)it->max);
 	if (why != NULL)
 		return wrong(rd, "%s: %.60s: %s", it->key, value, why);
-	if (it->kind == ITEM_INT) {
+	if (it->kind == ITEM_BOOL) {
+		*(bool *)(void *)field = n != 0;
+	} else if (it->kind == ITEM_INT) {
 		*(int *)(void *)field = (int)n;
 	} else {
 		free(*(char **)(void *)field);

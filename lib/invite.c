@@ -9,6 +9,7 @@
 
 #define TOKEN_PREFIX "sbx1."
 #define TOKEN_MAX 4096
+#define SUM 4 /* bytes of hash behind it, which tell a damaged token */
 
 static int
 append_one(struct sbx_log *log, const struct sbx_key *key, const char *op,
@@ -66,6 +67,7 @@ write_token(struct sbx_log *log, const struct sbx_key *once,
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_json *root = sbx_doc_root(doc);
 	struct sbx_buf canon = SBX_BUF(TOKEN_MAX);
+	unsigned char sum[SBX_HASH_BYTES];
 	int r;
 
 	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
@@ -74,6 +76,8 @@ write_token(struct sbx_log *log, const struct sbx_key *once,
 	sbx_json_add_hex(doc, root, "seed", sbx_key_seed(once), SBX_SEED_BYTES);
 	if ((r = add_anchors(log, doc, root, err)) == 0 &&
 		(r = sbx_canon_write(&canon, root, NULL, err)) == 0) {
+		sbx_hash_b2(sum, canon.data, canon.len);
+		sbx_buf_add(&canon, sum, SUM);
 		sbx_buf_str(token, TOKEN_PREFIX);
 		sbx_b64url_write(token, canon.data, canon.len);
 		if (canon.over || token->over)
@@ -155,14 +159,20 @@ read_token(const char *text, struct sbx_doc **doc, struct sbx_key **once,
 	struct sbx_err *err)
 {
 	struct sbx_buf raw = SBX_BUF(TOKEN_MAX);
-	unsigned char seed[SBX_SEED_BYTES];
+	unsigned char seed[SBX_SEED_BYTES], sum[SBX_HASH_BYTES];
 	const char *hex;
 	int r = SBX_OK;
 
 	if (strncmp(text, TOKEN_PREFIX, strlen(TOKEN_PREFIX)) != 0 ||
 		!sbx_b64url_parse(&raw, text + strlen(TOKEN_PREFIX),
 			strlen(text) - strlen(TOKEN_PREFIX)) ||
-		sbx_json_parse(raw.data, raw.len, NULL, doc, NULL) != 0)
+		raw.len <= SUM)
+		return sbx_buf_free(&raw), token_fault(err);
+	sbx_hash_b2(sum, raw.data, raw.len - SUM);
+	if (memcmp(sum, raw.data + raw.len - SUM, SUM) != 0)
+		r = sbx_err_set(err, SBX_E_INPUT,
+			"the invitation was changed or cut on its way");
+	else if (sbx_json_parse(raw.data, raw.len - SUM, NULL, doc, NULL) != 0)
 		r = token_fault(err);
 	if (r == 0) {
 		hex = sbx_json_str(sbx_doc_root(*doc), "seed");
@@ -177,22 +187,43 @@ read_token(const char *text, struct sbx_doc **doc, struct sbx_key **once,
 	return r;
 }
 
-/* Refused here for the caller's sake; every node judges it again. */
+struct known {
+	const struct sbx_json *token;
+	bool seen, other; /* by the token's inviter; by somebody else */
+};
+
 static int
-check_open(struct sbx_log *log, const struct sbx_json *token,
-	const char *invite_id, const char *me, struct sbx_err *err)
+check_known(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 {
-	const char *expires = sbx_json_str(token, "expires_at");
+	const struct sbx_json *status = sbx_json_get(row, "status");
+	struct known *k = ctx;
+
+	if (!sbx_json_is(sbx_json_get(row, "inviter"),
+		    sbx_json_str(k->token, "inviter"))) {
+		k->other = true;
+		return SBX_OK;
+	}
+	k->seen = true;
+	if (!sbx_json_is(sbx_json_get(row, "expires_at"),
+		    sbx_json_str(k->token, "expires_at")) ||
+		!sbx_json_is(sbx_json_get(row, "domain"),
+			sbx_json_str(k->token, "domain")))
+		return sbx_err_set(err, SBX_E_NO,
+			"the token does not say what its inviter signed");
+	if (sbx_json_is(status, "used"))
+		return sbx_err_set(err, SBX_E_NO, "the invitation is used up");
+	if (sbx_json_is(status, "revoked"))
+		return sbx_err_set(err, SBX_E_NO, "the invitation was revoked");
+	return SBX_OK;
+}
+
+static int
+check_twice(struct sbx_log *log, const char *invite_id, const char *me,
+	struct sbx_err *err)
+{
 	sqlite3_stmt *st = NULL;
-	int64_t until = 0;
 	int r, step;
 
-	sbx_time_parse(&until, expires, strlen(expires));
-	if (sbx_clock_now() > until)
-		return sbx_err_set(err, SBX_E_NO, "the invitation expired at %s",
-			expires);
-	if (strcmp(sbx_json_str(token, "inviter"), me) == 0)
-		return sbx_err_set(err, SBX_E_NO, "this box issued it itself");
 	if ((r = sbx_db_prepare(sbx_log_db(log),
 		     "SELECT 1 FROM fact f JOIN author a ON a.id=f.author WHERE "
 		     "f.type='InviteAccept' AND f.id=? AND a.did=?", &st, err)) != 0)
@@ -204,6 +235,36 @@ check_open(struct sbx_log *log, const struct sbx_json *token,
 	if (step == SQLITE_ROW)
 		return sbx_err_set(err, SBX_E_NO, "already accepted by this box");
 	return SBX_OK;
+}
+
+/* Refused here for the caller's sake; every node judges it again. */
+static int
+check_open(struct sbx_log *log, const struct sbx_json *token,
+	const char *invite_id, const char *me, struct sbx_err *err)
+{
+	const char *expires = sbx_json_str(token, "expires_at");
+	struct known k = { .token = token };
+	struct sbx_state *st = NULL;
+	int64_t until = 0;
+	int r;
+
+	if ((r = check_twice(log, invite_id, me, err)) != 0)
+		return r;
+	sbx_time_parse(&until, expires, strlen(expires));
+	if (sbx_clock_now() > until)
+		return sbx_err_set(err, SBX_E_NO, "the invitation expired at %s",
+			expires);
+	if (strcmp(sbx_json_str(token, "inviter"), me) == 0)
+		return sbx_err_set(err, SBX_E_NO, "this box issued it itself");
+	if ((r = sbx_state_open(log, &st, err)) != 0)
+		return r;
+	r = sbx_state_each(st, SBX_VIEW_INVITE, invite_id, check_known, &k, err);
+	sbx_state_free(st);
+	if (r == 0 && k.other && !k.seen)
+		r = sbx_err_set(err, SBX_E_NO,
+			"the invitation is another's: %s did not sign it",
+			sbx_json_str(token, "inviter"));
+	return r;
 }
 
 static int
@@ -283,7 +344,7 @@ sbx_identity_add(struct sbx_log *log, const struct sbx_key *key,
 
 int
 sbx_invite_accept(struct sbx_log *log, const struct sbx_key *key,
-	const char *text, struct sbx_err *err)
+	const char *text, bool dry, struct sbx_err *err)
 {
 	char id[2 * SBX_PUB_BYTES + 1];
 	struct sbx_doc *doc = NULL;
@@ -295,7 +356,7 @@ sbx_invite_accept(struct sbx_log *log, const struct sbx_key *key,
 		goto out;
 	token = sbx_doc_root(doc);
 	sbx_hex_write(id, sbx_key_pub(once), SBX_PUB_BYTES);
-	if ((r = check_open(log, token, id, sbx_key_did(key), err)) != 0 ||
+	if ((r = check_open(log, token, id, sbx_key_did(key), err)) != 0 || dry ||
 		(r = sbx_log_begin(log, err)) != 0)
 		goto out;
 	if ((r = add_acceptance(log, key, once, id, token, err)) == 0 &&

@@ -150,6 +150,10 @@ value_ok(const struct sbx_field *f, const struct sbx_json *v)
 	case SBX_KIND_DID:
 		return v->type == SBX_JSON_STRING &&
 			sbx_did_check(v->text, v->len);
+	case SBX_KIND_TARGET:
+		return v->type == SBX_JSON_STRING &&
+			(sbx_did_check(v->text, v->len) ||
+				sbx_hex_parse(raw, sizeof(raw), v->text, v->len));
 	case SBX_KIND_HEX:
 		return hex_ok(f, v);
 	case SBX_KIND_WGKEY:

@@ -279,6 +279,7 @@ void sbx_random(void *out, size_t len);
 enum sbx_kind {
 	SBX_KIND_TEXT,	   /* string, min..max bytes */
 	SBX_KIND_DID,
+	SBX_KIND_TARGET,   /* a DID, or 64 hex digits: an invitation */
 	SBX_KIND_HEX,	   /* exactly max hex digits */
 	SBX_KIND_WGKEY,
 	SBX_KIND_TIME,
@@ -452,16 +453,17 @@ int sbx_identity_add(struct sbx_log *log, const struct sbx_key *key,
 int sbx_invite_issue(struct sbx_log *log, const struct sbx_key *key,
 	const struct sbx_invite *in, struct sbx_buf *token, struct sbx_err *err);
 /* Take it: the acceptance with its proof, my Identity, the inviter's anchors
- * in place of mine.  SBX_E_INPUT: no token; SBX_E_NO: late or already taken. */
+ * in place of mine.  SBX_E_INPUT: no token; SBX_E_NO: late, used up, revoked,
+ * taken by this box before.  dry: only judge it. */
 int sbx_invite_accept(struct sbx_log *log, const struct sbx_key *key,
-	const char *token, struct sbx_err *err);
+	const char *token, bool dry, struct sbx_err *err);
 
 /* ---- state: the directory, a pure function of the set of entries --------- */
 
 struct sbx_state;
 
 enum sbx_view {
-	SBX_VIEW_MEMBER,  /* did state depth inviter since name; state: anchor member revoked observed */
+	SBX_VIEW_MEMBER,  /* did state depth inviter since name domain rights; state: anchor member revoked observed */
 	SBX_VIEW_INVITE,  /* invite_id inviter domain rights max_uses used expires_at status */
 	SBX_VIEW_NODE,	  /* did node_id boxname mesh_ip pubkey_wg endpoint ddns created_at member */
 	SBX_VIEW_OFFER,	  /* service_id provider boxname name kind endpoint approval_mode macro description created_at status member */
@@ -474,7 +476,13 @@ enum sbx_view {
  * free it before sbx_log_begin. */
 int sbx_state_open(struct sbx_log *log, struct sbx_state **st,
 	struct sbx_err *err);
+/* The same as it was at that time: entries dated later are left out. */
+int sbx_state_open_at(struct sbx_log *log, int64_t at, struct sbx_state **st,
+	struct sbx_err *err);
 void sbx_state_free(struct sbx_state *st);
+/* From now on, in this process, acceptances without the one-time key's proof
+ * count too: whoever reads the log can use an invitation then. */
+void sbx_member_unproven(bool yes);
 /* Rows as JSON objects with the columns above, in a fixed order.  key NULL:
  * all; else those whose first column is key.  Stops when fn returns non-0. */
 int sbx_state_each(struct sbx_state *st, enum sbx_view view, const char *key,

@@ -657,6 +657,7 @@ struct sbx_conf {
 	char *mesh_if, *mesh_net, *mesh_endpoint; /* endpoint NULL: roaming */
 	int mesh_port, mesh_mtu, mesh_keepalive;
 	int dir_port, grant_port, grant_ttl;
+	bool accept_unproven; /* see sbx_member_unproven */
 	struct sbx_conf_peer *peers;
 	size_t npeers;
 };

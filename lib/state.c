@@ -30,14 +30,18 @@ static const enum sbx_view order[] = { SBX_VIEW_NODE, SBX_VIEW_MEMBER,
 	SBX_VIEW_BAN };
 
 static int
-make_views(sqlite3 *db, struct sbx_err *err)
+make_views(sqlite3 *db, const int64_t *at, struct sbx_err *err)
 {
 	struct sbx_buf sql = SBX_BUF(1 << 16);
 	int r;
 
 	sbx_buf_str(&sql, sbx_view_tables);
-	sbx_buf_fmt(&sql, "INSERT INTO temp.clock(us) VALUES(%lld);",
-		(long long)sbx_clock_now());
+	sbx_buf_fmt(&sql, "INSERT INTO temp.clock(us) VALUES(%lld);"
+			  "CREATE TEMP VIEW claim AS SELECT * FROM main.fact",
+		(long long)(at != NULL ? *at : sbx_clock_now()));
+	if (at != NULL)
+		sbx_buf_fmt(&sql, " WHERE time<=%lld", (long long)*at);
+	sbx_buf_str(&sql, ";");
 	for (size_t i = 0; i < sbx_view_count; i++)
 		sbx_buf_fmt(&sql, "CREATE TEMP VIEW %s AS %s;",
 			sbx_view_defs[order[i]].name, sbx_view_defs[order[i]].sql);
@@ -46,8 +50,8 @@ make_views(sqlite3 *db, struct sbx_err *err)
 	return r;
 }
 
-int
-sbx_state_open(struct sbx_log *log, struct sbx_state **out,
+static int
+open_state(struct sbx_log *log, const int64_t *at, struct sbx_state **out,
 	struct sbx_err *err)
 {
 	sqlite3 *db = sbx_log_db(log);
@@ -60,7 +64,7 @@ sbx_state_open(struct sbx_log *log, struct sbx_state **out,
 	/* One snapshot for the members and for every view, whoever writes. */
 	if ((r = sbx_db_exec(db, "SAVEPOINT state", err)) != 0)
 		return r;
-	if ((r = make_views(db, err)) == 0 && (r = sbx_member_compute(db, err)) == 0) {
+	if ((r = make_views(db, at, err)) == 0 && (r = sbx_member_compute(db, err)) == 0) {
 		st = sbx_mem_alloc(1, sizeof(*st));
 		st->db = db;
 		*out = st;
@@ -68,6 +72,20 @@ sbx_state_open(struct sbx_log *log, struct sbx_state **out,
 	}
 	sbx_db_exec(db, "ROLLBACK TO state; RELEASE state", NULL);
 	return r;
+}
+
+int
+sbx_state_open(struct sbx_log *log, struct sbx_state **out,
+	struct sbx_err *err)
+{
+	return open_state(log, NULL, out, err);
+}
+
+int
+sbx_state_open_at(struct sbx_log *log, int64_t at, struct sbx_state **out,
+	struct sbx_err *err)
+{
+	return open_state(log, &at, out, err);
 }
 
 void

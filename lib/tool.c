@@ -108,6 +108,8 @@ configure(struct sbx_ctx *ctx, const char *dir)
 	}
 	r = sbx_conf_load(&ctx->conf, dir, file,
 		(flags & SBX_TOOL_ROOT) != 0 ? SBX_IO_ROOT : 0, &ctx->err);
+	if (r == 0)
+		sbx_member_unproven(ctx->conf.accept_unproven);
 	if (r == 0 && key != NULL) {
 		free(ctx->conf.key);
 		ctx->conf.key = sbx_mem_text(key, strlen(key));

@@ -12,15 +12,16 @@
 #define LATEST(type, by, order) \
 	"(SELECT f.seq, f.author, f.id, f.ref, f.time, row_number() OVER " \
 	"(PARTITION BY " by " ORDER BY " order "f.time DESC, e.id) AS place " \
-	"FROM main.fact f JOIN main.entry e USING(seq) WHERE f.type='" type "')"
+	"FROM temp.claim f JOIN main.entry e USING(seq) WHERE f.type='" type "')"
 
 #define REMOVED(type) \
-	"EXISTS(SELECT 1 FROM main.fact r WHERE r.type='" type "' " \
+	"EXISTS(SELECT 1 FROM temp.claim r WHERE r.type='" type "' " \
 	"AND r.id=l.id AND r.author=l.author AND r.time>=l.time)"
 
+/* What was said before a removal ended with it, readmitted or not. */
 #define IS_MEMBER(did) \
 	"EXISTS(SELECT 1 FROM temp.member m WHERE m.did=" did \
-	" AND m.state IN ('anchor', 'member'))"
+	" AND m.state IN ('anchor', 'member') AND l.time>=m.from_us)"
 
 #define FROM_LATEST(type, by, order) \
 	" FROM " LATEST(type, by, order) " l JOIN main.entry e USING(seq) " \
@@ -35,7 +36,9 @@
 const char *const sbx_view_tables =
 	"CREATE TABLE temp.clock(us INTEGER);"
 	"CREATE TABLE temp.member(did TEXT PRIMARY KEY, state TEXT, "
-	"depth INTEGER, inviter TEXT, since TEXT) WITHOUT ROWID;"
+	"depth INTEGER, inviter TEXT, since TEXT, from_us INTEGER, "
+	"domain TEXT, rights TEXT, invitation TEXT, accepted TEXT, "
+	"removed TEXT) WITHOUT ROWID;"
 	"CREATE TABLE temp.invite(invite_id TEXT, inviter TEXT, domain TEXT, "
 	"rights TEXT, max_uses INTEGER, used INTEGER, expires_at TEXT, "
 	"status TEXT, PRIMARY KEY(invite_id, inviter)) WITHOUT ROWID;";
@@ -43,11 +46,11 @@ const char *const sbx_view_tables =
 const struct sbx_view_def sbx_view_defs[] = {
 	[SBX_VIEW_MEMBER] = { "v_member",
 		"SELECT a.did, coalesce(m.state, 'observed') AS state, m.depth, "
-		"m.inviter, m.since, n.boxname AS name FROM (SELECT did FROM "
+		"m.inviter, m.since, n.boxname AS name, m.domain, m.rights FROM (SELECT did FROM "
 		"main.author UNION SELECT did FROM temp.member) a LEFT JOIN "
 		"temp.member m USING(did) LEFT JOIN temp.v_node n USING(did)",
 		{ T("did"), T("state"), I("depth"), T("inviter"), T("since"),
-			T("name") } },
+			T("name"), T("domain"), J("rights") } },
 	[SBX_VIEW_INVITE] = { "v_invite",
 		"SELECT i.invite_id, i.inviter, i.domain, i.rights, i.max_uses, "
 		"i.used, i.expires_at, CASE WHEN i.status='open' AND "
@@ -83,19 +86,20 @@ const struct sbx_view_def sbx_view_defs[] = {
 			B("member") } },
 	[SBX_VIEW_SUB] = { "v_sub",
 		"SELECT s.*, CASE WHEN s.cancelled THEN 'cancelled' "
-		"WHEN s.offer_status='withdrawn' THEN 'ended' "
+		"WHEN s.offer_status='withdrawn' OR NOT s.offered THEN 'ended' "
 		"WHEN s.rejected>=coalesce(s.approved, s.rejected) THEN 'rejected' "
 		"WHEN s.approved IS NOT NULL OR s.approval_mode='auto' THEN 'live' "
 		"ELSE 'waiting' END AS status FROM (SELECT l.id AS "
 		"subscription_id, l.ref AS service_id, a.did AS subscriber, "
 		"o.provider AS provider, " P("requested_at") " AS requested_at, "
-		"o.status AS offer_status, o.approval_mode AS approval_mode, "
+		"o.status AS offer_status, o.member AS offered, "
+		"o.approval_mode AS approval_mode, "
 		IS_MEMBER("a.did") " AS member, "
 		REMOVED("SubscriptionRevoke") " AS cancelled, "
-		"(SELECT max(r.time) FROM main.fact r WHERE r.type="
+		"(SELECT max(r.time) FROM temp.claim r WHERE r.type="
 		"'ServiceApprove' AND r.id=l.id AND r.ref=l.ref AND "
 		"r.author=o.author) AS approved, (SELECT max(r.time) FROM "
-		"main.fact r WHERE r.type='ServiceReject' AND r.id=l.id AND "
+		"temp.claim r WHERE r.type='ServiceReject' AND r.id=l.id AND "
 		"r.ref=l.ref AND r.author=o.author) AS rejected FROM "
 		LATEST("Subscription", "f.author, f.id", "") " l JOIN main.entry e "
 		"USING(seq) JOIN main.author a ON a.id=l.author LEFT JOIN "
@@ -120,7 +124,7 @@ const struct sbx_view_def sbx_view_defs[] = {
 		"SELECT a.did AS publisher, l.id AS ban_id, l.ref AS ip, "
 		P("reason") " AS reason, " P("severity") " AS severity, "
 		P("expires_at") " AS expires_at, CASE WHEN EXISTS(SELECT 1 FROM "
-		"main.fact r WHERE r.type='BanRevoke' AND r.id=l.ref AND "
+		"temp.claim r WHERE r.type='BanRevoke' AND r.id=l.ref AND "
 		"r.author=l.author AND r.time>=l.time) THEN 'lifted' WHEN "
 		"sbx_time(" P("expires_at") ")<(SELECT us FROM temp.clock) THEN "
 		"'expired' ELSE 'live' END AS status, " IS_MEMBER("a.did")

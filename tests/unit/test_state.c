@@ -192,6 +192,98 @@ START_TEST(removal_beats_what_is_concurrent_and_a_later_invitation_heals)
 }
 END_TEST
 
+static void
+take_back(int who, int token, int whole, int when)
+{
+	char id[2 * SBX_PUB_BYTES + 1];
+
+	sbx_hex_write(id, sbx_key_pub(once[token]), SBX_PUB_BYTES);
+	say(revocation(keys[who], id, whole, when));
+}
+
+START_TEST(an_invitation_taken_back_lets_nobody_in_from_then_on)
+{
+	say(invite(keys[FOUNDER], once[0], 3, 10, 3600));
+	say(accept_invite(keys[ANN], once[0], did(FOUNDER), 20));
+	say(accept_invite(keys[CID], once[0], did(FOUNDER), 30));
+	say(accept_invite(keys[BOB], once[0], did(FOUNDER), 31));
+	take_back(FOUNDER, 0, 0, 30);
+	ck_assert(member(ANN));
+	ck_assert(!member(CID)); /* at the same instant: removal wins */
+	ck_assert(!member(BOB));
+}
+END_TEST
+
+START_TEST(an_invitation_voided_never_let_anybody_in)
+{
+	join(ANN, FOUNDER, 0, 10);
+	join(BOB, ANN, 1, 20);
+	take_back(FOUNDER, 0, 1, 9000);
+	ck_assert(!member(ANN));
+	ck_assert(!member(BOB));
+}
+END_TEST
+
+START_TEST(only_who_is_above_takes_back_an_invitation)
+{
+	join(ANN, FOUNDER, 0, 10);
+	join(BOB, ANN, 1, 20);
+	join(CID, BOB, 2, 30);
+	take_back(BOB, 1, 1, 40); /* its own way in */
+	take_back(EVE, 0, 1, 40);
+	take_back(CID, 0, 1, 40);
+	ck_assert(member(ANN));
+	ck_assert(member(CID));
+	take_back(ANN, 2, 1, 50); /* of a guest of its own */
+	ck_assert(!member(CID));
+	ck_assert(member(BOB));
+}
+END_TEST
+
+START_TEST(who_comes_in_by_a_voided_invitation_takes_nothing_back)
+{
+	join(ANN, FOUNDER, 0, 10);
+	join(BOB, ANN, 1, 20);
+	say(revocation(keys[FOUNDER], did(ANN), 0, 30));
+	join(ANN, FOUNDER, 2, 40); /* by an invitation that is voided */
+	take_back(FOUNDER, 2, 1, 60);
+	take_back(ANN, 1, 1, 50);
+	ck_assert(!member(ANN));
+	ck_assert(member(BOB));
+}
+END_TEST
+
+START_TEST(readmission_takes_an_invitation_newer_than_the_removal)
+{
+	say(invite(keys[FOUNDER], once[0], 5, 10, 3600));
+	say(accept_invite(keys[ANN], once[0], did(FOUNDER), 11));
+	say(revocation(keys[FOUNDER], did(ANN), 0, 20));
+	say(accept_invite(keys[ANN], once[0], did(FOUNDER), 30));
+	ck_assert(!member(ANN));
+	join(ANN, FOUNDER, 1, 40);
+	ck_assert(member(ANN));
+}
+END_TEST
+
+START_TEST(the_state_of_an_earlier_time_leaves_out_what_came_later)
+{
+	struct sbx_state *st = NULL;
+	struct sbx_log *l = NULL;
+
+	join(ANN, FOUNDER, 0, 10);
+	say(revocation(keys[FOUNDER], did(ANN), 0, 20));
+	build(NULL, &l, &st);
+	ck_assert(!sbx_state_member(st, did(ANN)));
+	sbx_state_free(st);
+	st = NULL;
+	ck_assert_int_eq(sbx_state_open_at(l, T0 + 15 * INT64_C(1000000), &st,
+				 &why), 0);
+	ck_assert(sbx_state_member(st, did(ANN)));
+	sbx_state_free(st);
+	remove_log(l);
+}
+END_TEST
+
 /* ---- services -------------------------------------------------------------- */
 
 #define SERVICE "00000000000000000000000000000000000000000000000000000000000000aa"
@@ -239,6 +331,16 @@ check_field(enum sbx_view view, const char *key, const char *field,
 	sbx_state_free(st);
 	remove_log(l);
 }
+
+START_TEST(a_removed_anchor_comes_back_as_a_member)
+{
+	join(ANN, FOUNDER, 0, 10);
+	say(revocation(keys[FOUNDER], did(FOUNDER), 0, 20));
+	check_field(SBX_VIEW_MEMBER, did(FOUNDER), "state", "revoked");
+	join(FOUNDER, ANN, 1, 30);
+	check_field(SBX_VIEW_MEMBER, did(FOUNDER), "state", "member");
+}
+END_TEST
 
 START_TEST(the_later_claim_of_one_author_stands)
 {
@@ -326,7 +428,7 @@ START_TEST(any_order_of_arrival_gives_the_same_state)
 	say(accept_invite(keys[CID], once[3], did(FOUNDER), 32));
 	say(revocation(keys[FOUNDER], did(ANN), 2, 40));
 	say(revocation(keys[ANN], did(BOB), 0, 40));
-	join(BOB, FOUNDER, 4, 40);
+	join(BOB, FOUNDER, 4, 41);
 	offer(FOUNDER, "a", "pending", 50);
 	offer(FOUNDER, "b", "pending", 50); /* one date: the hash decides */
 	offer(BOB, "c", "auto", 51);
@@ -372,6 +474,17 @@ main(void)
 	tcase_add_test(t, what_the_revoked_sign_later_counts_for_nothing);
 	tcase_add_test(t,
 		removal_beats_what_is_concurrent_and_a_later_invitation_heals);
+	tcase_add_test(t,
+		an_invitation_taken_back_lets_nobody_in_from_then_on);
+	tcase_add_test(t, an_invitation_voided_never_let_anybody_in);
+	tcase_add_test(t, only_who_is_above_takes_back_an_invitation);
+	tcase_add_test(t,
+		who_comes_in_by_a_voided_invitation_takes_nothing_back);
+	tcase_add_test(t,
+		readmission_takes_an_invitation_newer_than_the_removal);
+	tcase_add_test(t, a_removed_anchor_comes_back_as_a_member);
+	tcase_add_test(t,
+		the_state_of_an_earlier_time_leaves_out_what_came_later);
 	tcase_add_test(t, the_later_claim_of_one_author_stands);
 	tcase_add_test(t, a_stranger_does_not_take_over_an_offer);
 	tcase_add_test(t, a_withdrawn_offer_may_be_made_again);
