@@ -51,7 +51,8 @@ state_of() { # NODE DID
 # I16
 @test "the log gives nobody an invitation: the seed is in the token alone" {
 	at hub sbx-member invite
-	seed=$(cut -c6- <<<"$output" | tr _- /+ | base64 -d 2>/dev/null | jq -r .seed)
+	seed=$(cut -c6- <<<"$output" | tr _- /+ | base64 -d 2>/dev/null |
+		grep -ao '"seed":"[0-9a-f]*' | cut -d'"' -f4)
 	assert_like "$seed" '^[0-9a-f]{64}$' "no seed in the token"
 	at hub sbx-ledger export
 	assert_lacks "$output" "$seed" "the seed is in the log"
@@ -130,4 +131,210 @@ state_of() { # NODE DID
 	at hub 2 sbx-member trust hub
 	at hub sbx-ledger -j status
 	assert_eq "$(jq .entries <<<"$output")" 1 "something was signed"
+}
+
+# ---- invitations: their reasons ----
+
+id_of() { # the only invitation that NODE knows
+	SBX_STATE=$BATS_TEST_TMPDIR/$1 sbx-member -j invites | jq -r .invite_id
+}
+
+@test "a token that was changed on its way is refused as such" {
+	at hub sbx-member invite
+	token=$output
+	for i in 10 60 200; do
+		c=${token:$i:1}
+		[ "$c" = A ] && c=B || c=A
+		at bob 3 sbx-member accept "${token:0:$i}$c${token:$((i + 1))}"
+		assert_says sbx-member "was changed or cut"
+	done
+}
+
+@test "a used up and a revoked invitation are refused where that is known" {
+	at hub sbx-member invite
+	token=$output
+	at ann sbx-member accept "$token"
+	carry ann hub
+	carry hub bob
+	at bob sbx-member trust "$(did hub)"
+	SBX_NOW=2026-07-01T12:00:09Z at bob 1 sbx-member accept "$token"
+	assert_says sbx-member "used up"
+	at hub sbx-member invite
+	token=$output
+	id=$(SBX_STATE=$BATS_TEST_TMPDIR/hub sbx-member -j invites |
+		jq -r 'select(.status=="open").invite_id')
+	at hub sbx-member revoke "$id"
+	carry hub bob
+	SBX_NOW=2026-07-01T12:00:09Z at bob 1 sbx-member accept "$token"
+	assert_says sbx-member "was revoked"
+}
+
+@test "a token under another inviter's name is refused" {
+	at hub sbx-member invite
+	carry hub bob
+	forged=$(python3 - "$output" "$(did ann)" <<-'EOF'
+	import base64, hashlib, json, sys
+	raw = base64.urlsafe_b64decode(sys.argv[1][5:] + "==")[:-4]
+	t = json.loads(raw)
+	t["inviter"] = sys.argv[2]
+	c = json.dumps(t, sort_keys=True, separators=(",", ":")).encode()
+	c += hashlib.blake2b(c, digest_size=32).digest()[:4]
+	print("sbx1." + base64.urlsafe_b64encode(c).decode().rstrip("="))
+	EOF
+	)
+	at bob 1 sbx-member accept "$forged"
+	assert_says sbx-member "another's"
+}
+
+@test "accept -n judges and signs nothing" {
+	at hub sbx-member invite
+	at ann sbx-member -n accept "$output"
+	at ann sbx-ledger -j status
+	assert_eq "$(jq .entries <<<"$output")" 1 "something was signed"
+}
+
+@test "an invitation taken back lets nobody in from then on" {
+	at hub sbx-member invite -u 3
+	token=$output
+	at ann sbx-member accept "$token"
+	carry ann hub
+	export SBX_NOW=2026-07-01T12:10:00Z
+	at hub sbx-member revoke "$(id_of hub)"
+	export SBX_NOW=2026-07-01T12:20:00Z
+	at bob sbx-member accept "$token"
+	carry bob hub
+	assert_eq "$(state_of hub "$(did ann)")" member "who came before"
+	assert_eq "$(state_of hub "$(did bob)")" observed "who came after"
+}
+
+@test "an invitation that expired unused is void for a late comer with an early date" {
+	at hub sbx-member invite -e 3600
+	token=$output
+	at bob sbx-member accept "$token" # and nobody hears of it
+	export SBX_NOW=2026-07-01T13:30:00Z
+	at hub sbx-member expire
+	assert_eq "$output" "" "the hour of grace is not over"
+	export SBX_NOW=2026-07-01T14:30:00Z
+	at hub sbx-member -n expire
+	at hub sbx-member expire
+	assert_eq "$output" "$(id_of hub)" "what was voided"
+	at hub sbx-member expire
+	assert_eq "$output" "" "it is voided once"
+	carry bob hub
+	carry hub bob
+	assert_eq "$(state_of hub "$(did bob)")" observed "hub"
+	assert_eq "$(state_of bob "$(did bob)")" observed "bob itself"
+}
+
+@test "expire leaves an invitation alone that somebody used" {
+	at hub sbx-member invite -u 2 -e 3600
+	at ann sbx-member accept "$output"
+	carry ann hub
+	export SBX_NOW=2026-07-01T20:00:00Z
+	at hub sbx-member expire
+	assert_eq "$output" "" "it was voided"
+	assert_eq "$(state_of hub "$(did ann)")" member "ann"
+}
+
+@test "--qr shows what stdout says, and stdout has the token alone" {
+	require zbarimg || return
+	at hub sbx-member invite --qr
+	assert_like "$output" '^sbx1\.[A-Za-z0-9_-]+$' "not the token alone"
+	token=$output
+	python3 - "$stderr" >"$BATS_TEST_TMPDIR/qr.pbm" <<-'EOF'
+	import sys
+	rows = []
+	for line in sys.argv[1].split("\n"):
+	    up = [c in " \u2584" for c in line]
+	    down = [c in " \u2580" for c in line]
+	    rows += [up, down]
+	side = len(rows[0])
+	rows = rows[:side]
+	print("P1", side * 4, len(rows) * 4)
+	for r in rows:
+	    for _ in range(4):
+	        print(" ".join(str(int(b)) for b in r for _ in range(4)))
+	EOF
+	run_sbx zbarimg -q --raw "$BATS_TEST_TMPDIR/qr.pbm"
+	assert_eq "$output" "$token" "the code says something else"
+}
+
+@test "an acceptance without its proof counts only where sbx.conf says so" {
+	at hub sbx-member invite
+	id=$(id_of hub)
+	printf '{"invite_id":"%s","inviter":"%s","domain":"","rights":[],"grafted_by":null}' \
+		"$id" "$(did hub)" >"$BATS_TEST_TMPDIR/p"
+	at ann sbx-ledger append -t InviteAccept invite_accept "$BATS_TEST_TMPDIR/p"
+	carry ann hub
+	assert_eq "$(state_of hub "$(did ann)")" observed "by default"
+	printf '[members]\naccept_unproven = yes\n' >"$BATS_TEST_TMPDIR/hub/sbx.conf"
+	assert_eq "$(state_of hub "$(did ann)")" member "where it is allowed"
+	printf '[members]\naccept_unproven = maybe\n' >"$BATS_TEST_TMPDIR/hub/sbx.conf"
+	at hub 2 sbx-member list
+	assert_says sbx-member "sbx.conf:2: accept_unproven: maybe: not yes or no"
+}
+
+# ---- removal ----
+
+@test "who was put out comes back by a new invitation, not by an old one" {
+	at hub sbx-member invite -u 5
+	old=$output
+	at ann sbx-member accept "$old"
+	carry ann hub
+	export SBX_NOW=2026-07-01T12:10:00Z
+	at hub sbx-member revoke "$(did ann)"
+	export SBX_NOW=2026-07-01T12:20:00Z
+	at ann 1 sbx-member accept "$old"
+	assert_says sbx-member "already accepted"
+	export SBX_NOW=2026-07-01T12:30:00Z
+	at hub sbx-member invite
+	export SBX_NOW=2026-07-01T12:31:00Z
+	at ann sbx-member accept "$output"
+	carry ann hub
+	assert_eq "$(state_of hub "$(did ann)")" member "readmitted"
+}
+
+@test "an offer ends with its author's membership and does not come back with it" {
+	offers() {
+		SBX_STATE=$BATS_TEST_TMPDIR/hub sbx-offer -j list -a 2>/dev/null ||
+			SBX_STATE=$BATS_TEST_TMPDIR/hub sbx-offer -j list
+	}
+	at hub sbx-member invite
+	at ann sbx-member accept "$output"
+	carry ann hub
+	carry hub ann
+	at ann sbx-offer publish -k http -e 10.10.0.2:80 mirror
+	carry ann hub
+	assert_eq "$(offers | jq -r .member)" true "before"
+	export SBX_NOW=2026-07-01T12:10:00Z
+	at hub sbx-member revoke "$(did ann)"
+	assert_ne "$(offers | jq -r .member)" true "after"
+	export SBX_NOW=2026-07-01T12:30:00Z
+	at hub sbx-member invite
+	export SBX_NOW=2026-07-01T12:31:00Z
+	at ann sbx-member accept "$output"
+	carry ann hub
+	assert_eq "$(state_of hub "$(did ann)")" member "readmitted"
+	assert_ne "$(offers | jq -r .member)" true "the old offer is over"
+	carry hub ann
+	export SBX_NOW=2026-07-01T12:40:00Z
+	at ann sbx-offer publish -k http -e 10.10.0.2:81 mirror
+	carry ann hub
+	assert_eq "$(offers | jq -r .member)" true "a new one counts"
+}
+
+@test "the last anchor does not remove itself without -f" {
+	at hub 1 sbx-member revoke "$(did hub)"
+	assert_says sbx-member "last anchor"
+	assert_hint sbx-member
+	export SBX_NOW=2026-07-01T12:10:00Z
+	at hub sbx-member revoke -f "$(did hub)"
+	assert_eq "$(state_of hub "$(did hub)")" revoked "with -f"
+}
+
+@test "of two anchors one may go" {
+	at hub sbx-member trust "$(did ann)"
+	export SBX_NOW=2026-07-01T12:10:00Z
+	at hub sbx-member revoke "$(did hub)"
+	assert_eq "$(state_of hub "$(did hub)")" revoked "hub"
 }

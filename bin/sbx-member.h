@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The parts of sbx-member: a verb each. */
+#ifndef SBX_MEMBER_TOOL_H
+#define SBX_MEMBER_TOOL_H
+
+#include "sbx.h"
+
+#define DAY 86400
+
+/* The ledger, its own did, and its state until something is signed. */
+struct work {
+	struct sbx_ctx *ctx;
+	struct sbx_log *log;
+	struct sbx_state *st;
+	char self[SBX_DID_SIZE];
+};
+
+int work_open(struct work *w, struct sbx_ctx *ctx, unsigned flags);
+void work_close(struct work *w);
+/* SBX_E_NO unless this box is a member: its word would count for nothing. */
+int work_standing(struct work *w);
+/* Sign and append, unless -n; the state is over then. */
+int work_sign(struct work *w, const char *op, const struct sbx_doc *payload);
+/* With the state open for reading; the rows are ended after it. */
+int with_state(struct sbx_ctx *ctx,
+	int (*fn)(struct sbx_ctx *ctx, struct sbx_state *st));
+
+/* text on standard error, as a QR code in half blocks. */
+int qr_show(const char *text, struct sbx_err *err);
+
+int cmd_invite(struct sbx_ctx *ctx);
+int cmd_accept(struct sbx_ctx *ctx);
+int cmd_revoke(struct sbx_ctx *ctx);
+int cmd_expire(struct sbx_ctx *ctx);
+
+extern const struct sbx_opt invite_opts[], revoke_opts[], expire_opts[];
+
+#endif

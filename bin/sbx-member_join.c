@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Coming in and being put out. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sbx-member.h"
+
+/* ---- invite, accept ------------------------------------------------------ */
+
+/* "a,b" to a list of words that point into text, which is changed. */
+static int
+split_rights(struct sbx_ctx *ctx, char *text, const char *words[static 65])
+{
+	char *save = NULL;
+	size_t n = 0;
+
+	for (char *w = strtok_r(text, ",", &save); w != NULL;
+		w = strtok_r(NULL, ",", &save)) {
+		if (n == 64 || strlen(w) > 128)
+			return sbx_err_set(&ctx->err, SBX_E_USAGE,
+				"too many rights, or one too long");
+		words[n++] = w;
+	}
+	words[n] = NULL;
+	return SBX_OK;
+}
+
+static int
+issue(struct work *w, const struct sbx_invite *in)
+{
+	struct sbx_ctx *ctx = w->ctx;
+	struct sbx_buf token = SBX_BUF(8192);
+	struct sbx_key *key = NULL;
+	int r;
+
+	if ((r = sbx_key_load(ctx->conf.key, &key, &ctx->err)) != 0)
+		return r;
+	sbx_state_free(w->st);
+	w->st = NULL;
+	r = sbx_invite_issue(w->log, key, in, &token, &ctx->err);
+	if (r == 0) {
+		sbx_tool_out(ctx, "%s", token.data);
+		if (sbx_tool_opt(ctx, "qr") != NULL)
+			r = qr_show(token.data, &ctx->err);
+	}
+	sbx_key_free(key);
+	sbx_buf_free(&token);
+	return r;
+}
+
+int
+cmd_invite(struct sbx_ctx *ctx)
+{
+	const char *given = sbx_tool_opt(ctx, "rights");
+	const char *domain = sbx_tool_opt(ctx, "domain");
+	const char *words[65];
+	struct sbx_invite in = { .rights = words,
+		.domain = domain != NULL ? domain : "" };
+	char *rights = sbx_mem_text(given != NULL ? given : "",
+		given != NULL ? strlen(given) : 0);
+	struct work w = { 0 };
+	int r;
+
+	if ((r = split_rights(ctx, rights, words)) != 0 ||
+		(r = sbx_tool_num(ctx, "uses", 1, 1000000, 1, &in.uses)) != 0 ||
+		(r = sbx_tool_num(ctx, "expires", 60, 366 * DAY, DAY,
+			 &in.seconds)) != 0 ||
+		(r = work_open(&w, ctx, SBX_LOG_WRITE)) != 0 ||
+		(r = work_standing(&w)) != 0)
+		goto out;
+	if (ctx->dry)
+		sbx_tool_say(ctx, "would sign an invitation");
+	else
+		r = issue(&w, &in);
+out:
+	work_close(&w);
+	free(rights);
+	return r;
+}
+
+static int
+read_token(struct sbx_ctx *ctx, struct sbx_buf *token)
+{
+	int r = SBX_OK;
+
+	if (ctx->argc > 0 && strcmp(ctx->argv[0], "-") != 0)
+		sbx_buf_str(token, ctx->argv[0]);
+	else
+		r = sbx_io_read_fd(STDIN_FILENO, token, &ctx->err);
+	while (token->len > 0 && strchr(" \t\r\n", token->data[token->len - 1]))
+		token->data[--token->len] = '\0';
+	if (r == 0 && (token->over || strlen(sbx_buf_text(token)) != token->len))
+		r = sbx_err_set(&ctx->err, SBX_E_INPUT, "not an invitation");
+	return r;
+}
+
+int
+cmd_accept(struct sbx_ctx *ctx)
+{
+	struct sbx_buf token = SBX_BUF(8192);
+	struct sbx_key *key = NULL;
+	struct sbx_log *log = NULL;
+	int r;
+
+	if ((r = read_token(ctx, &token)) == 0 &&
+		(r = sbx_key_load(ctx->conf.key, &key, &ctx->err)) == 0 &&
+		(r = sbx_log_open(ctx->conf.db, SBX_LOG_WRITE, &log,
+			 &ctx->err)) == 0 &&
+		(r = sbx_head_check(log, &ctx->conf, &ctx->err)) == 0)
+		r = sbx_invite_accept(log, key, sbx_buf_text(&token), ctx->dry,
+			&ctx->err);
+	if (r == 0)
+		sbx_tool_say(ctx, ctx->dry ? "would accept" :
+			"accepted: exchange entries with the inviter to be a "
+			"member there");
+	sbx_buf_free(&token);
+	sbx_log_close(log);
+	sbx_key_free(key);
+	return r;
+}
+
+/* ---- revoke, expire --------------------------------------------------------- */
+
+static struct sbx_doc *
+notice(const char *target, const char *scope, int64_t cascade,
+	const char *reason)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_json *p = sbx_doc_root(doc);
+	unsigned char id[SBX_HASH_BYTES];
+
+	sbx_random(id, sizeof(id));
+	sbx_json_add_hex(doc, p, "revocation_id", id, sizeof(id));
+	sbx_json_add_str(doc, p, "target", target);
+	sbx_json_add_str(doc, p, "scope", scope);
+	sbx_json_add_int(doc, p, "cascade_depth", cascade);
+	sbx_json_add_str(doc, p, "reason", reason);
+	return doc;
+}
+
+static int
+count_anchor(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	(void)err;
+	*(int *)ctx += sbx_json_is(sbx_json_get(row, "state"), "anchor");
+	return SBX_OK;
+}
+
+/* A mesh without an anchor is one where nobody can put out a founder's guest
+ * any more. */
+static int
+check_last(struct work *w, const char *did)
+{
+	struct sbx_ctx *ctx = w->ctx;
+	struct sbx_doc *doc = NULL;
+	int anchors = 0, r;
+	bool is;
+
+	if (strcmp(did, w->self) != 0 || sbx_tool_opt(ctx, "force") != NULL)
+		return SBX_OK;
+	if ((r = sbx_state_one(w->st, SBX_VIEW_MEMBER, did, &doc, &ctx->err)) != 0)
+		return r;
+	is = sbx_json_is(sbx_json_get(sbx_doc_root(doc), "state"), "anchor");
+	sbx_doc_free(doc);
+	if (!is)
+		return SBX_OK;
+	r = sbx_state_each(w->st, SBX_VIEW_MEMBER, NULL, count_anchor, &anchors,
+		&ctx->err);
+	if (r == 0 && anchors == 1) {
+		r = sbx_err_set(&ctx->err, SBX_E_NO,
+			"this box is the last anchor of the mesh");
+		sbx_err_hint(&ctx->err, "-f does it all the same");
+	}
+	return r;
+}
+
+int
+cmd_revoke(struct sbx_ctx *ctx)
+{
+	const char *target = ctx->argv[0];
+	unsigned char id[SBX_HASH_BYTES];
+	struct sbx_doc *doc = NULL;
+	struct work w = { 0 };
+	int64_t cascade;
+	int r;
+
+	if (!sbx_did_check(target, strlen(target)) &&
+		!sbx_hex_parse(id, sizeof(id), target, strlen(target)))
+		return sbx_err_set(&ctx->err, SBX_E_USAGE,
+			"neither a did nor an invitation's id: %.70s", target);
+	if ((r = sbx_tool_num(ctx, "cascade", 0, 8, 0, &cascade)) == 0 &&
+		(r = work_open(&w, ctx, SBX_LOG_WRITE)) == 0 &&
+		(r = work_standing(&w)) == 0 &&
+		(r = check_last(&w, target)) == 0) {
+		doc = notice(target, cascade > 0 ? "cascade" : "self", cascade,
+			ctx->argc > 1 ? ctx->argv[1] : "");
+		r = work_sign(&w, "revoke", doc);
+	}
+	sbx_doc_free(doc);
+	work_close(&w);
+	return r;
+}
+
+struct late {
+	struct work *w;
+	int64_t before;
+	char (*ids)[2 * SBX_PUB_BYTES + 1];
+	size_t count;
+};
+
+static int
+see_late(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	const char *expires = sbx_json_str(row, "expires_at");
+	struct late *l = ctx;
+	int64_t used, at;
+
+	(void)err;
+	if (!sbx_json_is(sbx_json_get(row, "inviter"), l->w->self) ||
+		!sbx_json_is(sbx_json_get(row, "status"), "expired") ||
+		!sbx_json_int(sbx_json_get(row, "used"), 0, 0, &used) ||
+		!sbx_time_parse(&at, expires, strlen(expires)) || at >= l->before)
+		return SBX_OK;
+	l->ids = sbx_mem_grow(l->ids, l->count + 1, sizeof(*l->ids));
+	memcpy(l->ids[l->count++], sbx_json_str(row, "invite_id"),
+		sizeof(*l->ids));
+	return SBX_OK;
+}
+
+int
+cmd_expire(struct sbx_ctx *ctx)
+{
+	struct work w = { 0 };
+	struct late l = { .w = &w };
+	struct sbx_doc *doc;
+	int64_t grace;
+	int r;
+
+	if ((r = sbx_tool_num(ctx, "grace", 0, 366 * DAY, 3600, &grace)) != 0 ||
+		(r = work_open(&w, ctx, SBX_LOG_WRITE)) != 0 ||
+		(r = work_standing(&w)) != 0)
+		goto out;
+	l.before = sbx_clock_now() - grace * 1000000;
+	r = sbx_state_each(w.st, SBX_VIEW_INVITE, NULL, see_late, &l, &ctx->err);
+	for (size_t i = 0; r == 0 && i < l.count; i++) {
+		doc = notice(l.ids[i], "cascade", 0, "expired unused");
+		if ((r = work_sign(&w, "revoke", doc)) == 0)
+			sbx_tool_out(ctx, "%s", l.ids[i]);
+		sbx_doc_free(doc);
+	}
+out:
+	free(l.ids);
+	work_close(&w);
+	return r;
+}
+
+const struct sbx_opt invite_opts[] = {
+	{ 'u', "uses", "N", "how many boxes may accept it (1)" },
+	{ 'e', "expires", "SECONDS", "how long it is good (86400)" },
+	{ 'r', "rights", "A,B", "rights it names" },
+	{ 'd', "domain", "NAME", "domain it is for" },
+	{ 0, "qr", NULL, "show it as a QR code too, on standard error" },
+	{ 0, NULL, NULL, NULL } };
+const struct sbx_opt revoke_opts[] = {
+	{ 'c', "cascade", "N", "and whom it invited, N invitations down" },
+	{ 'f', "force", NULL, "even the last anchor itself" },
+	{ 0, NULL, NULL, NULL } };
+const struct sbx_opt expire_opts[] = {
+	{ 'g', "grace", "SECONDS", "leave alone what expired since (3600)" },
+	{ 0, NULL, NULL, NULL } };
