@@ -181,6 +181,8 @@ sbx_grants_load(const char *path, struct sbx_grants *g, struct sbx_err *err)
 		sbx_err_hint(err, "remove it, then sbx-macroctl sync "
 				  "withdraws every grant");
 		r = SBX_E_SYS;
+		if (err != NULL)
+			err->code = r;
 	}
 	sbx_doc_free(doc);
 	sbx_buf_free(&text);
