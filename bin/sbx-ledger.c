@@ -57,6 +57,30 @@ make_db_dir(struct sbx_ctx *ctx)
 	return sbx_io_mkdir(ctx->conf.dir, 0750, &ctx->err);
 }
 
+/* The one moment at which the recovery key exists here: its public half is
+ * named in the first head, its secret half is said and forgotten. */
+static int
+make_recovery(struct sbx_ctx *ctx, struct sbx_log *log)
+{
+	char text[2 * SBX_SEED_BYTES + 1];
+	unsigned char rec[SBX_HASH_BYTES];
+	struct sbx_key *key = NULL;
+	size_t count;
+	int r;
+
+	if ((r = sbx_key_new(&key, &ctx->err)) != 0)
+		return r;
+	sbx_hash_b2(rec, sbx_key_pub(key), SBX_PUB_BYTES);
+	if ((r = sbx_seal(log, &ctx->conf, rec, &count, &ctx->err)) == 0) {
+		sbx_hex_write(text, sbx_key_seed(key), SBX_SEED_BYTES);
+		sbx_tool_say(ctx, "recovery key, shown this once, to be kept off "
+				  "this box: %s", text);
+		explicit_bzero(text, sizeof(text));
+	}
+	sbx_key_free(key);
+	return r;
+}
+
 static int
 cmd_init(struct sbx_ctx *ctx)
 {
@@ -73,14 +97,17 @@ cmd_init(struct sbx_ctx *ctx)
 	if ((r = make_db_dir(ctx)) != 0 || (r = have_key(ctx, &key)) != 0 ||
 		(r = ledger_open(ctx, SBX_LOG_WRITE | SBX_LOG_CREATE, &log)) != 0)
 		goto out;
-	if (sbx_log_self(log, did, NULL) != 0)
+	if (sbx_log_self(log, did, NULL) != 0) {
 		r = add_identity(log, key, &ctx->err);
-	else if (strcmp(did, sbx_key_did(key)) != 0)
+		if (r == 0 && sbx_tool_opt(ctx, "recovery") != NULL)
+			r = make_recovery(ctx, log);
+	} else if (strcmp(did, sbx_key_did(key)) != 0) {
 		r = sbx_err_set(&ctx->err, SBX_E_USAGE,
 			"%s belongs to %s, %s to %s", ctx->conf.db, did,
 			ctx->conf.key, sbx_key_did(key));
-	else
+	} else {
 		sbx_tool_say(ctx, "already there");
+	}
 	if (r == 0)
 		sbx_tool_out(ctx, "%s", sbx_key_did(key));
 out:
@@ -112,6 +139,9 @@ cmd_whoami(struct sbx_ctx *ctx)
 	return r;
 }
 
+static const struct sbx_opt init_opts[] = {
+	{ 'r', "recovery", NULL, "name a recovery key, and show it once" },
+	{ 0, NULL, NULL, NULL } };
 static const struct sbx_opt append_opts[] = {
 	{ 't', "type", "TYPE", "the payload's type, when the op carries several" },
 	{ 'l', "lines", NULL, "a payload on each line, an id for each" },
@@ -128,7 +158,7 @@ static const struct sbx_opt publish_opts[] = {
 
 static const struct sbx_cmd cmds[] = {
 	{ "init", cmd_init, "", 0, 0, "make the key and the ledger; print the did",
-		NULL },
+		init_opts },
 	{ "whoami", cmd_whoami, "", 0, 0, "print this node's did", NULL },
 	{ "append", cmd_append, "OP [FILE]", 1, 2,
 		"sign a payload (standard input) and append it", append_opts },
@@ -144,6 +174,8 @@ static const struct sbx_cmd cmds[] = {
 	{ "status", cmd_status, "", 0, 0, "what this ledger holds", NULL },
 	{ "canon", cmd_canon, "", 0, 0,
 		"filter: one JSON document a line to its canonical form", NULL },
+	{ "seal", cmd_seal, "", 0, 0,
+		"sign heads over what this box has said since the last", NULL },
 	{ "publish", cmd_publish, "[DIR]", 0, 1,
 		"write what neighbours pull as static files", publish_opts },
 	{ "backup", cmd_backup, "FILE", 1, 1, "copy the ledger, beside whoever "

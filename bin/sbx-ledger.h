@@ -15,6 +15,7 @@ int cmd_verify(struct sbx_ctx *ctx);
 int cmd_fsck(struct sbx_ctx *ctx);
 int cmd_status(struct sbx_ctx *ctx);
 int cmd_canon(struct sbx_ctx *ctx);
+int cmd_seal(struct sbx_ctx *ctx);
 int cmd_publish(struct sbx_ctx *ctx);
 int cmd_backup(struct sbx_ctx *ctx);
 int cmd_restore(struct sbx_ctx *ctx);

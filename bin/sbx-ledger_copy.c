@@ -5,6 +5,23 @@
 #include "sbx-ledger.h"
 
 int
+cmd_seal(struct sbx_ctx *ctx)
+{
+	struct sbx_log *log = NULL;
+	size_t count = 0;
+	int r;
+
+	if ((r = ledger_open(ctx, SBX_LOG_WRITE, &log)) == 0 &&
+		(r = sbx_seal_check(log, &ctx->conf, &ctx->err)) == 0 &&
+		!ctx->dry &&
+		(r = sbx_seal(log, &ctx->conf, NULL, &count, &ctx->err)) == 0 &&
+		ctx->verbose)
+		sbx_tool_say(ctx, "%zu heads signed", count);
+	sbx_log_close(log);
+	return r;
+}
+
+int
 cmd_publish(struct sbx_ctx *ctx)
 {
 	const char *dir = ctx->argc > 0 ? ctx->argv[0] : ctx->conf.www;

@@ -181,6 +181,9 @@ static const struct sbx_cmd cmds[] = {
 	{ "expire", cmd_expire, "", 0, 0,
 		"void this box's invitations that nobody used in time",
 		expire_opts },
+	{ "rotate", cmd_rotate, "OLD-DID", 1, 1,
+		"take an old key's place with its recovery key (standard input)",
+		NULL },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL } };
 
 static const struct sbx_tool tool = { "sbx-member", "who belongs to the mesh", 0,

@@ -34,5 +34,6 @@ int cmd_revoke(struct sbx_ctx *ctx);
 int cmd_expire(struct sbx_ctx *ctx);
 
 extern const struct sbx_opt invite_opts[], revoke_opts[], expire_opts[];
+int cmd_rotate(struct sbx_ctx *ctx);
 
 #endif

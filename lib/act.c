@@ -3,20 +3,6 @@
 
 #include "db.h"
 
-static int
-append(struct sbx_log *log, const struct sbx_entry *e, struct sbx_err *err)
-{
-	enum sbx_log_how how;
-	int r;
-
-	if ((r = sbx_log_begin(log, err)) != 0)
-		return r;
-	if ((r = sbx_log_add(log, e, &how, err)) == 0)
-		return sbx_log_commit(log, err);
-	sbx_log_rollback(log);
-	return r;
-}
-
 /* A claim dated before the one it is to replace would lose to it, unseen: on
  * a box whose clock went back that must be an error now. */
 static int
@@ -66,7 +52,7 @@ sbx_act(struct sbx_log *log, const struct sbx_conf *conf, const char *op,
 	if (r == 0)
 		r = check_clock(log, e, err);
 	if (r == 0 && !dry)
-		r = append(log, e, err);
+		r = sbx_log_append(log, e, err);
 	sbx_entry_free(e);
 	return r;
 }

@@ -202,6 +202,25 @@ sbx_entry_set_key(struct sbx_entry *e,
 	sbx_buf_free(&line);
 }
 
+/* The recovery key speaks for the new key in the old one's place; that it is
+ * the one the old key named is for the state to see. */
+static int
+verify_rotation(const struct sbx_entry *e, struct sbx_err *err)
+{
+	const char *pub = sbx_json_str(e->payload, "rec_pub");
+	const char *sig = sbx_json_str(e->payload, "rec_sig");
+	const char *old = sbx_json_str(e->payload, "old");
+	unsigned char p[SBX_PUB_BYTES], s[SBX_SIG_BYTES];
+	char message[256];
+	size_t n = sbx_rotation_text(message, e->author, old);
+
+	if (!sbx_hex_parse(p, sizeof(p), pub, strlen(pub)) ||
+		!sbx_hex_parse(s, sizeof(s), sig, strlen(sig)) ||
+		!sbx_key_verify(p, message, n, s))
+		return refuse(err, "SbxRotate: rec_sig is not by the recovery key");
+	return SBX_OK;
+}
+
 int
 sbx_entry_verify(const struct sbx_entry *e, struct sbx_err *err)
 {
@@ -211,6 +230,8 @@ sbx_entry_verify(const struct sbx_entry *e, struct sbx_err *err)
 		return refuse(err, "bad signature");
 	if (strcmp(e->rec->type, "InviteAccept") == 0)
 		return verify_proof(e, err);
+	if (strcmp(e->rec->type, "SbxRotate") == 0)
+		return verify_rotation(e, err);
 	return SBX_OK;
 }
 
@@ -278,8 +299,10 @@ sbx_entry_make(const struct sbx_key *key, const char *op, const char *type,
 	/* What we sign passes the gate that everybody else's entries pass. */
 	r = line.over ? refuse(err, "entry is too long") :
 			sbx_entry_parse(line.data, line.len, out, err);
-	if (r == 0 && strcmp(rec->type, "InviteAccept") == 0 &&
-		(r = verify_proof(*out, err)) != 0) {
+	/* sbx_key_sign has verified the signature; what else there is: */
+	if (r == 0 && (strcmp(rec->type, "InviteAccept") == 0 ||
+			      strcmp(rec->type, "SbxRotate") == 0) &&
+		(r = sbx_entry_verify(*out, err)) != 0) {
 		sbx_entry_free(*out);
 		*out = NULL;
 	}

@@ -212,6 +212,48 @@ apply_revoke(struct sbx_fold *f, const struct sbx_event *e)
 	put_out(target, e);
 }
 
+/* May e's author take old's place?  The key that old named in its first head
+ * says so; whoever was put out by others has no place to give. */
+static bool
+replaces(const struct sbx_event *e, const struct sbx_person *old)
+{
+	unsigned char pub[SBX_PUB_BYTES], hash[SBX_HASH_BYTES];
+	char hex[2 * SBX_HASH_BYTES + 1];
+
+	if (old == e->who || sbx_fold_stands(e->who) || old->rec == NULL ||
+		(!sbx_fold_stands(old) &&
+			(old->removed == NULL || old->removed->who != old)) ||
+		!sbx_hex_parse(pub, sizeof(pub), e->target, strlen(e->target)))
+		return false;
+	sbx_hash_b2(hash, pub, sizeof(pub));
+	sbx_hex_write(hex, hash, sizeof(hash));
+	return strcmp(hex, old->rec) == 0;
+}
+
+/* The new key inherits the old one's inviter, guests, and trust. */
+static void
+apply_rotate(struct sbx_fold *f, const struct sbx_event *e)
+{
+	struct sbx_person *old = sbx_fold_person(f, e->id), *p = e->who;
+
+	if (!replaces(e, old))
+		return;
+	p->anchor = old->by == NULL;
+	p->member = !p->anchor;
+	p->revoked = false;
+	p->inviter = old->inviter;
+	p->by = old->by;
+	p->depth = old->depth;
+	p->since = e->time;
+	p->accepted = e;
+	for (struct sbx_person *q = f->first; q != NULL; q = q->next)
+		if (q->inviter == old)
+			q->inviter = p;
+	old->revoked = true;
+	old->anchor = false;
+	old->removed = e;
+}
+
 static void
 begin(struct sbx_fold *f)
 {
@@ -253,6 +295,9 @@ apply(struct sbx_fold *f, struct sbx_event *e)
 		break;
 	case SBX_EVENT_ACCEPT:
 		apply_accept(f, e);
+		break;
+	case SBX_EVENT_ROTATE:
+		apply_rotate(f, e);
 		break;
 	case SBX_EVENT_REVOKE:
 		apply_revoke(f, e);
@@ -317,6 +362,7 @@ sbx_fold_clear(struct sbx_fold *f)
 	for (struct sbx_person *p = f->first, *next; p != NULL; p = next) {
 		next = p->next;
 		free(p->did);
+		free(p->rec);
 		free(p);
 	}
 	for (size_t i = 0; i < f->count; i++) {

@@ -322,6 +322,21 @@ sbx_log_add(struct sbx_log *log, const struct sbx_entry *e,
 	return derive(log, e, author, err);
 }
 
+int
+sbx_log_append(struct sbx_log *log, const struct sbx_entry *e,
+	struct sbx_err *err)
+{
+	enum sbx_log_how how;
+	int r;
+
+	if ((r = sbx_log_begin(log, err)) != 0)
+		return r;
+	if ((r = sbx_log_add(log, e, &how, err)) == 0)
+		return sbx_log_commit(log, err);
+	sbx_log_rollback(log);
+	return r;
+}
+
 static int
 read_row(sqlite3_stmt *st, struct sbx_row *row, struct sbx_err *err)
 {

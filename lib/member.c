@@ -78,6 +78,23 @@ load_revoke(struct sbx_fold *f, sqlite3_stmt *st)
 		e->kind = SBX_EVENT_VOID;
 }
 
+/* Rows come in order of date and hash: the first one stands. */
+static void
+load_recovery(struct sbx_fold *f, sqlite3_stmt *st)
+{
+	struct sbx_person *p = sbx_fold_person(f,
+		(const char *)sqlite3_column_text(st, 0));
+
+	if (p->rec == NULL)
+		p->rec = column(st, 1);
+}
+
+static void
+load_rotate(struct sbx_fold *f, sqlite3_stmt *st)
+{
+	event(f, SBX_EVENT_ROTATE, st)->target = column(st, 4);
+}
+
 static void
 load_anchor(struct sbx_fold *f, sqlite3_stmt *st)
 {
@@ -103,6 +120,11 @@ static const struct {
 	{ "SELECT f.time, e.id, a.did, f.id, f.ref, " P("scope") "='cascade', "
 	  P("cascade_depth") " " ROWS "WHERE f.type='RevocationNotice'",
 		load_revoke },
+	{ "SELECT a.did, " P("rec") " " ROWS "WHERE f.type='SbxHead' AND "
+	  P("seq") "=1 AND " P("rec") " IS NOT NULL ORDER BY f.time, e.id",
+		load_recovery },
+	{ "SELECT f.time, e.id, a.did, f.id, " P("rec_pub") " " ROWS
+	  "WHERE f.type='SbxRotate'", load_rotate },
 };
 
 int

@@ -11,6 +11,7 @@ enum sbx_event_kind {
 	SBX_EVENT_INVITE,
 	SBX_EVENT_VOID,
 	SBX_EVENT_ACCEPT,
+	SBX_EVENT_ROTATE,
 	SBX_EVENT_REVOKE,
 };
 
@@ -18,6 +19,7 @@ struct sbx_event;
 
 struct sbx_person {
 	char *did;
+	char *rec; /* the hash of its recovery key, from its first head */
 	bool trusted; /* a local anchor: where the fold begins */
 	bool anchor, member, revoked;
 	int depth;
@@ -45,7 +47,8 @@ struct sbx_event {
 	int64_t time;
 	unsigned char hash[SBX_HASH_BYTES];
 	struct sbx_person *who;
-	char *id, *target; /* invite_id; what is revoked, or who invited */
+	char *id, *target; /* invite_id, who is replaced; what is revoked, who
+			    * invited, the recovery key */
 	int64_t cascade;
 	bool whole; /* scope cascade */
 	bool proof;

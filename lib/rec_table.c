@@ -105,6 +105,15 @@ static const struct sbx_field ban[] = { DID("publisher"), ID("ban_id"),
 static const struct sbx_field revoke_ban[] = { DID("publisher"),
 	{ "ip", SBX_KIND_IP, 0, 0, 0, NULL }, TIME("revoked_at"), END };
 
+/* Ours, carried by an op that older nodes relay untouched: what an author has
+ * said, in order, and who speaks for it after its key is lost. */
+static const struct sbx_field head[] = { DID("did"), INT("v", 1, 1),
+	INT("seq", 1, BIG), { "prev", SBX_KIND_HEX, NULLABLE, 0, 64, NULL },
+	{ "items", SBX_KIND_TEXTS, 0, 0, SBX_MAX_SEALED, NULL },
+	{ "rec", SBX_KIND_HEX, NULLABLE, 0, 64, NULL }, TIME("created_at"), END };
+static const struct sbx_field rotation[] = { DID("did"), DID("old"),
+	HEX("rec_pub", 64), HEX("rec_sig", 128), TIME("created_at"), END };
+
 /*      type, ops, actor, id, ref, time, fields */
 const struct sbx_rec sbx_rec_table[] = {
 	{ "Identity", { "genesis", "auto_add", "invite_accept", NULL }, "did",
@@ -147,6 +156,9 @@ const struct sbx_rec sbx_rec_table[] = {
 		"created_at", ban },
 	{ "BanRevoke", { "ban_revoke" }, "publisher", "ip", NULL, "revoked_at",
 		revoke_ban },
+	{ "SbxHead", { "witness" }, "did", NULL, "prev", "created_at", head },
+	{ "SbxRotate", { "witness" }, "did", "old", NULL, "created_at",
+		rotation },
 	{ NULL, { NULL }, NULL, NULL, NULL, NULL, NULL },
 };
 

@@ -36,6 +36,7 @@
 #define SBX_MAX_EXPORT (256u << 20) /* bytes of a peer's whole export */
 #define SBX_MAX_AHEAD (600 * INT64_C(1000000)) /* an entry dated later is held */
 #define SBX_MAX_HELD 4096	/* entries held at a time */
+#define SBX_MAX_SEALED 128 /* entries that one SbxHead covers */
 #define SBX_MAX_INVITE_DEPTH 16 /* invitations between an anchor and a member */
 #define SBX_MAX_TTL 86400	/* seconds a grant may last */
 #define SBX_MIN_TTL 60
@@ -394,6 +395,8 @@ int sbx_log_add(struct sbx_log *log, const struct sbx_entry *e,
 	enum sbx_log_how *how, struct sbx_err *err);
 int sbx_log_commit(struct sbx_log *log, struct sbx_err *err);
 void sbx_log_rollback(struct sbx_log *log);
+int sbx_log_append(struct sbx_log *log, const struct sbx_entry *e,
+	struct sbx_err *err); /* begin, add, commit */
 /* Call fn for each row of from..to in order (to 0: the last), until it
  * returns other than 0, which is then returned. */
 int sbx_log_each(struct sbx_log *log, int64_t from, int64_t to,
@@ -469,6 +472,7 @@ enum sbx_view {
 	SBX_VIEW_OFFER,	  /* service_id provider boxname name kind endpoint approval_mode macro description created_at status member */
 	SBX_VIEW_SUB,	  /* subscription_id service_id subscriber provider requested_at status offer_status member; status: waiting live rejected cancelled ended */
 	SBX_VIEW_CONFIG,  /* publisher config_id scope version content_hash valid_from valid_until status member */
+	SBX_VIEW_FORK,	  /* did seq heads: authors frozen from head seq on */
 	SBX_VIEW_BAN,	  /* publisher ban_id ip reason severity expires_at status member */
 };
 

@@ -8,6 +8,8 @@
 #ifndef SBX_LOG_H
 #define SBX_LOG_H
 
+struct sbx_conf;
+
 #define SBX_MAX_TREE	  (UINT64_C(1) << 59) /* leaves */
 #define SBX_MAX_PROOF	  64		      /* hashes of one proof */
 #define SBX_MAX_NOTE	  131072 /* bytes: 16 post-quantum signatures fit */
@@ -216,6 +218,25 @@ int sbx_proof_parse(const char *text, size_t len, uint64_t *index,
 	struct sbx_proof *proof, struct sbx_buf *extra, const char **checkpoint,
 	size_t *cplen, struct sbx_err *err);
 
+/* ---- seal: an author's own order, forks, recovery ------------------------- */
+
+/* What the recovery key signs: "sbx-rotate/v1\n" and the canonical form of
+ * {"new","old"}.  Returns its length. */
+size_t sbx_rotation_text(char out[static 256], const char *new_did,
+	const char *old_did);
+/* Sign SbxHeads over what this node has said since its last one; *count is how
+ * many.  rec (NULL: none, or as before) is the hash of the recovery key's
+ * public half.  The head is on disk beside the database before it is in the
+ * database: an older database never signs a second one of the same number. */
+int sbx_seal(struct sbx_log *log, const struct sbx_conf *conf,
+	const unsigned char *rec, size_t *count, struct sbx_err *err);
+/* SBX_E_NO when this node has sealed more than the database knows. */
+int sbx_seal_check(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err);
+/* Sign, as this node, that it takes the place of old. */
+int sbx_rotate(struct sbx_log *log, const struct sbx_conf *conf,
+	const char *old, const struct sbx_key *recovery, struct sbx_err *err);
+
 /* ---- site: what a node publishes for others to pull ----------------------- */
 
 /* Write DIR/export.jsonl (one entry a line), the older form of the same at
@@ -230,8 +251,6 @@ int sbx_site_tiles(struct sbx_log *log, const char *dir, uint64_t old,
 	uint64_t size, size_t *changed, struct sbx_err *err);
 
 /* ---- head: what a node signs about its log --------------------------------- */
-
-struct sbx_conf;
 
 /* "This key speaks for my log", signed by the identity: a canonical JSON line
  * {"author_pubkey","delegation":{"did","log_key","since"},"sig"}, the signature

@@ -27,7 +27,7 @@ sql_time(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 /* In the order in which they use each other. */
 static const enum sbx_view order[] = { SBX_VIEW_NODE, SBX_VIEW_MEMBER,
 	SBX_VIEW_INVITE, SBX_VIEW_OFFER, SBX_VIEW_SUB, SBX_VIEW_CONFIG,
-	SBX_VIEW_BAN };
+	SBX_VIEW_FORK, SBX_VIEW_BAN };
 
 static int
 make_views(sqlite3 *db, const int64_t *at, struct sbx_err *err)
@@ -37,10 +37,11 @@ make_views(sqlite3 *db, const int64_t *at, struct sbx_err *err)
 
 	sbx_buf_str(&sql, sbx_view_tables);
 	sbx_buf_fmt(&sql, "INSERT INTO temp.clock(us) VALUES(%lld);"
-			  "CREATE TEMP VIEW claim AS SELECT * FROM main.fact",
+			  "CREATE TEMP VIEW claim AS SELECT * FROM main.fact "
+			  "WHERE seq NOT IN (SELECT seq FROM temp.frozen)",
 		(long long)(at != NULL ? *at : sbx_clock_now()));
 	if (at != NULL)
-		sbx_buf_fmt(&sql, " WHERE time<=%lld", (long long)*at);
+		sbx_buf_fmt(&sql, " AND time<=%lld", (long long)*at);
 	sbx_buf_str(&sql, ";");
 	for (size_t i = 0; i < sbx_view_count; i++)
 		sbx_buf_fmt(&sql, "CREATE TEMP VIEW %s AS %s;",
@@ -164,7 +165,8 @@ each(struct sbx_state *state, enum sbx_view view, const char *key, bool now,
 	sbx_buf_fmt(&sql, " FROM temp.%s", def->name);
 	if (key != NULL)
 		sbx_buf_fmt(&sql, " WHERE %s=?", def->columns[0].name);
-	sbx_buf_str(&sql, " ORDER BY 1, 2, 3, 4");
+	sbx_buf_str(&sql, def->columns[3].name != NULL ? " ORDER BY 1, 2, 3, 4" :
+							  " ORDER BY 1, 2, 3");
 	r = sbx_db_prepare(state->db, sql.data, &st, err);
 	sbx_buf_free(&sql);
 	if (r != 0)

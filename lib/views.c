@@ -35,6 +35,20 @@
 
 const char *const sbx_view_tables =
 	"CREATE TABLE temp.clock(us INTEGER);"
+	/* What a forked author's last good head does not cover. */
+	"CREATE TABLE temp.fork(author INTEGER PRIMARY KEY, n INTEGER, "
+	"heads INTEGER);"
+	"INSERT INTO temp.fork SELECT author, min(n), c FROM (SELECT f.author, "
+	"json_extract(e.payload, '$.seq') AS n, count(*) AS c FROM main.fact f "
+	"JOIN main.entry e USING(seq) WHERE f.type='SbxHead' GROUP BY f.author, n "
+	"HAVING c>1) GROUP BY author;"
+	"CREATE TABLE temp.frozen(seq INTEGER PRIMARY KEY);"
+	"INSERT INTO temp.frozen SELECT f.seq FROM temp.fork k CROSS JOIN "
+	"main.fact f ON f.author=k.author JOIN main.entry e USING(seq) WHERE "
+	"f.type<>'SbxHead' AND lower(hex(e.id)) NOT IN (SELECT j.value FROM "
+	"main.fact g JOIN main.entry h USING(seq), json_each(h.payload, '$.items') "
+	"j WHERE g.type='SbxHead' AND g.author=k.author AND "
+	"json_extract(h.payload, '$.seq')<k.n);"
 	"CREATE TABLE temp.member(did TEXT PRIMARY KEY, state TEXT, "
 	"depth INTEGER, inviter TEXT, since TEXT, from_us INTEGER, "
 	"domain TEXT, rights TEXT, invitation TEXT, accepted TEXT, "
@@ -120,6 +134,10 @@ const struct sbx_view_def sbx_view_defs[] = {
 		{ T("publisher"), T("config_id"), T("scope"), I("version"),
 			T("content_hash"), T("valid_from"), T("valid_until"),
 			NOW("status"), B("member") } },
+	[SBX_VIEW_FORK] = { "v_fork",
+		"SELECT a.did AS did, k.n AS seq, k.heads AS heads "
+		"FROM temp.fork k JOIN main.author a ON a.id=k.author",
+		{ T("did"), I("seq"), I("heads") } },
 	[SBX_VIEW_BAN] = { "v_ban",
 		"SELECT a.did AS publisher, l.id AS ban_id, l.ref AS ip, "
 		P("reason") " AS reason, " P("severity") " AS severity, "

@@ -1,0 +1,153 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# An author's own order: heads, forks, and a new key for a lost one.
+
+load ../lib/helpers
+
+setup() {
+	for n in hub ann new; do node $n; done
+	export SBX_NOW=2026-07-01T12:00:00Z
+}
+
+in_node() { # NODE COMMAND...
+	local SBX_STATE=$BATS_TEST_TMPDIR/$1
+	export SBX_STATE
+	shift
+	"$@"
+}
+
+carry() { # FROM TO
+	in_node "$1" sbx-ledger export | in_node "$2" sbx-ledger -q import
+}
+
+say() { # NODE WORD
+	in_node "$1" sbx-ledger append config_revoke <<<"{\"config_id\":\"$2\"}"
+}
+
+heads() { # NODE: number, ids covered, of each
+	in_node "$1" sbx-ledger export |
+		jq -c 'select(.payload_type=="SbxHead").payload|[.seq,(.items|length)]'
+}
+
+offers() { # NODE: names of members' live offers
+	in_node "$1" sbx-offer -j list | jq -r .name | sort | paste -sd' '
+}
+
+offer() { # NODE NAME
+	in_node "$1" sbx-offer publish "$2" --kind web --endpoint 10.10.0.1:80 >/dev/null
+}
+
+mesh() { # ann, with a recovery key, joins hub
+	in_node hub sbx-ledger init >"$BATS_TEST_TMPDIR/hub.did"
+	in_node ann sbx-ledger init -r >"$BATS_TEST_TMPDIR/ann.did" 2>"$BATS_TEST_TMPDIR/said"
+	recovery=$(grep -oE '[0-9a-f]{64}' "$BATS_TEST_TMPDIR/said")
+	in_node hub sbx-member invite | in_node ann sbx-member -q accept
+	carry ann hub
+	carry hub ann
+}
+
+@test "the recovery key is said once and stored nowhere" {
+	mesh
+	assert_like "$recovery" '^[0-9a-f]{64}$' "not said"
+	! grep -rq "$recovery" "$BATS_TEST_TMPDIR/ann" || fail "it is stored"
+	in_node ann sbx-ledger init -r >"$BATS_TEST_TMPDIR/again" 2>&1
+	! grep -qE '^sbx-ledger: recovery' "$BATS_TEST_TMPDIR/again" || fail "said again"
+	in_node ann sbx-ledger verify
+}
+
+@test "seal covers what was said since, in order, once" {
+	in_node hub sbx-ledger init >/dev/null
+	at hub sbx-ledger -v seal
+	assert_has "$stderr" "1 heads signed" "none"
+	at hub sbx-ledger -v seal
+	assert_has "$stderr" "0 heads signed" "sealed nothing twice"
+	for i in 1 2 3; do say hub "w$i" >/dev/null; done
+	at hub sbx-ledger seal
+	assert_eq "$(heads hub | paste -sd' ')" "[1,1] [2,3]" "heads"
+	seq 300 | sed 's/.*/{"config_id":"c&"}/' | in_node hub sbx-ledger append -l config_revoke >/dev/null
+	at hub sbx-ledger seal
+	assert_eq "$(heads hub | tail -n +3 | paste -sd' ')" "[3,128] [4,128] [5,44]" "heads"
+	at hub sbx-ledger verify
+}
+
+@test "a head that did not reach the database goes there next time" {
+	in_node hub sbx-ledger init >/dev/null
+	in_node hub sbx-ledger backup "$BATS_TEST_TMPDIR/copy"
+	in_node hub sbx-ledger seal
+	in_node hub sbx-ledger -q restore "$BATS_TEST_TMPDIR/copy"
+	at hub sbx-ledger seal
+	assert_eq "$(heads hub)" "[1,1]" "another head of that number"
+}
+
+@test "an older database never seals a second head of one number" {
+	in_node hub sbx-ledger init >/dev/null
+	in_node hub sbx-ledger backup "$BATS_TEST_TMPDIR/copy"
+	for i in 1 2; do
+		say hub "w$i" >/dev/null
+		in_node hub sbx-ledger seal
+	done
+	in_node hub sbx-ledger export >"$BATS_TEST_TMPDIR/peer"
+	in_node hub sbx-ledger -q restore "$BATS_TEST_TMPDIR/copy"
+	say hub other >/dev/null
+	at hub 1 sbx-ledger seal
+	assert_says sbx-ledger "sealed 2 times"
+	assert_hint sbx-ledger
+	at hub sbx-ledger import "$BATS_TEST_TMPDIR/peer"
+	at hub sbx-ledger seal
+	assert_eq "$(heads hub | cut -d, -f1 | sort | uniq -d)" "" "two heads of one number"
+}
+
+@test "two heads of one number freeze their author from there on, everywhere" {
+	mesh
+	offer ann before
+	in_node ann sbx-ledger seal
+	# Ann's key is used on two machines, each not knowing of the other.
+	cp -r "$BATS_TEST_TMPDIR/ann" "$BATS_TEST_TMPDIR/twin"
+	offer ann left
+	in_node ann sbx-ledger seal
+	offer twin right
+	in_node twin sbx-ledger seal
+	carry ann hub
+	assert_eq "$(offers hub)" "before left" "before the fork is known"
+	carry twin hub
+	assert_eq "$(offers hub)" before "what came after the fork still counts"
+	at hub sbx-ledger -j status
+	one=$(jq -r .state <<<"$output")
+	carry hub ann
+	in_node new sbx-ledger init >/dev/null
+	in_node new sbx-member trust "$(cat "$BATS_TEST_TMPDIR/hub.did")"
+	carry ann new
+	assert_eq "$(offers new)" before "another order of arrival"
+	at ann sbx-ledger -j status
+	carry hub ann
+	assert_eq "$(offers ann)" before "ann itself"
+	assert_ne "$one" "" "no state"
+}
+
+@test "a new key takes the lost one's place with its recovery key" {
+	mesh
+	in_node new sbx-ledger init >"$BATS_TEST_TMPDIR/new.did"
+	carry hub new
+	old=$(cat "$BATS_TEST_TMPDIR/ann.did")
+	SBX_NOW=2026-07-01T13:00:00Z in_node new sbx-member rotate "$old" <<<"$recovery"
+	export SBX_NOW=2026-07-01T13:00:00Z
+	carry new hub
+	at hub sbx-member -j list
+	assert_eq "$(jq -r --arg d "$old" 'select(.did==$d).state' <<<"$output")" revoked "the old key"
+	assert_eq "$(jq -r --arg d "$(cat "$BATS_TEST_TMPDIR/new.did")" 'select(.did==$d)|.state+" "+.inviter' <<<"$output")" \
+		"member $(cat "$BATS_TEST_TMPDIR/hub.did")" "the new key"
+}
+
+@test "a thief who has the node key, or guesses, does not rotate" {
+	mesh
+	in_node new sbx-ledger init >"$BATS_TEST_TMPDIR/new.did"
+	carry hub new
+	old=$(cat "$BATS_TEST_TMPDIR/ann.did")
+	at new 3 sbx-member rotate "$old" <<<nonsense
+	at new 2 sbx-member rotate nobody <<<"$recovery"
+	at new sbx-member rotate "$old" <<<"$(printf '%064d' 7)"
+	carry new hub
+	at hub sbx-member -j list
+	assert_eq "$(jq -r --arg d "$old" 'select(.did==$d).state' <<<"$output")" member "taken over"
+	assert_lacks "$output" "$(cat "$BATS_TEST_TMPDIR/new.did")" "a guess let it in"
+}
