@@ -425,22 +425,6 @@ int sbx_log_set_self(struct sbx_log *log, const char *did, struct sbx_err *err);
 int sbx_log_trust(struct sbx_log *log, const char *did, bool yes,
 	struct sbx_err *err);
 
-/* ---- import: a stream of entries into the journal ------------------------ */
-
-struct sbx_import {
-	size_t added, known, held, refused;
-	/* Called for each refused item, number from 1 (NULL: only counted). */
-	void (*refuse)(void *ctx, size_t number, const struct sbx_err *err);
-	void *ctx;
-};
-
-/* Read all of fd (see sbx_feed_open), judge each entry, add the good ones in
- * batches.  A refused one is counted and the rest goes on; 0 even then.  Other
- * than 0: the stream or the journal failed, and what was counted as added up
- * to the last batch is in the journal. */
-int sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
-	struct sbx_err *err);
-
 /* ---- invite: joining ------------------------------------------------------- */
 
 struct sbx_invite {
