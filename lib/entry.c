@@ -202,6 +202,14 @@ sbx_entry_set_key(struct sbx_entry *e,
 	sbx_buf_free(&line);
 }
 
+size_t
+sbx_rotation_text(char out[static 256], const char *new_did,
+	const char *old_did)
+{
+	return (size_t)snprintf(out, 256,
+		"sbx-rotate/v1\n{\"new\":\"%s\",\"old\":\"%s\"}", new_did, old_did);
+}
+
 /* The recovery key speaks for the new key in the old one's place; that it is
  * the one the old key named is for the state to see. */
 static int

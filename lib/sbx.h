@@ -354,6 +354,10 @@ void sbx_entry_set_key(struct sbx_entry *e,
 	const unsigned char pub[static SBX_PUB_BYTES]);
 /* The signature, and an invitation's proof. Costs what Ed25519 costs. */
 int sbx_entry_verify(const struct sbx_entry *e, struct sbx_err *err);
+/* What the recovery key signs: "sbx-rotate/v1\n" and the canonical form of
+ * {"new","old"}.  Returns its length. */
+size_t sbx_rotation_text(char out[static 256], const char *new_did,
+	const char *old_did);
 /* Sign payload as key.  An absent actor or time field is filled in; type NULL
  * means the table's type for op. */
 int sbx_entry_make(const struct sbx_key *key, const char *op, const char *type,

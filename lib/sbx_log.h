@@ -236,10 +236,6 @@ int sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
 
 /* ---- seal: an author's own order, forks, recovery ------------------------- */
 
-/* What the recovery key signs: "sbx-rotate/v1\n" and the canonical form of
- * {"new","old"}.  Returns its length. */
-size_t sbx_rotation_text(char out[static 256], const char *new_did,
-	const char *old_did);
 /* Sign SbxHeads over what this node has said since its last one; *count is how
  * many.  rec (NULL: none, or as before) is the hash of the recovery key's
  * public half.  The head is on disk beside the database before it is in the

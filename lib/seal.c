@@ -19,14 +19,6 @@ struct sealer {
 	char rec[2 * SBX_HASH_BYTES + 1];
 };
 
-size_t
-sbx_rotation_text(char out[static 256], const char *new_did,
-	const char *old_did)
-{
-	return (size_t)snprintf(out, 256,
-		"sbx-rotate/v1\n{\"new\":\"%s\",\"old\":\"%s\"}", new_did, old_did);
-}
-
 /* ---- the last head: in the database, beside it ---------------------------- */
 
 static int
