@@ -26,7 +26,7 @@ open_lending(struct sbx_ctx *ctx, struct sbx_lending *l)
 	return r != 0 ? r : sbx_lending_open(l, &ctx->conf, &ctx->err);
 }
 
-/* ---- KIND grant, activate, revoke ---------------------------------------- */
+/* ---- KIND grant, activate, revoke ---- */
 
 static void
 fill(const struct sbx_ctx *ctx, struct sbx_ask *a)
@@ -110,8 +110,7 @@ cmd_revoke(struct sbx_ctx *ctx)
 	return r;
 }
 
-/* ---- list ------------------------------------------------------------------
- */
+/* ---- list ---- */
 
 static const struct sbx_col list_cols[] = {
 	{ "kind", "KIND", 0 },
@@ -193,8 +192,7 @@ out:
 	return r;
 }
 
-/* ---- kinds ------------------------------------------------------------------
- */
+/* ---- kinds ---- */
 
 static const struct sbx_col kind_cols[] = {
 	{ "kind", "KIND", 0 },
@@ -248,8 +246,7 @@ cmd_kinds(struct sbx_ctx *ctx)
 	return sbx_macro_each(ctx->conf.macros, kind_row, ctx, &ctx->err);
 }
 
-/* ---- check
- * ------------------------------------------------------------------- */
+/* ---- check ---- */
 
 static const struct sbx_col check_cols[] = {
 	{ "part", "PART", 0 },
@@ -352,8 +349,7 @@ cmd_check(struct sbx_ctx *ctx)
 	return c.bad ? SBX_E_NO : SBX_OK;
 }
 
-/* ---- sync
- * ---------------------------------------------------------------------- */
+/* ---- sync ---- */
 
 static int
 cmd_sync(struct sbx_ctx *ctx)
@@ -376,8 +372,7 @@ cmd_sync(struct sbx_ctx *ctx)
 	return r;
 }
 
-/* ---- the tool
- * ------------------------------------------------------------------- */
+/* ---- the tool ---- */
 
 #define OPT_SERVICE                                                            \
 	{                                                                      \

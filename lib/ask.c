@@ -7,12 +7,11 @@
 
 #include "sbx.h"
 
-/* ---- addresses --------------------------------------------------------------
- */
+/* ---- addresses ---- */
 
 /* Yes, too, when we cannot tell. */
 static bool
-is_ours(struct in_addr a)
+is_ours(uint32_t addr)
 {
 	struct ifaddrs *list, *i;
 	bool found = false;
@@ -23,7 +22,7 @@ is_ours(struct in_addr a)
 		const struct sockaddr_in *in = (const void *)i->ifa_addr;
 
 		if (in != NULL && in->sin_family == AF_INET &&
-			in->sin_addr.s_addr == a.s_addr)
+			ntohl(in->sin_addr.s_addr) == addr)
 			found = true;
 	}
 	freeifaddrs(list);
@@ -35,33 +34,19 @@ static int
 address_check(
 	const struct sbx_conf *conf, const char *text, struct sbx_err *err)
 {
-	char again[INET_ADDRSTRLEN], net[INET_ADDRSTRLEN];
-	const char *slash = strchr(conf->mesh_net, '/');
-	struct in_addr a, n;
-	uint32_t ip, mask;
-	int64_t bits;
+	struct sbx_net net;
+	uint32_t addr;
 
-	if (text == NULL || inet_pton(AF_INET, text, &a) != 1 ||
-		inet_ntop(AF_INET, &a, again, sizeof(again)) == NULL ||
-		strcmp(text, again) != 0)
+	if (text == NULL || !sbx_ip4_parse(&addr, text))
 		return sbx_err_set(err, SBX_E_USAGE,
 			"not an IPv4 address in its usual form");
-	if (slash == NULL || (size_t)(slash - conf->mesh_net) >= sizeof(net) ||
-		!sbx_num_parse(&bits, slash + 1, 8, 30))
+	if (!sbx_net_parse(&net, conf->mesh_net))
 		return sbx_err_set(err, SBX_E_USAGE, "mesh network: unclear");
-	snprintf(net, sizeof(net), "%.*s", (int)(slash - conf->mesh_net),
-		conf->mesh_net);
-	if (inet_pton(AF_INET, net, &n) != 1)
-		return sbx_err_set(err, SBX_E_USAGE, "mesh network: unclear");
-	ip = ntohl(a.s_addr);
-	mask = UINT32_MAX << (32 - bits);
-	if ((ip & mask) != (ntohl(n.s_addr) & mask))
-		return sbx_err_set(err, SBX_E_NO, "%s: outside the mesh %s",
-			text, conf->mesh_net);
-	if ((ip & ~mask) == 0 || (ip & ~mask) == ~mask)
-		return sbx_err_set(
-			err, SBX_E_NO, "%s: not one box's address", text);
-	if (is_ours(a))
+	if (!sbx_net_host(&net, addr))
+		return sbx_err_set(err, SBX_E_NO,
+			"%s: not a box's address in the mesh %s", text,
+			conf->mesh_net);
+	if (is_ours(addr))
 		return sbx_err_set(
 			err, SBX_E_NO, "%s: this box's own address", text);
 	return 0;
@@ -71,24 +56,21 @@ static int
 endpoint_check(
 	const struct sbx_conf *conf, const char *text, struct sbx_err *err)
 {
-	const char *colon = strrchr(text, ':');
-	char ip[INET_ADDRSTRLEN];
-	int64_t port;
+	size_t len = strcspn(text, ":");
+	char ip[SBX_IP4_SIZE];
 	int r;
 
-	if (colon == NULL || (size_t)(colon - text) >= sizeof(ip) ||
-		!sbx_num_parse(&port, colon + 1, 1, 65535))
+	if (!sbx_endpoint_check(text) || len >= sizeof(ip) || text[0] == '[')
 		return sbx_err_set(
 			err, SBX_E_USAGE, "endpoint: not ADDRESS:PORT");
-	memcpy(ip, text, (size_t)(colon - text));
-	ip[colon - text] = '\0';
+	memcpy(ip, text, len);
+	ip[len] = '\0';
 	if ((r = address_check(conf, ip, err)) != 0)
 		sbx_err_at(err, "endpoint");
 	return r;
 }
 
-/* ---- the parts
- * ---------------------------------------------------------------- */
+/* ---- the parts ---- */
 
 static int
 params_check(struct sbx_ask *a, struct sbx_err *err)
@@ -151,8 +133,7 @@ kind_check(const char *kind, struct sbx_err *err)
 	return 0;
 }
 
-/* ---- the requests
- * -------------------------------------------------------------- */
+/* ---- the requests ---- */
 
 int
 sbx_ask_grant(
@@ -217,7 +198,7 @@ int
 sbx_ask_revoke(
 	struct sbx_ask *a, const struct sbx_conf *conf, struct sbx_err *err)
 {
-	struct in_addr in;
+	uint32_t addr;
 	int r;
 
 	(void)conf;
@@ -230,7 +211,7 @@ sbx_ask_revoke(
 			(r = service_check(a->service, err)) != 0))
 		return r;
 	/* An address that is ours, or outside, by now may have been lent to. */
-	if (a->ip != NULL && inet_pton(AF_INET, a->ip, &in) != 1)
+	if (a->ip != NULL && !sbx_ip4_parse(&addr, a->ip))
 		return sbx_err_set(err, SBX_E_USAGE, "not an IPv4 address");
 	return 0;
 }

@@ -198,7 +198,7 @@ out:
 	return r;
 }
 
-/* ---- checking it --------------------------------------------------------- */
+/* ---- checking it ---- */
 
 struct walk {
 	unsigned char hash[SBX_HASH_BYTES]; /* of the line before */

@@ -6,7 +6,7 @@
  * firewall and the plugin have done their part, so what a crash leaves behind
  * is an element that is in no grant; sync takes that away again.
  */
-#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static const struct sbx_json_limits limits = {
 	.keys = 32 * SBX_MAX_GRANTS,
 };
 
-/* ---- time --------------------------------------------------------------- */
+/* ---- time ---- */
 
 /* Names this boot: sbx_clock_boot() means nothing in another. */
 static const char *
@@ -61,7 +61,7 @@ sbx_granted_left(const struct sbx_granted *grant)
 	return left < 0 ? 0 : left > SBX_MAX_TTL ? SBX_MAX_TTL : left;
 }
 
-/* ---- reading ------------------------------------------------------------ */
+/* ---- reading ---- */
 
 static int
 bad(struct sbx_err *err, const char *what)
@@ -110,14 +110,14 @@ grant_read(
 	const struct sbx_json *row, struct sbx_granted *g, struct sbx_err *err)
 {
 	const char *params = sbx_json_str(row, "params");
-	struct in_addr in;
+	uint32_t addr;
 
 	if (!text_get(row, "kind", g->kind, sizeof(g->kind)) ||
 		!text_get(row, "sub", g->sub, sizeof(g->sub)) ||
 		!text_get(row, "service", g->service, sizeof(g->service)) ||
 		!text_get(row, "boot", g->boot, sizeof(g->boot)) ||
 		!text_get(row, "src_ip", g->lend.ip, sizeof(g->lend.ip)) ||
-		inet_pton(AF_INET, g->lend.ip, &in) != 1 || params == NULL ||
+		!sbx_ip4_parse(&addr, g->lend.ip) || params == NULL ||
 		!port_get(row, &g->lend) ||
 		!time_get(row, "since", &g->since) ||
 		!time_get(row, "until", &g->until) ||
@@ -189,8 +189,7 @@ sbx_grants_load(const char *path, struct sbx_grants *g, struct sbx_err *err)
 	return r;
 }
 
-/* ---- writing --------------------------------------------------------------
- */
+/* ---- writing ---- */
 
 static void
 port_put(struct sbx_doc *doc, struct sbx_json *row, const struct sbx_lend *l)
@@ -259,8 +258,7 @@ sbx_grants_free(struct sbx_grants *g)
 	memset(g, 0, sizeof(*g));
 }
 
-/* ---- changing -------------------------------------------------------------
- */
+/* ---- changing ---- */
 
 static bool
 lend_same(const struct sbx_lend *a, const struct sbx_lend *b)

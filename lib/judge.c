@@ -28,7 +28,7 @@ struct asked {
 	size_t offers;
 };
 
-/* ---- in the child ------------------------------------------------------- */
+/* ---- in the child ---- */
 
 static int
 see_sub(void *ctx, const struct sbx_json *row, struct sbx_err *err)
@@ -128,7 +128,7 @@ out:
 	return r;
 }
 
-/* ---- in the parent ------------------------------------------------------ */
+/* ---- in the parent ---- */
 
 static int
 hear(char *text, size_t count, bool *live,

@@ -70,8 +70,7 @@ sbx_lending_load(struct sbx_lending *l, struct sbx_err *err)
 	return r;
 }
 
-/* ---- the record
- * --------------------------------------------------------------- */
+/* ---- the record ---- */
 
 static void
 put_word(struct sbx_doc *doc, const char *key, const char *text)
@@ -127,8 +126,7 @@ deny(struct sbx_lending *l, const struct sbx_ask *a, const char *verb,
 	return err->code;
 }
 
-/* ---- effects
- * ------------------------------------------------------------------- */
+/* ---- effects ---- */
 
 static int
 element_set(struct sbx_lending *l, struct sbx_lend *e, struct sbx_err *err)
@@ -251,8 +249,7 @@ sbx_lending_activate(struct sbx_lending *l, struct sbx_ask *a, bool on,
 	return sbx_lending_record(l, a, verb, "done", NULL, err);
 }
 
-/* ---- taking back
- * --------------------------------------------------------------- */
+/* ---- taking back ---- */
 
 void
 sbx_lending_note(

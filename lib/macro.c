@@ -45,7 +45,7 @@ param_name_ok(const char *name)
 	       name[0] >= 'a' && name[0] <= 'z';
 }
 
-/* ---- the header ------------------------------------------------------ */
+/* ---- the header ---- */
 
 static int
 bad_line(const struct sbx_macro *m, const char *what, struct sbx_err *err)
@@ -172,7 +172,7 @@ header_read(struct sbx_macro *m, struct sbx_err *err)
 	return 0;
 }
 
-/* ---- opening ---------------------------------------------------------- */
+/* ---- opening ---- */
 
 static int
 file_check(const struct sbx_macro *m, struct sbx_err *err)
@@ -289,8 +289,7 @@ sbx_macro_each(const char *dir,
 	return r;
 }
 
-/* ---- parameters -----------------------------------------------------------
- */
+/* ---- parameters ---- */
 
 static bool
 value_ok(const struct sbx_param *p, const struct sbx_json *v)

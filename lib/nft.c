@@ -7,7 +7,7 @@
  * nft takes host names for addresses, reads 010.9.0.8 as octal, and makes an
  * element with a timeout of 0 permanent, all with exit status 0.
  */
-#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,16 +49,6 @@ sbx_proto_name(int proto)
 	return proto == IPPROTO_TCP ? "tcp" : "udp";
 }
 
-static bool
-ifname_ok(const char *name)
-{
-	size_t len = strspn(name,
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-		"0123456789._-");
-
-	return len > 0 && len < 16 && name[len] == '\0';
-}
-
 /* Idempotent, so that one batch makes the table, repairs it and leaves it as
  * it is; the kernel applies all of it or nothing.  A connection of a revoked
  * peer gets a reset, or silence where there is no such thing, at its next
@@ -92,13 +82,13 @@ put_table(struct sbx_buf *b, const char *mesh_if)
 static int
 put_lend(struct sbx_buf *b, const struct sbx_lend *l, struct sbx_err *err)
 {
-	char ip[INET_ADDRSTRLEN];
-	struct in_addr a;
+	char ip[SBX_IP4_SIZE];
+	uint32_t addr;
 
-	if (inet_pton(AF_INET, l->ip, &a) != 1 ||
-		inet_ntop(AF_INET, &a, ip, sizeof(ip)) == NULL)
+	if (!sbx_ip4_parse(&addr, l->ip))
 		return sbx_err_set(
 			err, SBX_E_USAGE, "%s: not an address", l->ip);
+	sbx_ip4_write(ip, addr);
 	if (l->left > SBX_MAX_TTL)
 		return sbx_err_set(err, SBX_E_USAGE,
 			"%s: longer than a grant may last", ip);
@@ -124,7 +114,7 @@ sbx_nft_load(const char *mesh_if, const struct sbx_lend *ports, size_t nports,
 	size_t i;
 	int r = 0;
 
-	if (!ifname_ok(mesh_if))
+	if (!sbx_if_check(mesh_if))
 		return sbx_err_set(err, SBX_E_USAGE,
 			"mesh interface: not an interface name");
 	put_table(&b, mesh_if);
@@ -144,7 +134,7 @@ sbx_nft_load(const char *mesh_if, const struct sbx_lend *ports, size_t nports,
 	return r;
 }
 
-/* ---- reading it back ------------------------------------------------- */
+/* ---- reading it back ---- */
 
 /* "tcp" or 6: nft asks /etc/protocols, which need not be there. */
 static int

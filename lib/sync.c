@@ -107,8 +107,7 @@ sbx_lending_sweep(struct sbx_lending *l, struct sbx_err *err)
 	return settle(l, false, false, &p, err);
 }
 
-/* ---- sync -----------------------------------------------------------------
- */
+/* ---- sync ---- */
 
 static bool
 pick_expired(const void *ctx, size_t index, const struct sbx_granted *g)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What sbx-macroctl may be talked into, and what not (hostile tests M1-M19).
+# What sbx-macroctl may be talked into, and what not (I23; hostile
+# tests M1-M25).
 
 bats_require_minimum_version 1.5.0
 load ../lib/helpers
@@ -87,10 +88,10 @@ setup() {
 		refused 2 "address" ip="$ip"
 	done
 	for ip in 0.0.0.0 127.0.0.1 224.0.0.1 255.255.255.255 10.10.1.2 10.9.255.255 192.0.2.1; do
-		refused 1 "outside the mesh" ip="$ip"
+		refused 1 "not a box's address in the mesh" ip="$ip"
 	done
-	refused 1 "not one box's address" ip=10.10.0.0
-	refused 1 "not one box's address" ip=10.10.0.255
+	refused 1 "not a box's address in the mesh" ip=10.10.0.0
+	refused 1 "not a box's address in the mesh" ip=10.10.0.255
 	refused 1 "own address" ip=10.10.0.1
 }
 

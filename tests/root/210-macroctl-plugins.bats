@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Which files root runs as plugins, and what becomes of one that misbehaves
-# (hostile tests M26-M30).
+# (I25; hostile tests M26-M30).
 
 bats_require_minimum_version 1.5.0
 load ../lib/helpers

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# What passes and what does not: real packets between three boxes (hostile
+# What passes and what does not: real packets between three boxes (I26; hostile
 # tests M36-M48).
 
 bats_require_minimum_version 1.5.0

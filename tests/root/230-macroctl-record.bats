@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The audit log and the grants file: no grant without a record, no lie in it,
-# whole after a crash (hostile tests M22, M33-M36, M42, M43, M49-M53).
+# whole after a crash (I24 I27; hostile tests M22, M33-M36, M42, M43, M49-M53).
 
 bats_require_minimum_version 1.5.0
 load ../lib/helpers
