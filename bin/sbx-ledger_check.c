@@ -15,6 +15,7 @@ cmd_verify(struct sbx_ctx *ctx)
 
 	if ((r = ledger_open(ctx, 0, &log)) == 0 &&
 		(r = sbx_log_verify(log, &bad, &ctx->err)) == 0 &&
+		(r = sbx_head_check(log, &ctx->conf, &ctx->err)) == 0 &&
 		(r = sbx_log_head(log, &size, head, &ctx->err)) == 0) {
 		sbx_hex_write(hex, head, sizeof(head));
 		if (!ctx->quiet)
@@ -34,7 +35,8 @@ cmd_fsck(struct sbx_ctx *ctx)
 
 	if ((r = ledger_open(ctx, SBX_LOG_WRITE, &log)) == 0 &&
 		(ctx->dry || (r = sbx_log_rebuild(log, &ctx->err)) == 0) &&
-		(r = sbx_log_verify(log, &bad, &ctx->err)) == 0)
+		(r = sbx_log_verify(log, &bad, &ctx->err)) == 0 &&
+		(r = sbx_head_check(log, &ctx->conf, &ctx->err)) == 0)
 		sbx_tool_say(ctx, ctx->dry ? "ok" : "derived again, and ok");
 	sbx_log_close(log);
 	return r;

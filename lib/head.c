@@ -224,11 +224,35 @@ continues(struct sbx_log *log, const struct sbx_checkpoint *old, int64_t size,
 			return SBX_OK;
 	}
 	sbx_err_set(err, SBX_E_NO,
-		"the ledger does not continue what this box has signed "
-		"(%llu entries)", (unsigned long long)old->size);
+		"the ledger does not continue what this box has signed: "
+		"%llu entries, of which %s",
+		(unsigned long long)old->size, old->size > (uint64_t)size ?
+			"the last are missing" : "some are others");
 	sbx_err_hint(err, "put back from a backup? sbx-pull, then "
 			  "sbx-ledger publish --anew");
 	return SBX_E_NO;
+}
+
+/* The verifier key of this node's log, from its public delegation. */
+static int
+own_vkey(const struct sbx_conf *conf, const char *did, struct sbx_vkey *vkey,
+	struct sbx_err *err)
+{
+	struct sbx_buf path = SBX_BUF(4096), text = SBX_BUF(DELEGATION_MAX);
+	struct sbx_delegation d;
+	int r;
+
+	sbx_buf_fmt(&path, "%s/log-key", conf->dir);
+	if ((r = sbx_io_read(path.data, 0, &text, err)) == 0 &&
+		(r = sbx_delegation_parse(&d, sbx_buf_text(&text), text.len,
+			 err)) == 0)
+		r = strcmp(d.did, did) == 0 ?
+			sbx_log_vkey(vkey, did, d.log, err) :
+			sbx_err_set(err, SBX_E_USAGE, "%s: not this box's",
+				path.data);
+	sbx_buf_free(&path);
+	sbx_buf_free(&text);
+	return r;
 }
 
 int
@@ -237,23 +261,18 @@ sbx_head_check(struct sbx_log *log, const struct sbx_conf *conf,
 {
 	unsigned char hash[SBX_HASH_BYTES];
 	struct sbx_checkpoint head;
-	struct sbx_key *key = NULL;
 	struct sbx_vkey vkey;
 	char did[SBX_DID_SIZE];
 	int64_t size;
 	int r;
 
-	/* What cannot be looked at is not the same as never signed. */
 	if (access(conf->head, F_OK) != 0)
-		return errno == ENOENT ? SBX_OK :
-					 sbx_err_sys(err, "%s", conf->head);
+		return SBX_OK;
 	if ((r = sbx_log_self(log, did, err)) == 0 &&
-		(r = sbx_key_load(conf->log_key, &key, err)) == 0 &&
-		(r = sbx_log_vkey(&vkey, did, sbx_key_pub(key), err)) == 0 &&
+		(r = own_vkey(conf, did, &vkey, err)) == 0 &&
 		(r = read_head(conf->head, &vkey, &head, err)) == 0 &&
 		(r = sbx_log_head(log, &size, hash, err)) == 0)
 		r = continues(log, &head, size, err);
-	sbx_key_free(key);
 	return r;
 }
 

@@ -153,3 +153,24 @@ print(base64.b64encode(root(sys.stdin.buffer.read().splitlines())).decode())')
 	at a sbx-ledger verify
 	assert_eq "$(ls "$A"/head.* | wc -l)" 1 "the old head is gone"
 }
+
+@test "verify says no when the tail under the signed head is gone" {
+	grow x 9
+	at a sbx-ledger publish
+	at a sbx-ledger verify
+	db=$A/ledger.db
+	sqlite3 "$db" '.dbconfig enable_trigger off' \
+		'DELETE FROM entry WHERE seq>8; DELETE FROM fact WHERE seq>8'
+	at a 1 sbx-ledger verify
+	assert_says sbx-ledger "10 entries, of which the last are missing"
+}
+
+@test "verify says no to an op that the chain does not cover, by the signed head" {
+	at a sbx-ledger publish
+	sqlite3 "$A/ledger.db" '.dbconfig enable_trigger off' "UPDATE entry SET op='auto_add' WHERE seq=1"
+	at a 1 sbx-ledger verify
+	assert_says sbx-ledger "entry 1: "
+	# With what is derived made to match, there is still the head.
+	at a 1 sbx-ledger fsck
+	assert_says sbx-ledger "of which some are others"
+}
