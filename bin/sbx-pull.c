@@ -13,7 +13,10 @@ struct pull {
 	struct sbx_log *log;
 	struct sbx_peers peers;
 	int64_t slot;     /* seconds a peer may take */
+	bool all, repin;  /* what was seen before does not count */
 	const char *name; /* whose turn it is */
+	struct sbx_import im;
+	int64_t since, shown; /* when it began, when that was last said */
 	size_t added;
 	int worst;
 };
@@ -24,12 +27,48 @@ static const char *const forms[] = { "export.jsonl", "log/export",
 	"api/v1/annuaire/log/export" };
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
 
+#define SECOND INT64_C(1000000)
+
+/* For who sits and waits: one line that is written over. */
+static void
+progress(void *arg)
+{
+	struct pull *p = arg;
+	const struct sbx_import *im = &p->im;
+	int64_t now = sbx_clock_boot(), took = now - p->since, rate;
+	uint64_t done = im->total > 0 ? im->done :
+				       im->added + im->known + im->held +
+					       im->refused;
+
+	if (p->ctx->quiet || took < SECOND || now - p->shown < SECOND / 5 ||
+		!isatty(STDERR_FILENO))
+		return;
+	p->shown = now;
+	rate = (int64_t)done * SECOND / took;
+	fprintf(stderr, "\r\033[K%.40s: %ju", p->name, (uintmax_t)done);
+	if (im->total > 0)
+		fprintf(stderr, " of %ju", (uintmax_t)im->total);
+	fprintf(stderr, " entries, %jd/s", (intmax_t)rate);
+	if (im->total > done && rate > 0)
+		fprintf(stderr, ", %ju s left",
+			(uintmax_t)(im->total - done) / (uintmax_t)rate + 1);
+}
+
+static void
+progress_end(struct pull *p)
+{
+	if (p->shown != 0)
+		fputs("\r\033[K", stderr);
+	p->shown = 0;
+}
+
 static void
 refused(void *arg, size_t number, const struct sbx_err *err)
 {
 	struct pull *p = arg;
 	struct sbx_err e = *err;
 
+	progress_end(p);
 	sbx_err_at(&e, "%.100s: entry %zu", p->name, number);
 	sbx_tool_warn(p->ctx, &e);
 }
@@ -43,8 +82,8 @@ ends(const char *text, const char *with)
 }
 
 static int
-pull_url(struct pull *p, const char *url, int64_t until, struct sbx_import *im,
-	int *status, struct sbx_err *err)
+pull_url(struct pull *p, const char *url, int64_t until, int *status,
+	struct sbx_err *err)
 {
 	struct sbx_fetch f = { .url = url,
 		.max = SBX_MAX_EXPORT,
@@ -58,7 +97,7 @@ pull_url(struct pull *p, const char *url, int64_t until, struct sbx_import *im,
 		return sbx_err_set(err, SBX_E_SYS, "too slow, given up");
 	if ((r = sbx_fetch_start(&f, &job, &fd, err)) != 0)
 		return r;
-	r = sbx_import_fd(p->log, fd, im, err);
+	r = sbx_follow_export(p->log, url, fd, &p->im, err);
 	close(fd);
 	/* The import fails only by the machine's fault; then the fetch, cut
 	 * short by us, has nothing to say. */
@@ -73,13 +112,13 @@ pull_url(struct pull *p, const char *url, int64_t until, struct sbx_import *im,
 	return end;
 }
 
+/* An export at one of its places; what is known of it is passed over, unless
+ * it has changed. */
 static int
-pull_site(struct pull *p, const char *base, struct sbx_import *im,
+pull_export(struct pull *p, const char *base, bool whole, int64_t until,
 	struct sbx_err *err)
 {
-	int64_t until = sbx_clock_boot() + p->slot * 1000000;
 	struct sbx_buf url = SBX_BUF(2048);
-	bool whole = ends(base, ".jsonl") || ends(base, "/export");
 	int r = SBX_OK, status = 404;
 
 	for (size_t i = 0; r == 0 && status == 404 && i < FORMS; i++) {
@@ -88,8 +127,10 @@ pull_site(struct pull *p, const char *base, struct sbx_import *im,
 			whole || ends(base, "/") ? "" : "/",
 			whole ? "" : forms[i]);
 		r = url.over ? sbx_err_set(err, SBX_E_USAGE,
-				       "the address is too long")
-			     : pull_url(p, url.data, until, im, &status, err);
+				       "the address is too long") :
+			       pull_url(p, url.data, until, &status, err);
+		if (r != 0 && p->im.changed)
+			r = pull_url(p, url.data, until, &status, err);
 		if (whole)
 			break;
 	}
@@ -100,29 +141,80 @@ pull_site(struct pull *p, const char *base, struct sbx_import *im,
 	return r;
 }
 
+/* *found: there is a checkpoint, and all else with it. */
 static int
-pull_file(struct pull *p, const char *path, struct sbx_import *im,
+pull_log(struct pull *p, const char *base, const char *did, int64_t until,
+	bool *found, struct sbx_err *err)
+{
+	struct sbx_buf forks = SBX_BUF(4096);
+	struct sbx_follow f = { .base = base,
+		.did = did,
+		.until = until,
+		.all = p->all,
+		.repin = p->repin,
+		.im = &p->im };
+	int r;
+
+	sbx_buf_fmt(&forks, "%s/forks", p->ctx->conf.dir);
+	f.forks = sbx_buf_text(&forks);
+	r = sbx_follow(p->log, &f, err);
+	*found = f.found;
+	if (f.anew && r == 0)
+		sbx_tool_say(p->ctx, "%.100s: %s has begun a new log", p->name,
+			f.is);
+	sbx_buf_free(&forks);
+	return r;
+}
+
+static int
+pull_site(struct pull *p, const char *base, const char *did,
 	struct sbx_err *err)
 {
+	int64_t until = sbx_clock_boot() + p->slot * SECOND;
+	bool whole = ends(base, ".jsonl") || ends(base, "/export");
+	struct sbx_buf url = SBX_BUF(2048);
+	bool found = false;
+	int r = SBX_OK;
+
+	sbx_buf_fmt(&url, "%s%s", base, whole || ends(base, "/") ? "" : "/");
+	if (url.over)
+		r = sbx_err_set(err, SBX_E_USAGE, "the address is too long");
+	else if (!whole)
+		r = pull_log(p, url.data, did, until, &found, err);
+	if (r == 0 && !found)
+		r = pull_export(p, base, whole, until, err);
+	sbx_buf_free(&url);
+	return r;
+}
+
+static int
+pull_file(struct pull *p, const char *path, struct sbx_err *err)
+{
 	struct sbx_buf inside = SBX_BUF(4096);
+	bool found = false;
 	struct stat st;
-	int fd, r;
+	int fd, r = SBX_OK;
 
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	for (size_t i = 0; fd >= 0 && fstat(fd, &st) == 0 &&
+	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
+		r = pull_log(p, path, NULL, 0, &found, err);
+	for (size_t i = 0; !found && r == 0 && fd >= 0 &&
 			   S_ISDIR(st.st_mode) && i < FORMS;
 		i++) {
 		sbx_buf_clear(&inside);
 		sbx_buf_fmt(&inside, "%s/%s", path, forms[i]);
 		close(fd);
 		fd = open(sbx_buf_text(&inside), O_RDONLY | O_CLOEXEC);
-		if (fd < 0 && errno == ENOENT && i + 1 < FORMS)
+		if (fd >= 0 || errno != ENOENT)
+			break;
+		if (i + 1 < FORMS)
 			fd = open(path, O_RDONLY | O_CLOEXEC);
 	}
 	sbx_buf_free(&inside);
 	if (fd < 0)
 		return sbx_err_sys(err, "%.200s", path);
-	r = sbx_import_fd(p->log, fd, im, err);
+	if (r == 0 && !found)
+		r = sbx_import_fd(p->log, fd, &p->im, err);
 	close(fd);
 	return r;
 }
@@ -162,29 +254,33 @@ report(struct pull *p, const char *from, const struct sbx_import *im,
 
 /* One source to its end; whatever goes wrong with it, the next has its turn. */
 static void
-pull_from(struct pull *p, const char *name, const char *from)
+pull_from(struct pull *p, const char *name, const char *from, const char *did)
 {
-	struct sbx_import im = { .refuse = refused, .ctx = p };
 	struct sbx_err err = { 0 };
 	int r;
 
 	p->name = name;
+	p->im = (struct sbx_import){ .refuse = refused,
+		.progress = progress,
+		.ctx = p };
+	p->since = sbx_clock_boot();
 	if (p->ctx->dry) {
 		sbx_tool_out(p->ctx, "%s: would pull from %s", name, from);
 		return;
 	}
 	if (strcmp(from, "-") == 0)
-		r = sbx_import_fd(p->log, STDIN_FILENO, &im, &err);
+		r = sbx_import_fd(p->log, STDIN_FILENO, &p->im, &err);
 	else if (strstr(from, "://") != NULL)
-		r = pull_site(p, from, &im, &err);
+		r = pull_site(p, from, did, &err);
 	else
-		r = pull_file(p, from, &im, &err);
-	p->added += im.added;
-	report(p, from, &im, r != 0 ? &err : NULL);
+		r = pull_file(p, from, &err);
+	progress_end(p);
+	p->added += p->im.added;
+	report(p, from, &p->im, r != 0 ? &err : NULL);
 	if (r != 0) {
 		sbx_err_at(&err, "%.100s", name);
 		sbx_tool_warn(p->ctx, &err);
-	} else if (im.refused > 0) {
+	} else if (p->im.refused > 0) {
 		r = SBX_E_INPUT;
 	}
 	if (r < p->worst)
@@ -194,15 +290,18 @@ pull_from(struct pull *p, const char *name, const char *from)
 /* An argument is an address, "-", a peer's name or else a file: NULL when it
  * can be none of them. */
 static const char *
-source(struct pull *p, const char *arg)
+source(struct pull *p, const char *arg, const char **did)
 {
 	const struct sbx_peer *peer;
 
+	*did = NULL;
 	if (strcmp(arg, "-") == 0 || strstr(arg, "://") != NULL)
 		return arg;
 	if (strchr(arg, '/') == NULL &&
-		sbx_peers_find(&p->peers, arg, &peer, &p->ctx->err) == 0)
+		sbx_peers_find(&p->peers, arg, &peer, &p->ctx->err) == 0) {
+		*did = peer->did;
 		return peer->url;
+	}
 	return access(arg, F_OK) == 0 || strchr(arg, '/') != NULL ? arg : NULL;
 }
 
@@ -213,8 +312,8 @@ pull_all(struct pull *p)
 
 	for (size_t i = 0; i < p->peers.count; i++)
 		if (p->peers.list[i].node == nodes)
-			pull_from(
-				p, p->peers.list[i].name, p->peers.list[i].url);
+			pull_from(p, p->peers.list[i].name,
+				p->peers.list[i].url, p->peers.list[i].did);
 	if (p->peers.count == 0)
 		sbx_tool_say(p->ctx,
 			"no peer yet: none in %s, no other "
@@ -234,32 +333,43 @@ publish(struct pull *p, struct sbx_err *err)
 		r = sbx_site_publish(
 			p->log, st, p->ctx->conf.www, &changed, err);
 	sbx_state_free(st);
+	/* The first head is for sbx-ledger publish to sign: that takes the
+	 * node key, which is none of ours. */
+	if (r == 0 && access(p->ctx->conf.head, F_OK) == 0)
+		r = sbx_head_publish(
+			p->log, &p->ctx->conf, p->ctx->conf.www, &changed, err);
 	return r;
 }
 
 static int
 cmd_pull(struct sbx_ctx *ctx)
 {
-	struct pull p = { .ctx = ctx };
+	struct pull p = { .ctx = ctx,
+		.all = sbx_tool_opt(ctx, "all") != NULL,
+		.repin = sbx_tool_opt(ctx, "repin") != NULL };
+	const char *from, *did;
 	int r;
 
-	if ((r = sbx_tool_num(ctx, "timeout", 1, 3600, 60, &p.slot)) != 0 ||
+	if ((r = sbx_tool_num(ctx, "timeout", 1, 3600, ctx->conf.pull_slot,
+		     &p.slot)) != 0 ||
 		(r = sbx_log_open(ctx->conf.db, SBX_LOG_WRITE, &p.log,
 			 &ctx->err)) != 0 ||
 		(r = sbx_peers_load(&ctx->conf, p.log, &p.peers, &ctx->err)) !=
 			0)
 		goto out;
 	for (int i = 0; i < ctx->argc; i++)
-		if (source(&p, ctx->argv[i]) == NULL) {
+		if (source(&p, ctx->argv[i], &did) == NULL) {
 			r = SBX_E_USAGE;
 			goto out;
 		}
 	ctx->err.text[0] = '\0';
-	for (int i = 0; i < ctx->argc; i++)
+	for (int i = 0; i < ctx->argc; i++) {
+		from = source(&p, ctx->argv[i], &did);
 		pull_from(&p,
-			strcmp(ctx->argv[i], "-") == 0 ? "standard input"
-						       : ctx->argv[i],
-			source(&p, ctx->argv[i]));
+			strcmp(from, "-") == 0 ? "standard input" :
+						 ctx->argv[i],
+			from, did);
+	}
 	if (ctx->argc == 0)
 		pull_all(&p);
 	ctx->err = (struct sbx_err){ 0 };
@@ -274,7 +384,9 @@ out:
 }
 
 static const struct sbx_opt opts[] = { { 't', "timeout", "SECONDS",
-					       "what each peer may take (60)" },
+					       "what each peer may take" },
+	{ 'a', "all", NULL, "begin with a log's first entry again" },
+	{ 0, "repin", NULL, "take the log that is there now for the right one" },
 	{ 'p', "publish", NULL, "then publish, if anything was new" },
 	{ 0, NULL, NULL, NULL } };
 

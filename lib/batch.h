@@ -42,4 +42,9 @@ void sbx_batch_end(struct sbx_batch *b);
 void sbx_batch_empty(struct sbx_batch *b);
 void sbx_batch_free(struct sbx_batch *b);
 
+/* Store what was judged good, and what also writes, in one transaction. */
+int sbx_import_batch(struct sbx_log *log, struct sbx_batch *b,
+	struct sbx_import *im, int (*also)(void *ctx, struct sbx_err *err),
+	void *ctx, struct sbx_err *err);
+
 #endif

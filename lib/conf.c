@@ -47,6 +47,7 @@ static const struct item items[] = {
 	{ "mesh", "wg_key", ITEM_PATH, AT(wg_key), 0, 0 },
 	{ "publish", "www", ITEM_PATH, AT(www), 0, 0 },
 	{ "publish", "port", ITEM_INT, AT(dir_port), 1, 65535 },
+	{ "pull", "slot", ITEM_INT, AT(pull_slot), 1, 3600 },
 	{ "grant", "port", ITEM_INT, AT(grant_port), 1, 65535 },
 	{ "grant", "ttl", ITEM_INT, AT(grant_ttl), SBX_MIN_TTL, SBX_MAX_TTL },
 	{ "grant", "macros", ITEM_PATH, AT(macros), 0, 0 },
@@ -400,6 +401,7 @@ sbx_conf_load(struct sbx_conf *conf, const char *dir, const char *file,
 	conf->dir_port = 8799;
 	conf->grant_port = 8798;
 	conf->grant_ttl = 3600;
+	conf->pull_slot = 60;
 	if (dir != NULL && (r = absolute(dir, &base, err)) != 0)
 		return r;
 	if (file != NULL)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A batch is read first, judged on all cores next, and only then does a
  * transaction open: a slow peer never holds the journal's lock. */
+#include <string.h>
+
 #include "batch.h"
 #include "db.h"
 
@@ -9,8 +11,20 @@ struct importer {
 	struct sbx_feed *feed;
 	struct sbx_import *im;
 	struct sbx_batch *filling, *judging;
+	struct sbx_prefix now;
 	bool end;
 };
+
+void
+sbx_prefix_add(struct sbx_prefix *p, const char *text, size_t len)
+{
+	unsigned char both[2 * SBX_HASH_BYTES];
+
+	memcpy(both, p->hash, SBX_HASH_BYTES);
+	sbx_hash_b2(both + SBX_HASH_BYTES, text, len);
+	sbx_hash_b2(p->hash, both, sizeof(both));
+	p->count++;
+}
 
 /* An older node exports a null key for an author it holds no Identity of;
  * the first key that we pinned for the name serves. */
@@ -61,29 +75,64 @@ add_item(struct sbx_log *log, struct sbx_item *it, struct sbx_import *im,
 	return r;
 }
 
+int
+sbx_import_batch(struct sbx_log *log, struct sbx_batch *b,
+	struct sbx_import *im, int (*also)(void *ctx, struct sbx_err *err),
+	void *ctx, struct sbx_err *err)
+{
+	struct sbx_import was = *im;
+	int r;
+
+	if ((r = sbx_log_begin(log, err)) != 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < b->count; i++)
+		r = add_item(log, &b->items[i], im, err);
+	if (r == 0 && also != NULL)
+		r = also(ctx, err);
+	if (r == 0)
+		r = sbx_log_commit(log, err);
+	else
+		sbx_log_rollback(log);
+	if (r != 0) {
+		/* What is not in the journal is not counted as if it were. */
+		was.refused = im->refused;
+		*im = was;
+	}
+	sbx_batch_empty(b);
+	if (r == 0 && im->progress != NULL)
+		im->progress(im->ctx);
+	return r;
+}
+
 static int
 store(struct importer *x, struct sbx_batch *b, struct sbx_err *err)
 {
-	struct sbx_import was = *x->im;
-	int r;
-
 	if (b->count == 0)
 		return SBX_OK;
-	if ((r = sbx_log_begin(x->log, err)) != 0)
-		return r;
-	for (size_t i = 0; r == 0 && i < b->count; i++)
-		r = add_item(x->log, &b->items[i], x->im, err);
-	if (r == 0)
-		r = sbx_log_commit(x->log, err);
-	else
-		sbx_log_rollback(x->log);
-	if (r != 0) {
-		/* What is not in the journal is not counted as if it were. */
-		was.refused = x->im->refused;
-		*x->im = was;
+	return sbx_import_batch(x->log, b, x->im, NULL, NULL, err);
+}
+
+/* What was read before begins this stream: not looked at again.  Should it
+ * turn out to be something else, the caller begins anew without. */
+static int
+pass_over(struct importer *x, const char *text, size_t len, bool *known,
+	struct sbx_err *err)
+{
+	struct sbx_prefix *p = &x->now;
+
+	*known = false;
+	if (x->im->seen == NULL)
+		return SBX_OK;
+	sbx_prefix_add(p, text, len);
+	*known = p->count <= x->im->seen->count;
+	x->im->known += *known;
+	if (p->count == x->im->seen->count &&
+		memcmp(p->hash, x->im->seen->hash, sizeof(p->hash)) != 0) {
+		x->im->changed = true;
+		return sbx_err_set(err, SBX_E_INPUT,
+			"it does not begin as it did before");
 	}
-	sbx_batch_empty(b);
-	return r;
+	return SBX_OK;
 }
 
 /* Read items until the batch is full or the stream ends. */
@@ -93,19 +142,26 @@ fill(struct importer *x, struct sbx_batch *b, struct sbx_err *err)
 	struct sbx_err why = { 0 };
 	const char *text = NULL;
 	size_t len = 0;
+	struct sbx_item *it;
 	int r = SBX_OK;
+	bool known;
 
 	while (!x->end && !sbx_batch_full(b)) {
 		r = sbx_feed_next(x->feed, &text, &len, &why);
 		x->end = (r != 1 && r != SBX_E_INPUT) || sbx_feed_broken(x->feed);
 		if (r != 1 && r != SBX_E_INPUT)
 			break;
-		if (r == 1)
-			sbx_batch_add(b, sbx_feed_number(x->feed), text, len);
-		else
-			sbx_batch_refuse(sbx_batch_add(b,
-						 sbx_feed_number(x->feed), "", 0),
-				&why);
+		if (r != 1) {
+			text = "";
+			len = 0;
+		}
+		if (pass_over(x, text, len, &known, err) != 0)
+			return SBX_E_INPUT;
+		if (known)
+			continue;
+		it = sbx_batch_add(b, sbx_feed_number(x->feed), text, len);
+		if (r != 1)
+			sbx_batch_refuse(it, &why);
 	}
 	if (r == 0 || r == 1 || r == SBX_E_INPUT)
 		return SBX_OK;
@@ -147,8 +203,15 @@ sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
 		.judging = sbx_batch_new() };
 	int r;
 
+	im->changed = false;
 	if ((r = sbx_feed_open(fd, &x.feed, err)) == 0)
 		r = import_all(&x, err);
+	if (r == 0 && im->seen != NULL && x.now.count < im->seen->count) {
+		im->changed = true;
+		r = sbx_err_set(err, SBX_E_INPUT, "shorter than it was before");
+	}
+	if (r == 0 && im->seen != NULL)
+		*im->seen = x.now;
 	sbx_feed_free(x.feed);
 	sbx_batch_free(x.filling);
 	sbx_batch_free(x.judging);

@@ -19,12 +19,14 @@ in_mesh(const struct sbx_conf *conf, const char *text)
 }
 
 static void
-add(struct sbx_peers *p, const char *name, const char *url, bool node)
+add(struct sbx_peers *p, const char *name, const char *url, const char *did)
 {
 	p->list = sbx_mem_grow(p->list, p->count + 1, sizeof(*p->list));
 	p->list[p->count++] =
 		(struct sbx_peer){ sbx_mem_text(name, strlen(name)),
-			sbx_mem_text(url, strlen(url)), node };
+			sbx_mem_text(url, strlen(url)),
+			did != NULL ? sbx_mem_text(did, strlen(did)) : NULL,
+			did != NULL };
 }
 
 struct scan {
@@ -48,7 +50,7 @@ node_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 		strcmp(did, s->self) == 0 || !in_mesh(s->conf, ip))
 		return SBX_OK;
 	snprintf(url, sizeof(url), "http://%s:%d/", ip, s->conf->dir_port);
-	add(s->p, name != NULL && name[0] != '\0' ? name : did, url, true);
+	add(s->p, name != NULL && name[0] != '\0' ? name : did, url, did);
 	return SBX_OK;
 }
 
@@ -63,7 +65,7 @@ sbx_peers_load(const struct sbx_conf *conf, struct sbx_log *log,
 
 	*p = (struct sbx_peers){ 0 };
 	for (size_t i = 0; i < conf->npeers; i++)
-		add(p, conf->peers[i].name, conf->peers[i].url, false);
+		add(p, conf->peers[i].name, conf->peers[i].url, NULL);
 	if ((r = sbx_log_self(log, self, err)) == 0 &&
 		(r = sbx_state_open(log, &st, err)) == 0)
 		r = sbx_state_each(st, SBX_VIEW_NODE, NULL, node_row, &s, err);
@@ -105,6 +107,7 @@ sbx_peers_free(struct sbx_peers *p)
 	for (size_t i = 0; i < p->count; i++) {
 		free(p->list[i].name);
 		free(p->list[i].url);
+		free(p->list[i].did);
 	}
 	free(p->list);
 	*p = (struct sbx_peers){ 0 };

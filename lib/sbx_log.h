@@ -220,11 +220,27 @@ int sbx_proof_parse(const char *text, size_t len, uint64_t *index,
 
 /* ---- import: a stream of entries into the journal ------------------------ */
 
+/* The first items of a stream, told again by a running hash of their text. */
+struct sbx_prefix {
+	uint64_t count;
+	unsigned char hash[SBX_HASH_BYTES];
+};
+void sbx_prefix_add(struct sbx_prefix *p, const char *text, size_t len);
+
 struct sbx_import {
 	size_t added, known, held, refused;
 	/* Called for each refused item, number from 1 (NULL: only counted). */
 	void (*refuse)(void *ctx, size_t number, const struct sbx_err *err);
+	/* Called when a batch is stored; where the end is known, done of total
+	 * entries are behind us. */
+	void (*progress)(void *ctx);
+	uint64_t done, total;
 	void *ctx;
+	/* Not NULL: what was read the last time, which is counted as known and
+	 * not judged again; then what has been read now.  changed (SBX_E_INPUT):
+	 * the stream begins otherwise, and what was passed over is not judged. */
+	struct sbx_prefix *seen;
+	bool changed;
 };
 
 /* Read all of fd (see sbx_feed_open), judge each entry, add the good ones in
@@ -295,5 +311,32 @@ int sbx_head_renew(const struct sbx_conf *conf, struct sbx_err *err);
 /* A C2SP tlog-proof that entry seq is under the last signed head. */
 int sbx_head_prove(struct sbx_log *log, const struct sbx_conf *conf, int64_t seq,
 	struct sbx_buf *out, struct sbx_err *err);
+
+/* ---- follow: another node's log, as its site shows it ----------------------- */
+
+struct sbx_follow {
+	const char *base;  /* an address that ends in "/", or a directory */
+	const char *did;   /* whose log must be there; NULL: whose was first */
+	const char *forks; /* the directory for evidence */
+	int64_t until;	   /* given up when sbx_clock_boot() says so; 0: never */
+	bool all;	   /* from its first entry, whatever was read before */
+	bool repin;	   /* whose log was there before is forgotten */
+	struct sbx_import *im;
+	/* Set: */
+	bool found;	       /* there is a checkpoint; false: try an export */
+	bool anew;	       /* under a new key it began a new log */
+	char is[SBX_DID_SIZE]; /* whose it is */
+};
+
+/* Take what is new of the log at base, its head and its tree checked, each
+ * entry judged on its own; what was read is remembered bundle by bundle.
+ * SBX_E_NO: another node's log, or one whose history was rewritten, of which
+ * both heads are kept under forks.  SBX_E_INPUT: the site is broken. */
+int sbx_follow(struct sbx_log *log, struct sbx_follow *f, struct sbx_err *err);
+/* Read an export from fd; what url gave the last time is passed over.  When
+ * that fails with im->changed it begins otherwise now: open it once more and
+ * call again with the same im. */
+int sbx_follow_export(struct sbx_log *log, const char *url, int fd,
+	struct sbx_import *im, struct sbx_err *err);
 
 #endif

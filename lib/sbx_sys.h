@@ -658,6 +658,7 @@ struct sbx_conf {
 	int mesh_port, mesh_mtu, mesh_keepalive;
 	int dir_port, grant_port, grant_ttl;
 	bool accept_unproven; /* see sbx_member_unproven */
+	int pull_slot; /* seconds a peer may take */
 	struct sbx_conf_peer *peers;
 	size_t npeers;
 };
@@ -675,6 +676,7 @@ void sbx_conf_free(struct sbx_conf *conf);
 
 struct sbx_peer {
 	char *name, *url;
+	char *did; /* who must be there; NULL: whoever was first */
 	bool node; /* from the directory, not from sbx.conf */
 };
 

@@ -6,7 +6,8 @@
 #define VERSION 1
 
 /* The journal: author, entry.  Local and never replicated: local, anchor,
- * held.  Derived from the journal's rows and rebuilt from them: fact, node. */
+ * held; what others showed us: of their logs peer, by address source, of ours
+ * witness.  Derived from the journal's rows and rebuilt from them: fact, node. */
 static const char *const objects[] = {
 	"CREATE TABLE author(id INTEGER PRIMARY KEY, did TEXT NOT NULL UNIQUE, "
 	"pub BLOB NOT NULL UNIQUE) STRICT",
@@ -33,6 +34,12 @@ static const char *const objects[] = {
 	"CREATE INDEX fact_ref ON fact(type, ref)",
 	"CREATE TABLE node(level INTEGER NOT NULL, n INTEGER NOT NULL, "
 	"hash BLOB NOT NULL, PRIMARY KEY(level, n)) STRICT, WITHOUT ROWID",
+	"CREATE TABLE peer(did TEXT PRIMARY KEY, key TEXT NOT NULL, "
+	"note TEXT NOT NULL, size INTEGER NOT NULL, tree BLOB NOT NULL) STRICT",
+	"CREATE TABLE source(url TEXT PRIMARY KEY, did TEXT NOT NULL, "
+	"etag TEXT NOT NULL, size INTEGER NOT NULL, hash BLOB NOT NULL) STRICT",
+	"CREATE TABLE witness(name TEXT PRIMARY KEY, key TEXT NOT NULL, "
+	"note TEXT NOT NULL) STRICT",
 	NULL,
 };
 

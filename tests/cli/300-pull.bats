@@ -169,6 +169,7 @@ ban() { # NODE N: an entry more
 	publish hub "$D/www"
 	head -c -40 "$D/www/export.jsonl" >"$D/cut"
 	answer "HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n$(cat "$D/cut")"
+	URL+=export.jsonl
 	run --separate-stderr env SBX_STATE="$D/ann" sbx-pull "$URL"
 	assert_eq "$status" 4 "no error"
 	assert_eq "$(entries ann)" 4 "the whole ones"

@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Another node's log: its head, then of its tree the hashes past what was read
+ * before, then of its entries those bundles that hold something unknown.  A
+ * site may say anything; only what its head signs is remembered. */
+#include <string.h>
+
+#include "batch.h"
+#include "follow.h"
+
+struct walk {
+	struct sbx_log *log;
+	struct sbx_follow *f;
+	struct sbx_source src;
+	struct sbx_peerlog peer;
+	struct sbx_checkpoint old, head; /* seen last, shown now */
+	struct sbx_buf note, tile, bundle;
+	struct sbx_tree tree;                 /* what was read of head */
+	uint64_t start;                       /* from here on */
+	unsigned char passed[SBX_HASH_BYTES]; /* the root at old.size */
+	bool same, save; /* save: remember tree with every bundle */
+	struct sbx_known *known;
+	struct sbx_batch *batch;
+};
+
+/* ---- files of a site ----------------------------------------------------- */
+
+static int
+get(struct walk *w, const char *name, struct sbx_buf *out, char *etag,
+	int *status, struct sbx_err *err)
+{
+	return sbx_visit(w->f->base, name, w->f->until, out, etag, status, err);
+}
+
+/* A tile may have grown full since its head was signed, and a cache may have
+ * kept that the partial one is not there. */
+static int
+get_tile(struct walk *w, const struct sbx_tile *t, struct sbx_buf *out,
+	struct sbx_err *err)
+{
+	struct sbx_tile full = { t->level, t->n, SBX_TILE_WIDTH };
+	char path[SBX_TILE_PATH];
+	int status, r;
+
+	sbx_tile_path(t, path);
+	r = get(w, path, out, NULL, &status, err);
+	if (r == 0 && status == 404 && t->width < SBX_TILE_WIDTH) {
+		sbx_tile_path(&full, path);
+		r = get(w, path, out, NULL, &status, err);
+	}
+	if (r == 0 && status != 200)
+		r = sbx_err_set(err, SBX_E_INPUT, "%s is missing", path);
+	return r;
+}
+
+/* ---- the head
+ * ---------------------------------------------------------------- */
+
+static int
+check_note(struct walk *w, const struct sbx_delegation *d, struct sbx_err *err)
+{
+	struct sbx_vkey key;
+	struct sbx_note n;
+	int r;
+
+	if ((r = sbx_log_vkey(&key, d->did, d->log, err)) == 0 &&
+		(r = sbx_note_check(sbx_buf_text(&w->note), w->note.len, &key,
+			 1, &n, err)) == 0 &&
+		(r = sbx_checkpoint_parse(&w->head, n.text, n.len, err)) == 0 &&
+		(strcmp(w->head.origin, key.name) != 0 ||
+			w->head.size > SBX_MAX_TREE))
+		r = sbx_err_set(err, SBX_E_INPUT, "not a head of %s", d->did);
+	return r;
+}
+
+/* The log key may have been replaced, never the key that speaks for it. */
+static int
+check_delegation(struct walk *w, const struct sbx_delegation *d,
+	const char *want, struct sbx_err *err)
+{
+	struct sbx_delegation old = { 0 };
+
+	if (want != NULL && strcmp(want, d->did) != 0) {
+		sbx_err_set(err, SBX_E_NO, "the log of %s is there, not of %s",
+			d->did, want);
+		if (w->f->did == NULL)
+			sbx_err_hint(err, "if that is meant: sbx-pull --repin");
+		return SBX_E_NO;
+	}
+	if (w->peer.key.len > 0 &&
+		sbx_delegation_parse(
+			&old, w->peer.key.data, w->peer.key.len, NULL) == 0 &&
+		(old.since > d->since ||
+			memcmp(old.pub, d->pub, SBX_PUB_BYTES) != 0))
+		return sbx_err_set(err, SBX_E_NO,
+			"%s: its log key is older than the one seen before",
+			d->did);
+	w->f->anew = w->peer.key.len > 0 &&
+		     memcmp(old.log, d->log, SBX_PUB_BYTES) != 0;
+	return SBX_OK;
+}
+
+static int
+new_delegation(struct walk *w, const char *want, struct sbx_err *err)
+{
+	struct sbx_buf text = SBX_BUF(SBX_MAX_LINE);
+	struct sbx_delegation d;
+	int status, r;
+
+	r = get(w, "log-key", &text, NULL, &status, err);
+	if (r == 0 && status != 200)
+		r = sbx_err_set(
+			err, SBX_E_INPUT, "a checkpoint, but no log-key");
+	if (r != 0 || (r = sbx_delegation_parse(
+			       &d, sbx_buf_text(&text), text.len, err)) != 0)
+		goto out;
+	if (w->peer.did[0] == '\0' &&
+		(r = sbx_peerlog_load(w->log, d.did, &w->peer, err)) != 0)
+		goto out;
+	if ((r = check_delegation(w, &d, want, err)) == 0 &&
+		(r = check_note(w, &d, err)) == 0) {
+		sbx_buf_clear(&w->peer.key);
+		sbx_buf_add(&w->peer.key, text.data, text.len);
+	}
+out:
+	sbx_buf_free(&text);
+	return r;
+}
+
+static const char *
+wanted(const struct walk *w)
+{
+	if (w->f->did != NULL)
+		return w->f->did;
+	return w->src.did[0] != '\0' ? w->src.did : NULL;
+}
+
+static int
+judge_head(struct walk *w, struct sbx_err *err)
+{
+	const char *want = wanted(w);
+	struct sbx_delegation d;
+	int r;
+
+	if (want != NULL &&
+		(r = sbx_peerlog_load(w->log, want, &w->peer, err)) != 0)
+		return r;
+	if (w->peer.key.len == 0 ||
+		sbx_delegation_parse(
+			&d, w->peer.key.data, w->peer.key.len, NULL) != 0 ||
+		check_note(w, &d, NULL) != 0)
+		return new_delegation(w, want, err);
+	return SBX_OK;
+}
+
+static int
+get_head(struct walk *w, struct sbx_err *err)
+{
+	bool ask = !w->f->all && w->src.did[0] != '\0' &&
+		   strcmp(wanted(w), w->src.did) == 0;
+	int status, r;
+
+	if (!ask)
+		w->src.etag[0] = '\0';
+	if ((r = get(w, "checkpoint", &w->note, w->src.etag, &status, err)) !=
+		0)
+		return r;
+	w->f->found = status != 404;
+	w->same = status == 304;
+	if (w->same && !ask)
+		return sbx_err_set(err, SBX_E_INPUT, "status 304 unasked");
+	return status == 200 ? judge_head(w, err) : SBX_OK;
+}
+
+/* ---- the entries
+ * ---------------------------------------------------------------- */
+
+static const unsigned char *
+leaf_of(const struct walk *w, size_t i)
+{
+	return (const unsigned char *)w->tile.data + i * SBX_HASH_BYTES;
+}
+
+/* Those of a bundle that are unknown, from the first-th on, into the batch. */
+static int
+read_bundle(struct walk *w, const struct sbx_tile *t, size_t first,
+	struct sbx_err *err)
+{
+	struct sbx_bundle b = { sbx_buf_text(&w->bundle), w->bundle.len, 0 };
+	unsigned char leaf[SBX_HASH_BYTES];
+	const char *text;
+	size_t len;
+	int r = 1;
+
+	for (size_t i = 0; i < t->width; i++) {
+		if ((r = sbx_bundle_next(&b, &text, &len, err)) < 0)
+			return r;
+		if (r == 0)
+			break;
+		if (i < first || sbx_known_has(w->known, leaf_of(w, i)))
+			continue;
+		sbx_tree_leaf(leaf, text, len);
+		if (memcmp(leaf, leaf_of(w, i), sizeof(leaf)) != 0) {
+			r = 0;
+			break;
+		}
+		sbx_batch_add(
+			w->batch, t->n * SBX_TILE_WIDTH + i + 1, text, len);
+	}
+	if (r == 0) {
+		sbx_batch_empty(w->batch);
+		return sbx_err_set(err, SBX_E_INPUT,
+			"bundle %ju does not hold what its hashes say",
+			(uintmax_t)t->n);
+	}
+	return SBX_OK;
+}
+
+static int
+take_bundle(struct walk *w, const struct sbx_tile *t, size_t first,
+	struct sbx_err *err)
+{
+	struct sbx_tile entries = { SBX_TILE_ENTRIES, t->n, t->width };
+	int r;
+
+	if ((r = get_tile(w, &entries, &w->bundle, err)) != 0 ||
+		(r = read_bundle(w, t, first, err)) != 0)
+		return r;
+	sbx_batch_start(w->batch);
+	sbx_batch_end(w->batch);
+	return SBX_OK;
+}
+
+static int
+remember(void *ctx, struct sbx_err *err)
+{
+	struct walk *w = ctx;
+
+	if (!w->save)
+		return SBX_OK;
+	w->peer.tree = w->tree;
+	return sbx_peerlog_save(w->log, &w->peer, err);
+}
+
+/* The tree grows before its entries are stored, so that both are committed
+ * as one. */
+static int
+step(struct walk *w, uint64_t n, struct sbx_err *err)
+{
+	struct sbx_tile t = { 0, n, SBX_TILE_WIDTH };
+	size_t first = w->tree.size % SBX_TILE_WIDTH, news = 0, i;
+	uint64_t left = w->head.size - n * SBX_TILE_WIDTH;
+	int r;
+
+	if (left < SBX_TILE_WIDTH)
+		t.width = (unsigned)left;
+	if ((r = get_tile(w, &t, &w->tile, err)) != 0)
+		return r;
+	if (w->tile.len < t.width * SBX_HASH_BYTES ||
+		w->tile.len % SBX_HASH_BYTES != 0)
+		return sbx_err_set(err, SBX_E_INPUT,
+			"tile %ju is not %u hashes", (uintmax_t)n, t.width);
+	for (i = first; i < t.width; i++)
+		news += !sbx_known_has(w->known, leaf_of(w, i));
+	if (news > 0 && (r = take_bundle(w, &t, first, err)) != 0)
+		return r;
+	for (i = first; i < t.width; i++) {
+		if (w->tree.size == w->old.size)
+			sbx_tree_root(&w->tree, w->passed);
+		sbx_tree_add(&w->tree, leaf_of(w, i));
+	}
+	w->f->im->done = w->tree.size - w->start;
+	if (news > 0)
+		return sbx_import_batch(
+			w->log, w->batch, w->f->im, remember, w, err);
+	if (w->f->im->progress != NULL)
+		w->f->im->progress(w->f->im->ctx);
+	return SBX_OK;
+}
+
+/* From start on to the head's end; *whole: that gives the root it signs. */
+static int
+read_on(struct walk *w, uint64_t start, bool *whole, struct sbx_err *err)
+{
+	unsigned char root[SBX_HASH_BYTES];
+	int r;
+
+	if (start == 0)
+		memset(&w->tree, 0, sizeof(w->tree));
+	w->start = start;
+	w->f->im->total = w->head.size - start;
+	w->f->im->done = 0;
+	r = sbx_known_load(w->known, w->log, w->head.size - start, err);
+	for (uint64_t n = start / SBX_TILE_WIDTH;
+		r == 0 && w->tree.size < w->head.size; n++)
+		r = step(w, n, err);
+	if (w->tree.size == w->old.size)
+		sbx_tree_root(&w->tree, w->passed);
+	sbx_tree_root(&w->tree, root);
+	*whole = memcmp(root, w->head.root, sizeof(root)) == 0;
+	return r;
+}
+
+/* ---- what comes of it
+ * -------------------------------------------------------------- */
+
+static int
+flag(struct walk *w, const char *what, struct sbx_err *err)
+{
+	struct sbx_fork fork = { w->f->forks, w->peer.did, &w->peer.key,
+		{ &w->peer.note, &w->note }, { w->old.size, w->head.size } };
+	int r = sbx_fork_keep(&fork, err);
+
+	if (r != 0)
+		return r;
+	sbx_err_set(err, SBX_E_NO, "%s %s: %ju entries seen before, %ju now",
+		w->peer.did, what, (uintmax_t)w->old.size,
+		(uintmax_t)w->head.size);
+	sbx_err_hint(err, "both heads are in %.120s/%s", w->f->forks,
+		w->peer.did + 8);
+	return SBX_E_NO;
+}
+
+/* This head is what the next one must go on from. */
+static int
+settle(struct walk *w, struct sbx_err *err)
+{
+	int r;
+
+	if ((r = sbx_log_begin(w->log, err)) != 0)
+		return r;
+	w->peer.tree = w->tree;
+	sbx_buf_clear(&w->peer.note);
+	sbx_buf_add(&w->peer.note, w->note.data, w->note.len);
+	memcpy(w->src.did, w->peer.did, sizeof(w->src.did));
+	w->src.prefix = (struct sbx_prefix){ .count = w->head.size };
+	if ((r = sbx_peerlog_save(w->log, &w->peer, err)) == 0 &&
+		(r = sbx_source_save(w->log, w->f->base, &w->src, err)) == 0)
+		return sbx_log_commit(w->log, err);
+	sbx_log_rollback(w->log);
+	return r;
+}
+
+static int
+broken(struct walk *w, struct sbx_err *err)
+{
+	int r;
+
+	/* What was remembered on the way may be as wrong as the rest. */
+	memset(&w->tree, 0, sizeof(w->tree));
+	w->save = true;
+	if ((r = sbx_log_begin(w->log, err)) != 0)
+		return r;
+	if ((r = remember(w, err)) == 0)
+		r = sbx_log_commit(w->log, err);
+	else
+		sbx_log_rollback(w->log);
+	return r != 0 ? r
+		      : sbx_err_set(err, SBX_E_INPUT,
+				"its tiles do not give the root it signs");
+}
+
+/* A head below the one seen last: an older copy, unless the same address has
+ * shown the newer one. */
+static int
+go_back(struct walk *w, struct sbx_err *err)
+{
+	bool whole;
+	int r;
+
+	if ((r = read_on(w, 0, &whole, err)) != 0)
+		return r;
+	if (!whole)
+		return sbx_err_set(err, SBX_E_INPUT,
+			"its tiles do not give the root it signs");
+	if (strcmp(w->src.did, w->peer.did) != 0 ||
+		w->src.prefix.count <= w->head.size)
+		return SBX_OK;
+	return flag(w, "went back in its log", err);
+}
+
+static int
+go_on(struct walk *w, struct sbx_err *err)
+{
+	bool whole = false, extends;
+	int r;
+
+	w->tree = w->peer.tree;
+	w->save = !w->f->all;
+	r = read_on(w,
+		w->f->all || w->tree.size > w->head.size ? 0 : w->tree.size,
+		&whole, err);
+	if (r == 0 && !whole && w->start > 0) {
+		w->save = false;
+		r = read_on(w, 0, &whole, err);
+	}
+	if (r != 0)
+		return r;
+	if (!whole)
+		return broken(w, err);
+	extends = w->start > w->old.size || w->old.size == 0 ||
+		  memcmp(w->passed, w->old.root, SBX_HASH_BYTES) == 0;
+	if (!extends)
+		r = flag(w, "rewrote its log", err);
+	if (r == 0 || r == SBX_E_NO)
+		if (settle(w, r == 0 ? err : NULL) != 0)
+			r = SBX_E_SYS;
+	return r;
+}
+
+static int
+follow(struct walk *w, struct sbx_err *err)
+{
+	struct sbx_import *im = w->f->im;
+	size_t before = im->added + im->held + im->refused;
+	uint64_t size;
+	const char *end;
+	int r;
+
+	if ((r = sbx_source_load(w->log, w->f->base, &w->src, err)) != 0)
+		return r;
+	if (w->f->repin)
+		memset(&w->src, 0, sizeof(w->src));
+	if ((r = get_head(w, err)) != 0 || !w->f->found)
+		return r;
+	size = w->same ? w->src.prefix.count : w->head.size;
+	memcpy(w->f->is, w->same ? w->src.did : w->peer.did, SBX_DID_SIZE);
+	end = w->peer.note.len > 0 ? strstr(w->peer.note.data, "\n\n") : NULL;
+	/* A node that lost its log says so by a new key, and begins one. */
+	if (w->f->anew)
+		memset(&w->peer.tree, 0, sizeof(w->peer.tree));
+	else if (!w->same && end != NULL)
+		r = sbx_checkpoint_parse(&w->old, w->peer.note.data,
+			(size_t)(end + 1 - w->peer.note.data), err);
+	if (r == 0 && !w->same)
+		r = w->head.size < w->old.size ? go_back(w, err)
+					       : go_on(w, err);
+	before = im->added + im->held + im->refused - before;
+	if (size > before)
+		im->known += size - before;
+	return r;
+}
+
+int
+sbx_follow(struct sbx_log *log, struct sbx_follow *f, struct sbx_err *err)
+{
+	struct walk w = { .log = log,
+		.f = f,
+		.note = SBX_BUF(SBX_MAX_NOTE),
+		.tile = SBX_BUF(SBX_TILE_BYTES),
+		.bundle = SBX_BUF(SBX_MAX_BUNDLE),
+		.known = sbx_known_new(),
+		.batch = sbx_batch_new() };
+	int r;
+
+	f->found = f->anew = false;
+	r = follow(&w, err);
+	sbx_peerlog_free(&w.peer);
+	sbx_buf_free(&w.note);
+	sbx_buf_free(&w.tile);
+	sbx_buf_free(&w.bundle);
+	sbx_known_free(w.known);
+	sbx_batch_free(w.batch);
+	return r;
+}
+
+int
+sbx_follow_export(struct sbx_log *log, const char *url, int fd,
+	struct sbx_import *im, struct sbx_err *err)
+{
+	struct sbx_source src;
+	int r;
+
+	if ((r = sbx_source_load(log, url, &src, err)) != 0)
+		return r;
+	/* The text changed: what it was is of no use. */
+	if (im->changed) {
+		src.prefix = (struct sbx_prefix){ 0 };
+		im->known = 0;
+	}
+	im->seen = &src.prefix;
+	r = sbx_import_fd(log, fd, im, err);
+	im->seen = NULL;
+	if (r != 0)
+		return r;
+	return sbx_source_save(log, url, &src, err);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to lib/: what is remembered of other nodes' logs. */
+#ifndef SBX_FOLLOW_H
+#define SBX_FOLLOW_H
+
+#include "db.h"
+
+#define SBX_FETCH_ETAG 80 /* bytes of an ETag with its NUL */
+
+/* One log, whoever served it. */
+struct sbx_peerlog {
+	char did[SBX_DID_SIZE];
+	struct sbx_buf key;   /* its delegation, verbatim; empty: not seen */
+	struct sbx_buf note;  /* its last head that held; empty: none yet */
+	struct sbx_tree tree; /* what of it has been read */
+};
+
+/* One address. */
+struct sbx_source {
+	char did[SBX_DID_SIZE]; /* of the log there, or "" */
+	char etag[SBX_FETCH_ETAG];
+	struct sbx_prefix
+		prefix; /* count: entries; hash: of an export's text */
+};
+
+/* None is remembered: empty, and SBX_OK.  The buffers are the caller's. */
+int sbx_peerlog_load(struct sbx_log *log, const char *did,
+	struct sbx_peerlog *p, struct sbx_err *err);
+int sbx_peerlog_save(
+	struct sbx_log *log, const struct sbx_peerlog *p, struct sbx_err *err);
+void sbx_peerlog_free(struct sbx_peerlog *p);
+int sbx_source_load(struct sbx_log *log, const char *url, struct sbx_source *s,
+	struct sbx_err *err);
+int sbx_source_save(struct sbx_log *log, const char *url,
+	const struct sbx_source *s, struct sbx_err *err);
+
+/* Which leaves the journal holds, as far as it was looked through. */
+struct sbx_known;
+struct sbx_known *sbx_known_new(void);
+/* The newest count entries of the journal, more than that if it has few. */
+int sbx_known_load(struct sbx_known *k, struct sbx_log *log, uint64_t count,
+	struct sbx_err *err);
+bool sbx_known_has(const struct sbx_known *k,
+	const unsigned char leaf[static SBX_HASH_BYTES]);
+void sbx_known_free(struct sbx_known *k);
+
+/* Read base/name into out, at most out->max bytes.  *status: 200, 404, or 304
+ * when etag, which is replaced, still holds.  Given up at until (0: never). */
+int sbx_visit(const char *base, const char *name, int64_t until,
+	struct sbx_buf *out, char *etag, int *status, struct sbx_err *err);
+
+struct sbx_fork {
+	const char *dir; /* below it a directory for the node */
+	const char *did;
+	const struct sbx_buf *key, *note[2];
+	uint64_t size[2];
+};
+/* On disk when it returns 0. */
+int sbx_fork_keep(const struct sbx_fork *f, struct sbx_err *err);
+/* Until somebody removes the directory. */
+bool sbx_fork_seen(const char *forks, const char *did);
+
+#endif

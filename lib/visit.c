@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One file of what another node publishes, by the network or on a stick. */
+#include <errno.h>
+#include <string.h>
+
+#include "follow.h"
+
+static int
+by_url(const char *url, int64_t until, struct sbx_buf *out, char *etag,
+	int *status, struct sbx_err *err)
+{
+	struct sbx_fetch f = {
+		.url = url, .max = out->max, .etag = etag, .ok_only = true
+	};
+	int64_t left = until - sbx_clock_boot();
+	int r;
+
+	if (until != 0 && left < 1000)
+		return sbx_err_set(err, SBX_E_SYS, "too slow, given up");
+	f.timeout = until != 0 ? (int)(left / 1000) : 0;
+	if ((r = sbx_fetch(&f, status, out, etag, err)) != 0)
+		return r;
+	if (*status != 200 && *status != 304 && *status != 404)
+		return sbx_err_set(
+			err, SBX_E_SYS, "%.200s: status %d", url, *status);
+	return SBX_OK;
+}
+
+int
+sbx_visit(const char *base, const char *name, int64_t until,
+	struct sbx_buf *out, char *etag, int *status, struct sbx_err *err)
+{
+	size_t len = strlen(base);
+	struct sbx_buf path = SBX_BUF(4096);
+	int r;
+
+	sbx_buf_clear(out);
+	sbx_buf_fmt(&path, "%s%s%s", base,
+		len > 0 && base[len - 1] == '/' ? "" : "/", name);
+	*status = 200;
+	if (path.over) {
+		r = sbx_err_set(err, SBX_E_USAGE, "the address is too long");
+	} else if (strstr(base, "://") != NULL) {
+		r = by_url(path.data, until, out, etag, status, err);
+	} else {
+		r = sbx_io_read(path.data, 0, out, err);
+		if (r == SBX_E_SYS && errno == ENOENT) {
+			*status = 404;
+			r = SBX_OK;
+		}
+	}
+	sbx_buf_free(&path);
+	return r;
+}

@@ -1,0 +1,376 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# sbx-pull against a site with a checkpoint: what it asks for, what it believes.
+
+load ../lib/helpers
+
+setup() {
+	export SBX_NOW=2026-07-01T12:00:00Z
+	D=$BATS_TEST_TMPDIR W=$D/www
+	SERVERS=()
+	for n in hub ann; do
+		node $n
+		SBX_STATE=$D/$n sbx-ledger init >"$D/$n.did"
+	done
+	mkdir "$W"
+}
+
+teardown() {
+	[ "${#SERVERS[@]}" -eq 0 ] || kill "${SERVERS[@]}" 2>/dev/null || :
+	wait
+}
+
+free_port() {
+	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+}
+
+listening() {
+	for _ in $(seq 300); do
+		ss -Hltn "src 127.0.0.1:$PORT" | grep -q . && return
+		sleep .01
+	done
+	fail "nobody listens on $PORT"
+}
+
+# serve DIR: by lighttpd; $D/log has "PATH STATUS BYTES" for each request.
+serve() {
+	require lighttpd python3
+	PORT=$(free_port)
+	cat >"$D/lighttpd.conf" <<-END
+		server.modules = ("mod_accesslog")
+		server.document-root = "$1"
+		server.bind = "127.0.0.1"
+		server.port = $PORT
+		server.stat-cache-engine = "disable"
+		mimetype.assign = ("" => "application/json")
+		accesslog.filename = "$D/log"
+		accesslog.format = "%U %s %b"
+	END
+	/usr/sbin/lighttpd -D -f "$D/lighttpd.conf" >"$D/lighttpd.log" 2>&1 3>&- &
+	SERVERS+=($!)
+	listening
+	URL=http://127.0.0.1:$PORT/
+}
+
+# slow DIR PATH SECONDS [PORT]: a web server that thinks long about one file.
+slow() {
+	PORT=${4:-$(free_port)}
+	python3 - "$1" "$2" "$3" "$PORT" 2>"$D/log" 3>&- <<-'END' &
+		import sys, time, http.server as h
+		class H(h.SimpleHTTPRequestHandler):
+		    def __init__(s, *a): super().__init__(*a, directory=sys.argv[1])
+		    def do_GET(s):
+		        if s.path == sys.argv[2]: time.sleep(float(sys.argv[3]))
+		        super().do_GET()
+		h.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[4])), H).serve_forever()
+	END
+	SERVERS+=($!)
+	listening
+	URL=http://127.0.0.1:$PORT/
+}
+
+# What was asked for since the last time.  The server writes its log late.
+asked() {
+	kill -HUP "${SERVERS[0]}"
+	for _ in $(seq 100); do
+		grep -q . "$D/log" && break
+		sleep .02
+	done
+	cut -d' ' -f1 "$D/log" | paste -sd' '
+	: >"$D/log"
+}
+
+bans() { # NODE FROM TO: so many entries more
+	for i in $(seq "$2" "$3"); do
+		printf '{"ban_id":"%064d","ip":"192.0.2.1","reason":"scan","severity":1,"expires_at":null}\n' "$i"
+	done | SBX_STATE=$D/$1 sbx-ledger append --lines ban_publish >/dev/null
+}
+
+publish() { # NODE [DIR]
+	SBX_STATE=$D/$1 sbx-ledger publish "${2:-$W}"
+}
+
+entries() {
+	SBX_STATE=$D/$1 sbx-ledger export | wc -l
+}
+
+flip() { # FILE OFFSET: another bit there
+	python3 -c 'import sys
+f = open(sys.argv[1], "r+b"); f.seek(int(sys.argv[2])); b = f.read(1)[0]
+f.seek(int(sys.argv[2])); f.write(bytes([b ^ 1]))' "$1" "$2"
+}
+
+@test "an unchanged log costs one request and no more than 400 bytes" {
+	bans hub 1 300
+	publish hub
+	serve "$W"
+	at ann sbx-pull "$URL"
+	assert_eq "$output" "$URL: 301 new, 0 known, 0 refused" "the summary"
+	asked >/dev/null
+	at ann sbx-pull "$URL"
+	assert_eq "$output" "$URL: 0 new, 301 known, 0 refused" "the second time"
+	kill -HUP "${SERVERS[0]}"
+	sleep .1
+	assert_like "$(cat "$D/log")" '^/checkpoint 304 [-0]$' "what was asked"
+}
+
+@test "from a server that knows no ETag an unchanged log costs no more" {
+	bans hub 1 3
+	publish hub
+	slow "$W" /none 0
+	at ann sbx-pull "$URL"
+	: >"$D/log"
+	at ann sbx-pull "$URL"
+	assert_eq "$output" "$URL: 0 new, 4 known, 0 refused" "the second time"
+	assert_eq "$(grep -c GET "$D/log")" 1 "requests: $(cat "$D/log")"
+	[ "$(stat -c %s "$W/checkpoint")" -le 400 ] || fail "the checkpoint is long"
+}
+
+@test "a log that has grown is asked for its new tile and bundle alone" {
+	bans hub 1 300
+	publish hub
+	serve "$W"
+	at ann sbx-pull "$URL"
+	asked >/dev/null
+	bans hub 301 301
+	publish hub
+	at ann sbx-pull "$URL"
+	assert_eq "$output" "$URL: 1 new, 301 known, 0 refused" "the summary"
+	assert_eq "$(asked)" "/checkpoint /tile/0/001.p/46 /tile/entries/001.p/46" "requests"
+}
+
+@test "a second peer with the same entries is asked for hashes, for no entry" {
+	bans hub 1 300
+	publish hub
+	at ann sbx-pull "$W"
+	node bob
+	SBX_STATE=$D/bob sbx-ledger init >/dev/null
+	at bob sbx-pull "$W"
+	publish bob "$D/www2"
+	serve "$D/www2"
+	at ann sbx-pull "$URL"
+	assert_eq "$output" "$URL: 1 new, 301 known, 0 refused" "the summary"
+	assert_eq "$(asked)" \
+		"/checkpoint /log-key /tile/0/000 /tile/entries/000 /tile/0/001.p/46" "requests"
+}
+
+@test "a pull that is killed goes on with the bundle it had not stored" {
+	bans hub 1 800
+	publish hub
+	slow "$W" /tile/entries/002 30
+	SBX_STATE=$D/ann sbx-pull "$URL" >/dev/null 2>&1 3>&- &
+	pid=$!
+	for _ in $(seq 500); do
+		[ "$(entries ann)" -ge 513 ] && break
+		sleep .02
+	done
+	kill -9 $pid
+	wait $pid || :
+	assert_eq "$(entries ann)" 513 "what was stored"
+	kill "${SERVERS[0]}"
+	wait "${SERVERS[0]}" || :
+	slow "$W" /none 0 "$PORT"
+	at ann sbx-pull "$URL"
+	assert_eq "$output" "$URL: 289 new, 512 known, 0 refused" "the summary"
+	assert_eq "$(grep -o '/tile[^ ]*' "$D/log" | paste -sd' ')" \
+		"/tile/0/002 /tile/entries/002 /tile/0/003.p/33 /tile/entries/003.p/33" "requests"
+	at ann sbx-ledger verify
+}
+
+@test "a directory is followed as a site is" {
+	bans hub 1 300
+	publish hub
+	at ann sbx-pull "$W"
+	assert_eq "$output" "$W: 301 new, 0 known, 0 refused" "the summary"
+	bans hub 301 600
+	publish hub
+	rm -r "$W/tile/entries/000" "$W/tile/0/000"
+	at ann sbx-pull "$W"
+	assert_eq "$output" "$W: 300 new, 301 known, 0 refused" "what is known was read"
+}
+
+# The hub's box, as it was when it had one entry, says something else.
+twin() {
+	cp -a "$D/hub" "$D/twin"
+}
+
+@test "a log whose history was rewritten is flagged, and its entries are taken" {
+	publish hub
+	twin
+	bans hub 1 300
+	publish hub
+	serve "$W"
+	at ann sbx-pull "$URL"
+	bans twin 301 620
+	publish twin "$D/www2"
+	cp "$W/checkpoint" "$D/seen"
+	rm -r "$W"
+	mv "$D/www2" "$W"
+	at ann 1 sbx-pull "$URL"
+	assert_has "$stderr" "rewrote its log: 301 entries seen before, 321 now" "not said"
+	assert_hint sbx-pull
+	forks=$D/ann/forks/$(cut -d: -f3 "$D/hub.did")
+	cmp "$D/seen" "$forks"/301-* || fail "the head seen before is not kept"
+	cmp "$W/checkpoint" "$forks"/321-* || fail "the head shown now is not kept"
+	cmp "$W/log-key" "$forks/log-key" || fail "whose key that was is not kept"
+	assert_eq "$(entries ann)" 622 "the entries of both"
+	at ann sbx-ledger verify
+	at ann sbx-pull "$URL"
+}
+
+@test "two heads of one size are a fork" {
+	publish hub
+	twin
+	bans hub 1 1
+	publish hub
+	at ann sbx-pull "$W"
+	bans twin 2 2
+	rm -r "$W"
+	publish twin
+	at ann 1 sbx-pull "$W"
+	assert_has "$stderr" "rewrote its log: 2 entries seen before, 2 now" "not said"
+	assert_eq "$(ls "$D/ann/forks"/*/2-* | wc -l)" 2 "the heads kept"
+	assert_eq "$(entries ann)" 4 "the entry"
+}
+
+@test "a log that becomes shorter is flagged, an older copy elsewhere is not" {
+	bans hub 1 2
+	publish hub
+	cp -a "$W" "$D/copy"
+	bans hub 3 4
+	publish hub
+	at ann sbx-pull "$W"
+	at ann sbx-pull "$D/copy"
+	assert_eq "$output" "$D/copy: 0 new, 3 known, 0 refused" "the copy"
+	assert_no_file "$D/ann/forks" "the copy was flagged"
+	rm -r "$W"
+	mv "$D/copy" "$W"
+	at ann 1 sbx-pull "$W"
+	assert_has "$stderr" "went back in its log: 5 entries seen before, 3 now" "not said"
+}
+
+@test "tiles and bundles that are not what the head signs are refused" {
+	bans hub 1 300
+	publish hub
+	cp -a "$W" "$D/good"
+	flip "$W/tile/entries/000" 700
+	at ann 3 sbx-pull "$W"
+	assert_has "$stderr" "bundle 0 does not hold what its hashes say" "the bundle"
+	assert_eq "$(entries ann)" 1 "something of the bundle was taken"
+	cp "$D/good/tile/entries/000" "$W/tile/entries/000"
+	rm "$W/tile/entries/001.p/45"
+	at ann 3 sbx-pull "$W"
+	assert_has "$stderr" "tile/entries/001 is missing" "the bundle"
+	cp -r "$D/good/tile/entries/." "$W/tile/entries"
+	flip "$W/tile/0/000" 3
+	at ann sbx-pull "$W" # what was read and is right is not read again
+	node bob
+	SBX_STATE=$D/bob sbx-ledger init >/dev/null
+	at bob 3 sbx-pull "$W"
+	rm "$W/tile/entries/000"
+	at ann sbx-pull "$W"
+	rm -r "$W"
+	mv "$D/good" "$W"
+	at bob sbx-pull "$W"
+	assert_eq "$(entries bob)" 302 "after all"
+	assert_no_file "$D/bob/forks" "a broken site was called a fork"
+}
+
+@test "each byte of a checkpoint counts" {
+	publish hub
+	size=$(stat -c %s "$W/checkpoint")
+	cp "$W/checkpoint" "$D/checkpoint"
+	for at in $(seq 0 7 $((size - 1))); do
+		cp "$D/checkpoint" "$W/checkpoint"
+		flip "$W/checkpoint" "$at"
+		run env SBX_STATE="$D/ann" sbx-pull "$W"
+		[ "$status" -eq 1 ] || [ "$status" -eq 3 ] ||
+			fail "byte $at was changed, and the pull ended with $status"
+	done
+	assert_eq "$(entries ann)" 1 "something was taken"
+}
+
+@test "another node's log at a known address is refused until that is meant" {
+	publish hub
+	serve "$W"
+	at ann sbx-pull "$URL"
+	node eve
+	SBX_STATE=$D/eve sbx-ledger init >"$D/eve.did"
+	rm -r "$W"
+	publish eve
+	at ann 1 sbx-pull "$URL"
+	assert_has "$stderr" "the log of $(cat "$D/eve.did") is there, not of $(cat "$D/hub.did")" "not said"
+	assert_hint sbx-pull
+	assert_eq "$(entries ann)" 2 "something was taken"
+	at ann sbx-pull --repin "$URL"
+	assert_eq "$(entries ann)" 3 "not taken"
+}
+
+@test "a node that began a new log under a new key is followed, and that is said" {
+	bans hub 1 3
+	publish hub
+	at ann sbx-pull "$W"
+	SBX_NOW=2026-07-01T13:00:00Z SBX_STATE=$D/hub sbx-ledger publish --anew "$W"
+	bans hub 4 4
+	publish hub
+	at ann sbx-pull "$W"
+	assert_has "$stderr" "has begun a new log" "not said"
+	assert_has "$output" "1 new, 4 known" "the summary"
+	assert_no_file "$D/ann/forks" "it was called a fork"
+}
+
+@test "of an export, what was read before is not judged again" {
+	bans hub 1 3
+	SBX_STATE=$D/hub sbx-ledger export --old >"$D/good"
+	mkdir "$W/log"
+	sed '2s/scan/scam/' "$D/good" >"$W/log/export"
+	serve "$W"
+	at ann 3 sbx-pull "$URL"
+	assert_eq "$output" "$URL: 3 new, 0 known, 1 refused" "the first time"
+	at ann sbx-pull "$URL"
+	assert_eq "$output" "$URL: 0 new, 4 known, 0 refused" "the second time"
+	cp "$D/good" "$W/log/export"
+	at ann sbx-pull "$URL"
+	assert_eq "$output" "$URL: 1 new, 3 known, 0 refused" "when it changed"
+	bans hub 4 4
+	SBX_STATE=$D/hub sbx-ledger export --old >"$W/log/export"
+	at ann sbx-pull "$URL"
+	assert_eq "$output" "$URL: 1 new, 4 known, 0 refused" "when it grew"
+}
+
+# I18
+@test "a hostile peer ends at its slot, and the next has its turn" {
+	bans hub 1 3
+	publish hub
+	slow "$W" /tile/0/000.p/4 30
+	printf '[pull]\nslot=1\n[peer bad]\nurl=%s\n' "$URL" >"$D/ann/sbx.conf"
+	serve "$W"
+	printf '[peer good]\nurl=%s\n' "$URL" >>"$D/ann/sbx.conf"
+	start=$(date +%s%N)
+	at ann 4 sbx-pull
+	[ $(($(date +%s%N) - start)) -lt 4000000000 ] || fail "it took too long"
+	assert_has "$stderr" "bad: " "the bad one"
+	assert_eq "$output" "good: 4 new, 0 known, 0 refused" "the good one"
+}
+
+@test "on a terminal a long pull shows how far it is" {
+	require script
+	bans hub 1 600
+	publish hub
+	slow "$W" /tile/entries/001 1.3
+	SBX_STATE=$D/ann TERM=dumb run script -qec "sbx-pull $URL" /dev/null
+	assert_like "$output" "512 of 601 entries, [0-9]+/s, [0-9]+ s left" "no progress"
+	assert_has "$output" "601 new" "the summary"
+	bans hub 601 602
+	publish hub
+	SBX_STATE=$D/ann run script -qec "sbx-pull $URL" /dev/null
+	assert_lacks "$output" "entries," "a short one shows it too"
+}
+
+@test "after a pull with --publish the head is of what was pulled" {
+	publish ann "$D/ann/www"
+	bans hub 1 2
+	publish hub
+	at ann sbx-pull --publish "$W"
+	assert_eq "$(sed -n 2p "$D/ann/www/checkpoint")" 4 "the head's size"
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is remembered of other logs, and which entries are known. */
+#include "follow.h"
+#include "world.h"
+
+static struct sbx_log *logh;
+
+static void
+setup(void)
+{
+	logh = new_log();
+}
+
+static void
+teardown(void)
+{
+	remove_log(logh);
+}
+
+START_TEST(a_peer_is_remembered_with_its_tree)
+{
+	struct sbx_peerlog p, again;
+	unsigned char leaf[SBX_HASH_BYTES], a[SBX_HASH_BYTES],
+		b[SBX_HASH_BYTES];
+	struct sbx_key *key = key_of(1);
+	const char *did = sbx_key_did(key);
+
+	ck_assert_int_eq(sbx_peerlog_load(logh, did, &p, &why), 0);
+	ck_assert_uint_eq(p.tree.size, 0);
+	ck_assert_uint_eq(p.key.len + p.note.len, 0);
+	sbx_buf_str(&p.key, "key");
+	sbx_buf_str(&p.note, "note");
+	for (int n = 1; n <= 300; n++) {
+		sbx_tree_leaf(leaf, &n, sizeof(n));
+		sbx_tree_add(&p.tree, leaf);
+		ck_assert_int_eq(sbx_peerlog_save(logh, &p, &why), 0);
+		ck_assert_int_eq(sbx_peerlog_load(logh, did, &again, &why), 0);
+		ck_assert_uint_eq(again.tree.size, (uint64_t)n);
+		sbx_tree_root(&p.tree, a);
+		sbx_tree_root(&again.tree, b);
+		ck_assert_mem_eq(a, b, sizeof(a));
+		ck_assert_str_eq(again.note.data, "note");
+		sbx_peerlog_free(&again);
+	}
+	sbx_peerlog_free(&p);
+	sbx_key_free(key);
+}
+END_TEST
+
+START_TEST(an_address_is_remembered_with_whose_log_is_there)
+{
+	struct sbx_source s, again;
+
+	ck_assert_int_eq(sbx_source_load(logh, "http://a/", &s, &why), 0);
+	ck_assert_str_eq(s.did, "");
+	snprintf(s.did, sizeof(s.did), "did:plc:%032d", 7);
+	snprintf(s.etag, sizeof(s.etag), "\"x\"");
+	sbx_prefix_add(&s.prefix, "entry", 5);
+	ck_assert_int_eq(sbx_source_save(logh, "http://a/", &s, &why), 0);
+	ck_assert_int_eq(sbx_source_load(logh, "http://a/", &again, &why), 0);
+	ck_assert_str_eq(again.did, s.did);
+	ck_assert_str_eq(again.etag, s.etag);
+	ck_assert_uint_eq(again.prefix.count, 1);
+	ck_assert_mem_eq(again.prefix.hash, s.prefix.hash, SBX_HASH_BYTES);
+	ck_assert_int_eq(sbx_source_load(logh, "http://b/", &again, &why), 0);
+	ck_assert_uint_eq(again.prefix.count, 0);
+}
+END_TEST
+
+START_TEST(a_prefix_is_told_by_every_byte_and_border)
+{
+	struct sbx_prefix a = { 0 }, b = { 0 }, c = { 0 };
+
+	sbx_prefix_add(&a, "one", 3);
+	sbx_prefix_add(&a, "two", 3);
+	sbx_prefix_add(&b, "onet", 4);
+	sbx_prefix_add(&b, "wo", 2);
+	sbx_prefix_add(&c, "one", 3);
+	sbx_prefix_add(&c, "two", 3);
+	ck_assert_mem_eq(a.hash, c.hash, SBX_HASH_BYTES);
+	ck_assert_mem_ne(a.hash, b.hash, SBX_HASH_BYTES);
+}
+END_TEST
+
+START_TEST(known_is_what_the_journal_holds)
+{
+	struct sbx_known *k = sbx_known_new();
+	struct sbx_key *one = key_of(1), *two = key_of(2);
+	struct sbx_entry *in = identity(one, NULL, 0),
+			 *out = identity(two, NULL, 0);
+
+	ck_assert_int_eq(sbx_known_load(k, logh, 1, &why), 0);
+	ck_assert(!sbx_known_has(k, in->leaf));
+	add(logh, in);
+	ck_assert_int_eq(sbx_known_load(k, logh, 1, &why), 0);
+	ck_assert(sbx_known_has(k, in->leaf));
+	ck_assert(!sbx_known_has(k, out->leaf));
+	ck_assert_int_eq(sbx_known_load(k, logh, SBX_MAX_TREE, &why), 0);
+	ck_assert(sbx_known_has(k, in->leaf));
+	sbx_known_free(k);
+	sbx_entry_free(in);
+	sbx_entry_free(out);
+	sbx_key_free(one);
+	sbx_key_free(two);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("follow");
+	TCase *t = tcase_create("follow");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, a_peer_is_remembered_with_its_tree);
+	tcase_add_test(t, an_address_is_remembered_with_whose_log_is_there);
+	tcase_add_test(t, a_prefix_is_told_by_every_byte_and_border);
+	tcase_add_test(t, known_is_what_the_journal_holds);
+	suite_add_tcase(s, t);
+	return finish_suite(s);
+}
