@@ -21,7 +21,8 @@ query(struct sbx_log *log, const char *sql, const char *a, const char *b,
 		sbx_db_bind_text(st, 2, b);
 	step = sqlite3_step(st);
 	if (step == SQLITE_ROW && out != NULL)
-		sbx_buf_str(out, (const char *)sqlite3_column_text(st, 0));
+		sbx_buf_add(out, sqlite3_column_text(st, 0),
+			(size_t)sqlite3_column_bytes(st, 0));
 	else if (step != SQLITE_DONE && step != SQLITE_ROW)
 		r = sbx_db_fail(db, "ledger", err);
 	sqlite3_finalize(st);

@@ -5,12 +5,19 @@
 
 #include "member.h"
 
+/* A damaged row has NULL where no entry has: such a text is nobody's. */
+static const char *
+text(sqlite3_stmt *st, int i)
+{
+	const char *t = (const char *)sqlite3_column_text(st, i);
+
+	return t != NULL ? t : "";
+}
+
 static char *
 column(sqlite3_stmt *st, int i)
 {
-	const char *text = (const char *)sqlite3_column_text(st, i);
-
-	return text != NULL ? sbx_mem_text(text, strlen(text)) : NULL;
+	return sbx_mem_text(text(st, i), strlen(text(st, i)));
 }
 
 static struct sbx_event *
@@ -28,7 +35,7 @@ event(struct sbx_fold *f, enum sbx_event_kind kind, sqlite3_stmt *st)
 	e->time = sqlite3_column_int64(st, 0);
 	if (sqlite3_column_bytes(st, 1) == SBX_HASH_BYTES)
 		memcpy(e->hash, sqlite3_column_blob(st, 1), SBX_HASH_BYTES);
-	e->who = sbx_fold_person(f, (const char *)sqlite3_column_text(st, 2));
+	e->who = sbx_fold_person(f, text(st, 2));
 	e->id = column(st, 3);
 	return e;
 }
@@ -82,8 +89,7 @@ load_revoke(struct sbx_fold *f, sqlite3_stmt *st)
 static void
 load_recovery(struct sbx_fold *f, sqlite3_stmt *st)
 {
-	struct sbx_person *p = sbx_fold_person(f,
-		(const char *)sqlite3_column_text(st, 0));
+	struct sbx_person *p = sbx_fold_person(f, text(st, 0));
 
 	if (p->rec == NULL)
 		p->rec = column(st, 1);
@@ -98,9 +104,7 @@ load_rotate(struct sbx_fold *f, sqlite3_stmt *st)
 static void
 load_anchor(struct sbx_fold *f, sqlite3_stmt *st)
 {
-	const char *did = (const char *)sqlite3_column_text(st, 0);
-
-	sbx_fold_person(f, did)->trusted = true;
+	sbx_fold_person(f, text(st, 0))->trusted = true;
 }
 
 #define ROWS "FROM temp.claim f JOIN main.entry e USING(seq) " \

@@ -41,7 +41,9 @@ last_head(struct sealer *s, const char *did, struct sbx_err *err)
 
 		s->seq = sqlite3_column_int64(st, 0);
 		snprintf(s->prev, sizeof(s->prev), "%s",
-			(const char *)sqlite3_column_text(st, 1));
+			sqlite3_column_text(st, 1) != NULL ?
+				(const char *)sqlite3_column_text(st, 1) :
+				"");
 		snprintf(s->rec, sizeof(s->rec), "%s", rec != NULL ? rec : "");
 	} else if (step != SQLITE_DONE) {
 		r = sbx_db_fail(db, "heads", err);

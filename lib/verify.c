@@ -44,6 +44,7 @@ check_fact(struct verifying *v, const struct sbx_entry *e, struct sbx_err *err)
 
 	if (sqlite3_step(st) != SQLITE_ROW ||
 		sqlite3_column_int64(st, 0) != v->next ||
+		sqlite3_column_text(st, 1) == NULL ||
 		strcmp((const char *)sqlite3_column_text(st, 1), e->rec->type) !=
 			0 ||
 		!same_text(st, 2, e, e->rec->id) ||
@@ -147,6 +148,26 @@ take_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
 	return sbx_batch_full(v->batch) ? check_batch(v, err) : SBX_OK;
 }
 
+/* What holds no row but decides which are found: indices, the pages' order. */
+static int
+check_pages(sqlite3 *db, struct sbx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	const char *said;
+	int r;
+
+	if ((r = sbx_db_prepare(db, "PRAGMA integrity_check(1)", &st, err)) != 0)
+		return r;
+	if (sqlite3_step(st) != SQLITE_ROW ||
+		(said = (const char *)sqlite3_column_text(st, 0)) == NULL)
+		r = sbx_db_fail(db, "ledger", err);
+	else if (strcmp(said, "ok") != 0)
+		r = sbx_err_set(err, SBX_E_NO,
+			"the database is damaged: %.200s", said);
+	sqlite3_finalize(st);
+	return r;
+}
+
 static int
 verify(struct sbx_log *log, struct verifying *v, struct sbx_err *err)
 {
@@ -171,10 +192,17 @@ verify(struct sbx_log *log, struct verifying *v, struct sbx_err *err)
 		return r;
 	}
 	if ((r = sbx_db_int(db, "SELECT (SELECT count(*) FROM fact)-"
-		     "(SELECT count(*) FROM entry)", 0, &extra, err)) == 0 &&
-		extra != 0)
-		r = no(err, "there are derived rows without an entry");
-	return r;
+		     "(SELECT count(*) FROM entry)", 0, &extra, err)) != 0)
+		return r;
+	if (extra != 0)
+		return no(err, "there are derived rows without an entry");
+	if ((r = sbx_db_int(db, "SELECT count(*) FROM local WHERE key='self' AND "
+		     "value NOT IN (SELECT did FROM author)", 0, &extra, err)) !=
+		0)
+		return r;
+	if (extra != 0)
+		return no(err, "its owner has written nothing in it");
+	return check_pages(db, err);
 }
 
 int
