@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <check.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sbx.h"
+
+#define HEAD "#!/bin/sh\n# sbx-opens: tcp port\n" \
+	     "# sbx-param: port int 1 65535 required\n"
+
+static char dir[64], path[128];
+static struct sbx_macro m;
+static struct sbx_err err;
+
+static void
+fresh(void)
+{
+	strcpy(dir, "/tmp/sbx-macro.XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/kind", dir);
+	memset(&err, 0, sizeof(err));
+	m.fd = -1;
+}
+
+static void
+done(void)
+{
+	sbx_macro_close(&m);
+	unlink(path);
+	rmdir(dir);
+}
+
+static int
+with(const char *text)
+{
+	sbx_macro_close(&m);
+	ck_assert_int_eq(
+		sbx_io_save(path, text, strlen(text), 0755, 0, &err), 0);
+	return sbx_macro_open(dir, "kind", &m, &err);
+}
+
+static int
+params(const char *text, int *port)
+{
+	struct sbx_doc *doc = NULL;
+	int r;
+
+	ck_assert_int_eq(
+		sbx_json_parse(text, strlen(text), NULL, &doc, &err), 0);
+	r = sbx_macro_params(&m, sbx_doc_root(doc), port, &err);
+	sbx_doc_free(doc);
+	return r;
+}
+
+START_TEST(a_kind_has_one_form)
+{
+	static const char *const good[] = { "ab", "a1", "http-mirror", "a-",
+		"abcdefghijklmnopqrstuvwxyz012345", NULL };
+	static const char *const bad[] = { "", "a", "A1", "1a", "-a", "a_b",
+		"a.b", "a/b", "../a", "a b", "a\n",
+		"abcdefghijklmnopqrstuvwxyz0123456", NULL };
+
+	for (size_t i = 0; good[i] != NULL; i++)
+		ck_assert_msg(sbx_kind_check(good[i]), "%s", good[i]);
+	for (size_t i = 0; bad[i] != NULL; i++)
+		ck_assert_msg(!sbx_kind_check(bad[i]), "%s", bad[i]);
+}
+END_TEST
+
+START_TEST(the_header_says_what_is_taken)
+{
+	ck_assert_int_eq(with(HEAD "# sbx-about: a thing\n# a comment\n"
+				   "# sbx-param: word text 2 5\n"
+				   "# sbx-param: on bool required\nexit 0\n"
+				   "# sbx-param: late int 1 2\n"),
+		0);
+	ck_assert_str_eq(m.about, "a thing");
+	ck_assert_int_eq(m.proto, IPPROTO_TCP);
+	ck_assert_str_eq(m.opens, "port");
+	ck_assert_uint_eq(m.nparams, 3);
+	ck_assert_int_eq(m.params[1].type, SBX_PARAM_TEXT);
+	ck_assert_int_eq(m.params[1].min, 2);
+	ck_assert(!m.params[1].required);
+	ck_assert(m.params[2].required);
+}
+END_TEST
+
+static const struct {
+	const char *text;
+	bool ok;
+} cases[] = {
+	{ "{\"port\":1,\"on\":true}", true },
+	{ "{\"port\":65535,\"on\":false,\"word\":\"ab\"}", true },
+	{ "{\"on\":true,\"port\":8080,\"word\":\"a/b.c\"}", true },
+	{ "{\"port\":1}", false },
+	{ "{\"on\":true}", false },
+	{ "{\"port\":0,\"on\":true}", false },
+	{ "{\"port\":65536,\"on\":true}", false },
+	{ "{\"port\":1.0,\"on\":true}", false },
+	{ "{\"port\":\"1\",\"on\":true}", false },
+	{ "{\"port\":1,\"on\":1}", false },
+	{ "{\"port\":1,\"on\":true,\"word\":\"a\"}", false },
+	{ "{\"port\":1,\"on\":true,\"word\":\"abcdef\"}", false },
+	{ "{\"port\":1,\"on\":true,\"word\":\"a b\"}", false },
+	{ "{\"port\":1,\"on\":true,\"word\":\"$ab\"}", false },
+	{ "{\"port\":1,\"on\":true,\"word\":\"-ab\"}", false },
+	{ "{\"port\":1,\"on\":true,\"word\":\"a\\u0000b\"}", false },
+	{ "{\"port\":1,\"on\":true,\"word\":null}", false },
+	{ "{\"port\":1,\"on\":true,\"por\":2}", false },
+	{ "{\"port\":1,\"on\":true,\"ports\":2}", false },
+	{ "[]", false },
+};
+
+START_TEST(parameters_are_held_to_it)
+{
+	struct sbx_doc *doc = NULL;
+	int port = -1;
+
+	ck_assert_int_eq(with(HEAD "# sbx-param: word text 2 5\n"
+				   "# sbx-param: on bool required\n"),
+		0);
+	/* The parser refuses some of them already. */
+	if (sbx_json_parse(cases[_i].text, strlen(cases[_i].text), NULL, &doc,
+		    &err) == 0)
+		ck_assert_msg((params(cases[_i].text, &port) == 0) ==
+				cases[_i].ok,
+			"%s", cases[_i].text);
+	else
+		ck_assert(!cases[_i].ok);
+	ck_assert(!cases[_i].ok || port > 0);
+	sbx_doc_free(doc);
+}
+END_TEST
+
+START_TEST(what_runs_is_what_was_opened)
+{
+	const struct sbx_macro_call call = { .verb = "grant", .port = 80 };
+
+	ck_assert_int_eq(with(HEAD "exit 0\n"), 0);
+	ck_assert_int_eq(sbx_io_save(path, "#!/bin/sh\nexit 1\n", 17, 0755, 0,
+				 &err),
+		0);
+	ck_assert_int_eq(sbx_macro_run(&m, &call, &err), 0);
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert_int_eq(sbx_macro_run(&m, &call, &err), 0);
+}
+END_TEST
+
+START_TEST(status_one_is_no_and_its_words_are_the_reason)
+{
+	const struct sbx_macro_call call = { .verb = "grant", .port = 80 };
+
+	ck_assert_int_eq(
+		with(HEAD "echo 'not today' >&2; echo more >&2; exit 1\n"), 0);
+	ck_assert_int_eq(sbx_macro_run(&m, &call, &err), SBX_E_NO);
+	ck_assert_str_eq(err.text, "kind grant: not today");
+	ck_assert_int_eq(with(HEAD "exit 2\n"), 0);
+	ck_assert_int_eq(sbx_macro_run(&m, &call, &err), SBX_E_SYS);
+}
+END_TEST
+
+START_TEST(a_directory_others_can_write_has_no_plugins)
+{
+	ck_assert_int_eq(with(HEAD), 0);
+	chmod(dir, 0777);
+	sbx_macro_close(&m);
+	ck_assert_int_eq(sbx_macro_open(dir, "kind", &m, &err), SBX_E_NO);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("macro");
+	TCase *t = tcase_create("macro");
+	SRunner *sr;
+	int bad;
+
+	tcase_add_checked_fixture(t, fresh, done);
+	tcase_add_test(t, a_kind_has_one_form);
+	tcase_add_test(t, the_header_says_what_is_taken);
+	tcase_add_loop_test(t, parameters_are_held_to_it, 0,
+		sizeof(cases) / sizeof(cases[0]));
+	tcase_add_test(t, what_runs_is_what_was_opened);
+	tcase_add_test(t, status_one_is_no_and_its_words_are_the_reason);
+	tcase_add_test(t, a_directory_others_can_write_has_no_plugins);
+	suite_add_tcase(s, t);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_ENV);
+	bad = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return bad == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
