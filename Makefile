@@ -80,7 +80,7 @@ deps:
 	$(Q)scripts/setup
 
 check: deps
-	$(Q)$(MAKE) --no-print-directory all check-unit check-cli check-root
+	$(Q)$(MAKE) --no-print-directory -k all check-unit check-cli check-root
 
 check-unit: $(UNITS:%=build/unit/%)
 	$(Q)scripts/run-units $^
