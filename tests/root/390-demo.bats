@@ -74,7 +74,7 @@ reached() {
 }
 
 @test "without rights it says so" {
-	run -4 setpriv --reuid 65534 --regid 65534 --clear-groups \
-		"$SRC/scripts/demo"
+	# Another number, the same file owner: the tree may lie below /root.
+	run -4 unshare -U --map-user=65534 "$SRC/scripts/demo"
 	assert_has "$output" "must be root" "no reason"
 }
