@@ -35,7 +35,8 @@
 
 const char *const sbx_view_tables =
 	"CREATE TABLE temp.clock(us INTEGER);"
-	/* What a forked author's last good head does not cover. */
+	/* What a forked author's last good head does not cover; not how it
+	 * joined, or a stolen key could put its owner beyond recovery. */
 	"CREATE TABLE temp.fork(author INTEGER PRIMARY KEY, n INTEGER, "
 	"heads INTEGER);"
 	"INSERT INTO temp.fork SELECT author, min(n), c FROM (SELECT f.author, "
@@ -45,7 +46,8 @@ const char *const sbx_view_tables =
 	"CREATE TABLE temp.frozen(seq INTEGER PRIMARY KEY);"
 	"INSERT INTO temp.frozen SELECT f.seq FROM temp.fork k CROSS JOIN "
 	"main.fact f ON f.author=k.author JOIN main.entry e USING(seq) WHERE "
-	"f.type<>'SbxHead' AND lower(hex(e.id)) NOT IN (SELECT j.value FROM "
+	"f.type NOT IN ('SbxHead', 'SbxRotate', 'InviteAccept') AND "
+	"lower(hex(e.id)) NOT IN (SELECT j.value FROM "
 	"main.fact g JOIN main.entry h USING(seq), json_each(h.payload, '$.items') "
 	"j WHERE g.type='SbxHead' AND g.author=k.author AND "
 	"json_extract(h.payload, '$.seq')<k.n);"

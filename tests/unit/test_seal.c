@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Heads, forks and new keys for old: the same on every node, whatever came
+ * first (I14), and nobody gains by them what was not theirs (I15). */
+#include "world.h"
+
+enum { FOUNDER = 1, ANN, BOB, CID, NEW, THIEF, PEOPLE };
+#define MAX 64
+
+static struct sbx_key *keys[PEOPLE], *once[4], *recovery;
+static struct sbx_entry *world[MAX];
+static int count;
+
+static const char *
+did(int who)
+{
+	return sbx_key_did(keys[who]);
+}
+
+static struct sbx_entry *
+say(struct sbx_entry *e)
+{
+	ck_assert_int_lt(count, MAX);
+	return world[count++] = e;
+}
+
+static void
+setup(void)
+{
+	sbx_clock_set(T0 + 86400 * INT64_C(1000000));
+	for (int i = FOUNDER; i < PEOPLE; i++)
+		keys[i] = key_of((unsigned char)i);
+	for (int i = 0; i < 4; i++)
+		once[i] = key_of((unsigned char)(100 + i));
+	recovery = key_of(200);
+	count = 0;
+	say(identity(keys[FOUNDER], NULL, 0));
+}
+
+static void
+teardown(void)
+{
+	while (count > 0)
+		sbx_entry_free(world[--count]);
+	for (int i = FOUNDER; i < PEOPLE; i++)
+		sbx_key_free(keys[i]);
+	for (int i = 0; i < 4; i++)
+		sbx_key_free(once[i]);
+	sbx_key_free(recovery);
+}
+
+static void
+join(int guest, int host, int token, int when)
+{
+	say(invite(keys[host], once[token], 1, when, when + 3600));
+	say(accept_invite(keys[guest], once[token], did(host), when + 1));
+}
+
+static struct sbx_entry *
+offer(int who, int id, int when)
+{
+	return say(sign(keys[who], "service_offer", NULL,
+		"{\"service_id\":\"%064x\",\"name\":\"s%d\",\"kind\":\"web\","
+		"\"endpoint\":\"10.10.0.1:80\",\"scope\":{},\"approval_mode\":"
+		"\"auto\",\"description\":\"\",\"created_at\":\"%s\"}", id, id,
+		at(when)));
+}
+
+/* A head over one entry, or none; rec is named when it is the first. */
+static void
+head(int who, int seq, const struct sbx_entry *covered, int when)
+{
+	char item[80] = "", rec[80] = "null", hex[65];
+	unsigned char hash[SBX_HASH_BYTES];
+
+	if (covered != NULL) {
+		sbx_hex_write(hex, covered->id, SBX_HASH_BYTES);
+		snprintf(item, sizeof(item), "\"%s\"", hex);
+	}
+	if (seq == 1) {
+		sbx_hash_b2(hash, sbx_key_pub(recovery), SBX_PUB_BYTES);
+		sbx_hex_write(hex, hash, sizeof(hash));
+		snprintf(rec, sizeof(rec), "\"%s\"", hex);
+	}
+	say(sign(keys[who], "witness", "SbxHead", "{\"v\":1,\"seq\":%d,"
+		"\"prev\":null,\"items\":[%s],\"rec\":%s,\"created_at\":\"%s\"}",
+		seq, item, rec, at(when)));
+}
+
+static void
+rotate(int new, int old, const struct sbx_key *with, int when)
+{
+	char text[256], pub[65], hex[129];
+	unsigned char sig[SBX_SIG_BYTES];
+	size_t n = sbx_rotation_text(text, did(new), did(old));
+
+	ck_assert_int_eq(sbx_key_sign(with, text, n, sig, &why), 0);
+	sbx_hex_write(pub, sbx_key_pub(with), SBX_PUB_BYTES);
+	sbx_hex_write(hex, sig, sizeof(sig));
+	say(sign(keys[new], "witness", "SbxRotate", "{\"old\":\"%s\","
+		"\"rec_pub\":\"%s\",\"rec_sig\":\"%s\",\"created_at\":\"%s\"}",
+		did(old), pub, hex, at(when)));
+}
+
+static void
+build(const int *order, struct sbx_log **l, struct sbx_state **st)
+{
+	enum sbx_log_how how;
+
+	*l = new_log();
+	ck_assert_int_eq(sbx_log_trust(*l, did(FOUNDER), true, &why), 0);
+	ck_assert_int_eq(sbx_log_begin(*l, &why), 0);
+	for (int i = 0; i < count; i++)
+		ck_assert_msg(sbx_log_add(*l, world[order != NULL ? order[i] : i],
+				      &how, &why) == 0, "%s", why.text);
+	ck_assert_int_eq(sbx_log_commit(*l, &why), 0);
+	ck_assert_msg(sbx_state_open(*l, st, &why) == 0, "%s", why.text);
+}
+
+static bool
+member(int who)
+{
+	struct sbx_state *st = NULL;
+	struct sbx_log *l = NULL;
+	bool yes;
+
+	build(NULL, &l, &st);
+	yes = sbx_state_member(st, did(who));
+	sbx_state_free(st);
+	remove_log(l);
+	return yes;
+}
+
+static int
+count_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	(void)err;
+	*(int *)ctx += sbx_json_get(row, "member")->yes;
+	return 0;
+}
+
+static int
+offers(void)
+{
+	struct sbx_state *st = NULL;
+	struct sbx_log *l = NULL;
+	int n = 0;
+
+	build(NULL, &l, &st);
+	ck_assert_int_eq(sbx_state_each(st, SBX_VIEW_OFFER, NULL, count_row, &n,
+				 &why), 0);
+	sbx_state_free(st);
+	remove_log(l);
+	return n;
+}
+
+START_TEST(a_forked_author_keeps_what_was_sealed_before)
+{
+	join(ANN, FOUNDER, 0, 10);
+	head(ANN, 1, world[count - 1], 12);
+	head(ANN, 2, offer(ANN, 1, 20), 21);
+	offer(ANN, 2, 30);
+	ck_assert_int_eq(offers(), 2);
+	head(ANN, 3, NULL, 31);
+	ck_assert_int_eq(offers(), 2);
+	head(ANN, 3, offer(ANN, 3, 32), 33);
+	ck_assert_int_eq(offers(), 1);
+	ck_assert(member(ANN));
+}
+END_TEST
+
+START_TEST(a_fork_from_the_start_leaves_its_owner_a_place_to_recover)
+{
+	join(ANN, FOUNDER, 0, 10);
+	head(ANN, 1, world[count - 1], 12);
+	offer(ANN, 1, 20);
+	head(ANN, 1, NULL, 21);
+	ck_assert_int_eq(offers(), 0);
+	ck_assert(member(ANN));
+	rotate(NEW, ANN, recovery, 30);
+	ck_assert(member(NEW));
+	ck_assert(!member(ANN));
+	offer(NEW, 1, 40);
+	ck_assert_int_eq(offers(), 1);
+}
+END_TEST
+
+START_TEST(nobody_else_can_fork_an_author)
+{
+	join(ANN, FOUNDER, 0, 10);
+	head(ANN, 1, NULL, 12);
+	head(THIEF, 1, NULL, 12);
+	head(THIEF, 1, NULL, 13);
+	ck_assert(member(ANN));
+}
+END_TEST
+
+START_TEST(a_new_key_inherits_place_and_guests)
+{
+	head(ANN, 1, NULL, 5);
+	join(ANN, FOUNDER, 0, 10);
+	join(BOB, ANN, 1, 20);
+	rotate(NEW, ANN, recovery, 30);
+	ck_assert(member(NEW));
+	ck_assert(!member(ANN));
+	ck_assert(member(BOB));
+	join(CID, NEW, 2, 40);
+	ck_assert(member(CID));
+	/* and is above whom the old one invited */
+	say(revocation(keys[NEW], did(BOB), 0, 50));
+	ck_assert(!member(BOB));
+}
+END_TEST
+
+START_TEST(the_founders_new_key_is_an_anchor_like_the_old_one)
+{
+	head(FOUNDER, 1, NULL, 5);
+	join(ANN, FOUNDER, 0, 10);
+	rotate(NEW, FOUNDER, recovery, 30);
+	ck_assert(member(NEW));
+	ck_assert(!member(FOUNDER));
+	ck_assert(member(ANN));
+	join(BOB, NEW, 1, 40);
+	ck_assert(member(BOB));
+}
+END_TEST
+
+START_TEST(a_thief_who_resigns_does_not_stop_the_owner)
+{
+	head(ANN, 1, NULL, 5);
+	join(ANN, FOUNDER, 0, 10);
+	say(revocation(keys[ANN], did(ANN), 0, 20));
+	rotate(NEW, ANN, recovery, 30);
+	ck_assert(member(NEW));
+}
+END_TEST
+
+START_TEST(whoever_was_put_out_has_no_place_to_give)
+{
+	head(ANN, 1, NULL, 5);
+	join(ANN, FOUNDER, 0, 10);
+	say(revocation(keys[FOUNDER], did(ANN), 0, 20));
+	rotate(NEW, ANN, recovery, 30);
+	ck_assert(!member(NEW));
+}
+END_TEST
+
+START_TEST(another_key_is_no_recovery_key)
+{
+	head(ANN, 1, NULL, 5);
+	join(ANN, FOUNDER, 0, 10);
+	rotate(THIEF, ANN, keys[THIEF], 30);
+	rotate(THIEF, BOB, recovery, 31); /* Bob named none */
+	ck_assert(!member(THIEF));
+	ck_assert(member(ANN));
+}
+END_TEST
+
+START_TEST(a_place_is_given_once)
+{
+	head(ANN, 1, NULL, 5);
+	join(ANN, FOUNDER, 0, 10);
+	rotate(NEW, ANN, recovery, 30);
+	rotate(THIEF, ANN, recovery, 31);
+	ck_assert(member(NEW));
+	ck_assert(!member(THIEF));
+}
+END_TEST
+
+static void
+digest(const int *order, unsigned char out[32])
+{
+	struct sbx_state *st = NULL;
+	struct sbx_log *l = NULL;
+
+	build(order, &l, &st);
+	ck_assert_msg(sbx_state_digest(st, out, &why) == 0, "%s", why.text);
+	sbx_state_free(st);
+	remove_log(l);
+}
+
+START_TEST(any_order_of_arrival_gives_the_same_state)
+{
+	unsigned char want[32], got[32];
+	int order[MAX];
+
+	head(ANN, 1, NULL, 5);
+	join(ANN, FOUNDER, 0, 10);
+	head(ANN, 2, world[count - 1], 12);
+	join(BOB, ANN, 1, 20);
+	offer(ANN, 1, 21);
+	head(ANN, 3, world[count - 1], 22);
+	head(ANN, 3, NULL, 22);
+	rotate(NEW, ANN, recovery, 30);
+	rotate(THIEF, ANN, recovery, 30);
+	join(CID, NEW, 2, 40);
+	offer(NEW, 2, 41);
+	digest(NULL, want);
+	srand(_i + 1);
+	for (int i = 0; i < count; i++)
+		order[i] = i;
+	for (int i = count - 1; i > 0; i--) {
+		int j = rand() % (i + 1), t = order[i];
+
+		order[i] = order[j];
+		order[j] = t;
+	}
+	digest(order, got);
+	ck_assert_msg(memcmp(want, got, 32) == 0, "seed %d gives another state",
+		_i + 1);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("seal");
+	TCase *t = tcase_create("seal");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, a_forked_author_keeps_what_was_sealed_before);
+	tcase_add_test(t,
+		a_fork_from_the_start_leaves_its_owner_a_place_to_recover);
+	tcase_add_test(t, nobody_else_can_fork_an_author);
+	tcase_add_test(t, a_new_key_inherits_place_and_guests);
+	tcase_add_test(t, the_founders_new_key_is_an_anchor_like_the_old_one);
+	tcase_add_test(t, a_thief_who_resigns_does_not_stop_the_owner);
+	tcase_add_test(t, whoever_was_put_out_has_no_place_to_give);
+	tcase_add_test(t, another_key_is_no_recovery_key);
+	tcase_add_test(t, a_place_is_given_once);
+	tcase_add_loop_test(t, any_order_of_arrival_gives_the_same_state, 0, 20);
+	suite_add_tcase(s, t);
+	return finish_suite(s);
+}
