@@ -96,13 +96,34 @@ offset(const char **at, const char *end, int *seconds)
 	return h >= 0 && h <= 23 && m >= 0 && m <= 59;
 }
 
+static int
+month_days(int year, int month)
+{
+	static const int length[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30,
+		31 };
+	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+
+	return length[month] + (month == 1 && leap);
+}
+
+/* Since 1970.  Not timegm(3): it takes a lock that all threads share. */
+static int64_t
+days(int year, int month, int day)
+{
+	static const int before[] = { 0, 31, 59, 90, 120, 151, 181, 212, 243, 273,
+		304, 334 };
+	int last = year - (month < 2); /* the last year whose February counts */
+
+	return (int64_t)(year - 1970) * 365 + (last / 4 - last / 100 + last / 400) -
+		477 + before[month] + day - 1;
+}
+
 bool
 sbx_time_parse(int64_t *us, const char *text, size_t len)
 {
 	const char *at = text, *end = text + len;
-	struct tm tm = { 0 }, back;
-	int64_t frac;
-	time_t t;
+	struct tm tm = { 0 };
+	int64_t frac, t;
 	int off;
 
 	tm.tm_year = digits(&at, end, 4) - 1900;
@@ -124,15 +145,14 @@ sbx_time_parse(int64_t *us, const char *text, size_t len)
 	if (tm.tm_sec < 0 || !fraction(&at, end, &frac) ||
 		!offset(&at, end, &off) || at != end)
 		return false;
-	/* timegm(3) mends what is out of range; a date it had to mend is none.
-	 * A leap second is one of those: nobody signs in it. */
-	back = tm;
-	t = timegm(&back);
-	if (back.tm_mday != tm.tm_mday || back.tm_mon != tm.tm_mon ||
-		back.tm_hour != tm.tm_hour || back.tm_min != tm.tm_min ||
-		back.tm_sec != tm.tm_sec)
+	/* A leap second is no date here: nobody signs in it. */
+	if (tm.tm_mon > 11 || tm.tm_mday < 1 ||
+		tm.tm_mday > month_days(tm.tm_year + 1900, tm.tm_mon) ||
+		tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 59)
 		return false;
-	*us = ((int64_t)t - off) * US + frac;
+	t = days(tm.tm_year + 1900, tm.tm_mon, tm.tm_mday) * 86400 +
+		tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec;
+	*us = (t - off) * US + frac;
 	return true;
 }
 

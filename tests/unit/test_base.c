@@ -197,7 +197,21 @@ START_TEST(a_time_is_read_and_written_in_one_form)
 }
 END_TEST
 
+START_TEST(every_day_is_the_day_the_c_library_counts)
+{
+	char text[SBX_TIME_SIZE];
+	int64_t us, day;
+
+	for (day = 0; day < 8030 * INT64_C(365); day += day < 100000 ? 1 : 97) {
+		sbx_time_write(text, day * 86400 * 1000000);
+		ck_assert_msg(sbx_time_parse(&us, text, strlen(text)) &&
+				us == day * 86400 * 1000000, "%s", text);
+	}
+}
+END_TEST
+
 static const char *const no_times[] = {
+	"2100-02-29T00:00:00Z",
 	"",
 	"2026-07-01",
 	"2026-07-01T10:00:00",
@@ -641,6 +655,7 @@ main(void)
 	tcase_add_test(t, a_wireguard_key_has_one_spelling);
 	tcase_add_test(t, a_token_has_one_spelling);
 	tcase_add_test(t, a_number_has_one_spelling);
+	tcase_add_test(t, every_day_is_the_day_the_c_library_counts);
 	tcase_add_loop_test(
 		t, a_time_is_read_and_written_in_one_form, 0, COUNT(times));
 	tcase_add_loop_test(t, what_is_no_time_is_refused, 0, COUNT(no_times));
