@@ -16,7 +16,7 @@ reserve(struct sbx_buf *b, size_t len)
 	}
 	if (b->len + len < b->cap)
 		return true;
-	cap = b->cap > 0 ? b->cap : 128;
+	cap = b->cap > 0 ? b->cap : 1024; /* an entry, as a rule */
 	while (cap <= b->len + len)
 		cap *= 2;
 	b->data = sbx_mem_grow(b->data, cap, 1);

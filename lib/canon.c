@@ -57,7 +57,7 @@ write_string(struct sbx_buf *out, const char *text, size_t len)
 	uint32_t cp;
 
 	sbx_buf_add(out, "\"", 1);
-	while (at < len) {
+	while ((at += sbx_doc_plain(text + at, len - at)) < len) {
 		if ((n = sbx_doc_utf8(text + at, len - at, &cp)) == 0)
 			return false;
 		/* DEL too: CPython escapes all but space to tilde */
@@ -221,25 +221,31 @@ write_array(struct canon *c, const struct sbx_json *v)
 }
 
 static int
+write_member(struct canon *c, const struct sbx_json *v)
+{
+	if (!write_string(c->out, v->key, v->keylen))
+		return refuse(c, v, "bad UTF-8");
+	sbx_buf_add(c->out, ":", 1);
+	return write_value(c, v, v->type == SBX_JSON_NUMBER &&
+					 listed(c->fractions, v->key));
+}
+
+static int
 write_object(struct canon *c, const struct sbx_json *v)
 {
-	const struct sbx_json **list, *twice;
-	size_t i;
+	const struct sbx_json **list = NULL, *m = v->child, *twice = NULL;
 	int r = 0;
 
-	list = sbx_doc_sorted(v, &twice);
+	if (!sbx_doc_in_order(v))
+		list = sbx_doc_sorted(v, &twice);
 	if (twice != NULL)
 		r = refuse(c, twice, "duplicate key");
 	sbx_buf_add(c->out, "{", 1);
-	for (i = 0; i < v->count && r == 0; i++) {
+	for (size_t i = 0; i < v->count && r == 0; i++) {
 		if (i > 0)
 			sbx_buf_add(c->out, ",", 1);
-		if (!write_string(c->out, list[i]->key, list[i]->keylen))
-			r = refuse(c, list[i], "bad UTF-8");
-		sbx_buf_add(c->out, ":", 1);
-		if (r == 0)
-			r = write_value(
-				c, list[i], listed(c->fractions, list[i]->key));
+		r = write_member(c, list != NULL ? list[i] : m);
+		m = m->next;
 	}
 	sbx_buf_add(c->out, "}", 1);
 	free(list);

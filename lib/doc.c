@@ -5,7 +5,7 @@
 
 #include "doc.h"
 
-#define CHUNK_FIRST 2048
+#define CHUNK_FIRST 4000 /* an entry, as a rule */
 #define CHUNK_LAST  65536
 
 struct chunk {
@@ -38,25 +38,42 @@ chunk_new(struct sbx_doc *doc, size_t atleast)
 		size = CHUNK_LAST;
 	if (size < atleast)
 		size = atleast;
-	c = sbx_mem_alloc(1, sizeof(*c) + size);
+	c = sbx_mem_grow(NULL, 1, sizeof(*c) + size);
+	c->used = 0;
 	c->size = size;
 	c->next = doc->chunks;
 	doc->chunks = c;
 	return c;
 }
 
-void *
+char *
 sbx_doc_take(struct sbx_doc *doc, size_t size)
 {
 	struct chunk *c = doc->chunks;
-	void *p;
+	char *p;
 
-	size = (size + sizeof(max_align_t) - 1) & ~(sizeof(max_align_t) - 1);
 	if (c == NULL || c->size - c->used < size)
 		c = chunk_new(doc, size);
 	p = c->data + c->used;
 	c->used += size;
 	return p;
+}
+
+/* Text leaves the chunk at any byte: begin the node at its next multiple. */
+static struct node *
+take_node(struct sbx_doc *doc)
+{
+	struct chunk *c = doc->chunks;
+	struct node *n;
+
+	if (c != NULL)
+		c->used += -c->used & (_Alignof(struct node) - 1);
+	if (c == NULL || c->used > c->size || c->size - c->used < sizeof(*n))
+		c = chunk_new(doc, sizeof(*n));
+	n = (struct node *)(void *)(c->data + c->used);
+	c->used += sizeof(*n);
+	memset(n, 0, sizeof(*n));
+	return n;
 }
 
 char *
@@ -66,13 +83,14 @@ sbx_doc_text(struct sbx_doc *doc, const char *text, size_t len)
 
 	if (len > 0)
 		memcpy(copy, text, len);
+	copy[len] = '\0';
 	return copy;
 }
 
 struct sbx_json *
 sbx_doc_append(struct sbx_doc *doc, struct sbx_json *parent, size_t at)
 {
-	struct node *n = sbx_doc_take(doc, sizeof(*n));
+	struct node *n = take_node(doc);
 	struct node *p = (struct node *)parent;
 
 	n->at = at;
@@ -105,6 +123,17 @@ by_name(const void *a, const void *b)
 	return (x->keylen > y->keylen) - (x->keylen < y->keylen);
 }
 
+bool
+sbx_doc_in_order(const struct sbx_json *obj)
+{
+	const struct sbx_json *v = obj->child;
+
+	for (; v != NULL && v->next != NULL; v = v->next)
+		if (by_name(&v, (const struct sbx_json *const *)&v->next) >= 0)
+			return false;
+	return true;
+}
+
 const struct sbx_json **
 sbx_doc_sorted(const struct sbx_json *obj, const struct sbx_json **twice)
 {
@@ -122,6 +151,17 @@ sbx_doc_sorted(const struct sbx_json *obj, const struct sbx_json **twice)
 					 ? list[i]
 					 : list[i - 1];
 	return list;
+}
+
+size_t
+sbx_doc_plain(const char *text, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && text[n] >= 0x20 && text[n] <= 0x7e && text[n] != '"' &&
+		text[n] != '\\')
+		n++;
+	return n;
 }
 
 /* RFC 3629: no overlong form, no surrogate, nothing past U+10FFFF. */

@@ -7,8 +7,8 @@
 
 #include "sbx.h"
 
-/* Zeroed memory that lives as long as doc. */
-void *sbx_doc_take(struct sbx_doc *doc, size_t size);
+/* Memory for text that lives as long as doc. */
+char *sbx_doc_take(struct sbx_doc *doc, size_t size);
 /* A NUL-terminated copy of its own, which the caller may change. */
 char *sbx_doc_text(struct sbx_doc *doc, const char *text, size_t len);
 /* A new last child of parent; at is the byte of the text where it was, from 1,
@@ -16,10 +16,15 @@ char *sbx_doc_text(struct sbx_doc *doc, const char *text, size_t len);
 struct sbx_json *sbx_doc_append(
 	struct sbx_doc *doc, struct sbx_json *parent, size_t at);
 size_t sbx_doc_at(const struct sbx_json *v);
-/* The members in canonical order (code points), an array of obj->count to
- * free(3).  *twice is the later one of two with one name, or NULL. */
+/* Whether the members stand in canonical order (code points), no name twice. */
+bool sbx_doc_in_order(const struct sbx_json *obj);
+/* The members in canonical order, an array of obj->count to free(3).  *twice
+ * is the later one of two with one name, or NULL. */
 const struct sbx_json **sbx_doc_sorted(
 	const struct sbx_json *obj, const struct sbx_json **twice);
+/* How many bytes from text on mean themselves in a string: ASCII, neither
+ * control nor quote nor backslash. */
+size_t sbx_doc_plain(const char *text, size_t len);
 /* Bytes of the UTF-8 sequence at text and its code point; 0: not one. */
 size_t sbx_doc_utf8(const char *text, size_t len, uint32_t *cp);
 

@@ -265,11 +265,17 @@ write_line(struct sbx_buf *out, const char *author, const unsigned char *pub,
 	const char *op, const char *canon, size_t canonlen, const char *type,
 	const unsigned char *sig)
 {
-	sbx_buf_fmt(out, "{\"author\":\"%s\",\"author_pubkey\":\"", author);
+	sbx_buf_str(out, "{\"author\":\"");
+	sbx_buf_str(out, author);
+	sbx_buf_str(out, "\",\"author_pubkey\":\"");
 	sbx_buf_hex(out, pub, SBX_PUB_BYTES);
-	sbx_buf_fmt(out, "\",\"op\":\"%s\",\"payload\":", op);
+	sbx_buf_str(out, "\",\"op\":\"");
+	sbx_buf_str(out, op);
+	sbx_buf_str(out, "\",\"payload\":");
 	sbx_buf_add(out, canon, canonlen);
-	sbx_buf_fmt(out, ",\"payload_type\":\"%s\",\"sig\":\"", type);
+	sbx_buf_str(out, ",\"payload_type\":\"");
+	sbx_buf_str(out, type);
+	sbx_buf_str(out, "\",\"sig\":\"");
 	sbx_buf_hex(out, sig, SBX_SIG_BYTES);
 	sbx_buf_str(out, "\"}");
 }

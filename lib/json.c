@@ -44,7 +44,10 @@ peek(const struct parser *p)
 static void
 space(struct parser *p)
 {
-	while (p->at < p->len && memchr(" \t\n\r", p->text[p->at], 4) != NULL)
+	const char *s = p->text;
+
+	while (p->at < p->len && (s[p->at] == ' ' || s[p->at] == '\t' ||
+					 s[p->at] == '\n' || s[p->at] == '\r'))
 		p->at++;
 }
 
@@ -198,18 +201,15 @@ string_end(const struct parser *p)
 	return i < p->len ? i : p->len;
 }
 
+/* One with escapes or beyond ASCII, or none. */
 static int
-string(struct parser *p, const char **text, size_t *len)
+string_rest(struct parser *p, const char **text, size_t *len)
 {
-	size_t n, end;
+	size_t n, end = string_end(p);
 	uint32_t cp;
 	char *out;
 	int c, r;
 
-	if (peek(p) != '"')
-		return unexpected(p, "a string");
-	p->at++;
-	end = string_end(p);
 	if (end == p->len)
 		return refuse(p, "unexpected end", p->len);
 	out = sbx_doc_take(p->doc, end - p->at + 1);
@@ -232,7 +232,25 @@ string(struct parser *p, const char **text, size_t *len)
 		p->at += n;
 	}
 	p->at++;
+	*out = '\0';
 	*len = (size_t)(out - *text);
+	return 0;
+}
+
+static int
+string(struct parser *p, const char **text, size_t *len)
+{
+	size_t n;
+
+	if (peek(p) != '"')
+		return unexpected(p, "a string");
+	p->at++;
+	n = sbx_doc_plain(p->text + p->at, p->len - p->at);
+	if (p->at + n >= p->len || p->text[p->at + n] != '"')
+		return string_rest(p, text, len);
+	*text = sbx_doc_text(p->doc, p->text + p->at, n);
+	*len = n;
+	p->at += n + 1;
 	return 0;
 }
 
@@ -326,7 +344,7 @@ container(struct parser *p, struct sbx_json *v, int close)
 	p->depth--;
 	/* Sorted, not each against each: keys may be many.  After unescaping:
 	 * "\u0061" is "a". */
-	if (v->type == SBX_JSON_OBJECT && v->count > 1) {
+	if (v->type == SBX_JSON_OBJECT && !sbx_doc_in_order(v)) {
 		list = sbx_doc_sorted(v, &twice);
 		free(list);
 	}
