@@ -150,6 +150,18 @@ show_row(void *arg, const struct sbx_row *row, struct sbx_err *err)
 	return SBX_OK;
 }
 
+/* Without names when the state cannot be read: the entries still can. */
+static void
+show_names(struct sbx_ctx *ctx, struct sbx_log *log)
+{
+	struct sbx_state *st = NULL;
+
+	if (ctx->json || sbx_state_open(log, &st, NULL) != 0)
+		return;
+	sbx_tool_names(ctx, st);
+	sbx_state_free(st);
+}
+
 int
 cmd_show(struct sbx_ctx *ctx)
 {
@@ -168,6 +180,7 @@ cmd_show(struct sbx_ctx *ctx)
 			ctx->argv[1]);
 	if ((r = ledger_open(ctx, 0, &log)) != 0)
 		return r;
+	show_names(ctx, log);
 	r = sbx_log_each(log, from, to, show_row, ctx, &ctx->err);
 	sbx_tool_rows_end(ctx);
 	sbx_log_close(log);

@@ -62,7 +62,8 @@ with_state(struct sbx_ctx *ctx,
 	int r;
 
 	if ((r = sbx_log_open(ctx->conf.db, 0, &log, &ctx->err)) == 0 &&
-		(r = sbx_state_open(log, &st, &ctx->err)) == 0)
+		(r = sbx_state_open(log, &st, &ctx->err)) == 0 &&
+		(ctx->json || (r = sbx_tool_names(ctx, st)) == 0))
 		r = fn(ctx, st);
 	sbx_tool_rows_end(ctx);
 	sbx_state_free(st);
@@ -184,6 +185,15 @@ static const struct sbx_cmd cmds[] = {
 	{ "rotate", cmd_rotate, "OLD-DID", 1, 1,
 		"take an old key's place with its recovery key (standard input)",
 		NULL },
+	{ "attest", cmd_attest, "DID CONTEXT", 2, 2,
+		"sign that somebody may do something", attest_opts },
+	{ "attestations", cmd_attestations, "[DID]", 0, 1, "what is attested",
+		attestations_opts },
+	{ "can", cmd_can, "DID ACTION [TARGET]", 2, 3, "may this one do that?",
+		can_opts },
+	{ "name", cmd_name, "NAME [DID]", 1, 2, "give somebody a short name",
+		name_opts },
+	{ "names", cmd_names, "", 0, 0, "who is called what", NULL },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL } };
 
 static const struct sbx_tool tool = { "sbx-member", "who belongs to the mesh", 0,

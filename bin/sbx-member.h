@@ -32,8 +32,15 @@ int cmd_invite(struct sbx_ctx *ctx);
 int cmd_accept(struct sbx_ctx *ctx);
 int cmd_revoke(struct sbx_ctx *ctx);
 int cmd_expire(struct sbx_ctx *ctx);
+int cmd_attest(struct sbx_ctx *ctx);
+int cmd_attestations(struct sbx_ctx *ctx);
+int cmd_name(struct sbx_ctx *ctx);
+int cmd_names(struct sbx_ctx *ctx);
+int cmd_can(struct sbx_ctx *ctx);
 
 extern const struct sbx_opt invite_opts[], revoke_opts[], expire_opts[];
 int cmd_rotate(struct sbx_ctx *ctx);
+extern const struct sbx_opt attest_opts[], attestations_opts[], name_opts[],
+	can_opts[];
 
 #endif

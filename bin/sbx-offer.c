@@ -12,8 +12,10 @@ offer_open(struct offer_work *w, struct sbx_ctx *ctx, unsigned flags)
 
 	*w = (struct offer_work){ .ctx = ctx };
 	if ((r = sbx_log_open(ctx->conf.db, flags, &w->log, &ctx->err)) == 0 &&
-		(r = sbx_log_self(w->log, w->self, &ctx->err)) == 0)
-		r = sbx_state_open(w->log, &w->st, &ctx->err);
+		(r = sbx_log_self(w->log, w->self, &ctx->err)) == 0 &&
+		(r = sbx_state_open(w->log, &w->st, &ctx->err)) == 0 &&
+		!ctx->json)
+		r = sbx_tool_names(ctx, w->st);
 	return r;
 }
 

@@ -180,6 +180,8 @@ value_ok(const struct sbx_field *f, const struct sbx_json *v)
 		return integers_only(v);
 	case SBX_KIND_IP:
 		return ip_ok(v);
+	case SBX_KIND_NAME:
+		return kind_name_ok(v);
 	case SBX_KIND_MACRO:
 		return macro_ok(v);
 	}

@@ -23,6 +23,7 @@
 #define BOOL(n) { n, SBX_KIND_BOOL, 0, 0, 0, NULL }
 #define ENUM(n, set) { n, SBX_KIND_ENUM, 0, 0, 0, set }
 #define ANY(n) { n, SBX_KIND_ANY, NULLABLE, 0, 0, NULL }
+#define NAME(n) { n, SBX_KIND_NAME, 0, 0, 0, NULL }
 #define END { NULL, SBX_KIND_ANY, 0, 0, 0, NULL }
 
 static const char *const states[] = { "observed", "member", "revoked", NULL };
@@ -113,6 +114,10 @@ static const struct sbx_field head[] = { DID("did"), INT("v", 1, 1),
 	{ "rec", SBX_KIND_HEX, NULLABLE, 0, 64, NULL }, TIME("created_at"), END };
 static const struct sbx_field rotation[] = { DID("did"), DID("old"),
 	HEX("rec_pub", 64), HEX("rec_sig", 128), TIME("created_at"), END };
+static const struct sbx_field name_bind[] = { DID("binder"), DID("did"),
+	NAME("name"), TIME("bound_at"), END };
+static const struct sbx_field name_revoke[] = { DID("binder"), NAME("name"),
+	TIME("revoked_at"), END };
 
 /*      type, ops, actor, id, ref, time, fields */
 const struct sbx_rec sbx_rec_table[] = {
@@ -159,6 +164,10 @@ const struct sbx_rec sbx_rec_table[] = {
 	{ "SbxHead", { "witness" }, "did", NULL, "prev", "created_at", head },
 	{ "SbxRotate", { "witness" }, "did", "old", NULL, "created_at",
 		rotation },
+	{ "NameBind", { "name_bind" }, "binder", "name", "did", "bound_at",
+		name_bind },
+	{ "NameRevoke", { "name_revoke" }, "binder", "name", NULL, "revoked_at",
+		name_revoke },
 	{ NULL, { NULL }, NULL, NULL, NULL, NULL, NULL },
 };
 

@@ -293,6 +293,7 @@ enum sbx_kind {
 	SBX_KIND_ARRAY,
 	SBX_KIND_ANY,	   /* anything canonical, integers only */
 	SBX_KIND_IP,	   /* IPv4 or IPv6 address as inet_ntop(3) prints it */
+	SBX_KIND_NAME,	   /* [a-z][a-z0-9-]{1,31} */
 	SBX_KIND_MACRO,	   /* {"kind": ..., "params": {...}} */
 };
 
@@ -457,11 +458,13 @@ enum sbx_view {
 	SBX_VIEW_MEMBER,  /* did state depth inviter since name domain rights; state: anchor member revoked observed */
 	SBX_VIEW_INVITE,  /* invite_id inviter domain rights max_uses used expires_at status */
 	SBX_VIEW_NODE,	  /* did node_id boxname mesh_ip pubkey_wg endpoint ddns created_at member */
-	SBX_VIEW_OFFER,	  /* service_id provider boxname name kind endpoint approval_mode macro description created_at status member */
-	SBX_VIEW_SUB,	  /* subscription_id service_id subscriber provider requested_at status offer_status member; status: waiting live rejected cancelled ended */
+	SBX_VIEW_OFFER,	  /* service_id provider boxname name kind endpoint approval_mode macro description created_at status member entry */
+	SBX_VIEW_SUB,	  /* subscription_id service_id subscriber provider requested_at status offer_status member entry; status: waiting live rejected cancelled ended */
 	SBX_VIEW_CONFIG,  /* publisher config_id scope version content_hash valid_from valid_until status member */
 	SBX_VIEW_FORK,	  /* did seq heads: authors frozen from head seq on */
 	SBX_VIEW_BAN,	  /* publisher ban_id ip reason severity expires_at status member */
+	SBX_VIEW_ATTEST,  /* subject context domain attester weight valid_from valid_until created_at status member entry; status: live future expired revoked */
+	SBX_VIEW_NAME,	  /* did name binder bound_at status member entry; status: live contested; claims taken back are not in it */
 };
 
 /* Computed once at open from one snapshot of the journal, which it holds:
@@ -487,6 +490,28 @@ bool sbx_state_member(struct sbx_state *st, const char *did);
 /* SHA-256 over every view, so equal for equal sets of entries and anchors. */
 int sbx_state_digest(struct sbx_state *st,
 	unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err);
+
+/* ---- name: what members call a DID --------------------------------------- */
+
+/* The DID that text is, is bound to, or whose member node is called so.
+ * SBX_E_NO: none; SBX_E_USAGE: several. */
+int sbx_name_resolve(struct sbx_state *st, const char *text,
+	char did[static SBX_DID_SIZE], struct sbx_err *err);
+/* "NAME (DID)", or the DID alone. */
+void sbx_name_write(struct sbx_state *st, const char *did, struct sbx_buf *out);
+
+/* ---- can: may this one do that? ------------------------------------------- */
+
+struct sbx_question {
+	const char *subject, *action, *target, *domain; /* domain: or "" */
+};
+
+/* *answer: {"subject", "action", "target", "domain", "allowed": bool, "legs":
+ * [{"leg", "holds": bool, "why", "remedy": text or null, "entries": [id...]}]}.
+ * allowed if every leg holds.  SBX_E_USAGE: no such action. */
+int sbx_can(struct sbx_state *st, const struct sbx_question *q,
+	struct sbx_doc **answer, struct sbx_err *err);
+extern const char *const sbx_can_actions[]; /* NULL-terminated */
 
 #include "sbx_log.h" /* what a log shows the outside: trees, notes, tiles */
 #include "sbx_sys.h" /* the machine's side: run, priv, fetch, net, conf, tool */

@@ -5,11 +5,9 @@
 #include <string.h>
 
 #include "member.h"
+#include "state.h"
 #include "views.h"
 
-struct sbx_state {
-	sqlite3 *db;
-};
 
 /* sbx_time(text): microseconds since 1970, null when it is no time. */
 static void
@@ -25,7 +23,8 @@ sql_time(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 }
 
 /* In the order in which they use each other. */
-static const enum sbx_view order[] = { SBX_VIEW_NODE, SBX_VIEW_MEMBER,
+static const enum sbx_view order[] = { SBX_VIEW_NODE, SBX_VIEW_NAME,
+	SBX_VIEW_ATTEST, SBX_VIEW_MEMBER,
 	SBX_VIEW_INVITE, SBX_VIEW_OFFER, SBX_VIEW_SUB, SBX_VIEW_CONFIG,
 	SBX_VIEW_FORK, SBX_VIEW_BAN };
 
@@ -68,6 +67,7 @@ open_state(struct sbx_log *log, const int64_t *at, struct sbx_state **out,
 	if ((r = make_views(db, at, err)) == 0 && (r = sbx_member_compute(db, err)) == 0) {
 		st = sbx_mem_alloc(1, sizeof(*st));
 		st->db = db;
+		st->log = log;
 		*out = st;
 		return SBX_OK;
 	}
@@ -262,7 +262,7 @@ digest_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 	struct sbx_buf line = SBX_BUF(1 << 20);
 	int r;
 
-	if ((r = sbx_canon_write(&line, row, NULL, err)) == 0) {
+	if ((r = sbx_canon_write(&line, row, sbx_rec_fractions, err)) == 0) {
 		sbx_buf_str(&line, "\n");
 		crypto_hash_sha256_update(ctx, (unsigned char *)line.data, line.len);
 	}

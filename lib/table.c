@@ -138,12 +138,58 @@ sbx_tool_out(struct sbx_ctx *ctx, const char *fmt, ...)
 /* ---- rows
  * ------------------------------------------------------------------------ */
 
+/* ---- names ---- */
+
+static int
+keep_name(void *arg, const struct sbx_json *row, struct sbx_err *err)
+{
+	const char *did = sbx_json_str(row, "did");
+	bool clash = sbx_json_is(sbx_json_get(row, "status"), "contested");
+	struct sbx_ctx *ctx = arg;
+	struct sbx_buf label = SBX_BUF(512);
+
+	(void)err;
+	if (!sbx_json_get(row, "member")->yes ||
+		sbx_json_get(sbx_doc_root(ctx->names), did) != NULL)
+		return SBX_OK;
+	/* A name that two boxes are given names neither: the DID stays. */
+	sbx_buf_fmt(&label, clash ? "%s? (%s)" : ctx->verbose ? "%s (%s)" : "%s",
+		sbx_json_str(row, "name"), did);
+	sbx_json_add_str(ctx->names, sbx_doc_root(ctx->names), did,
+		sbx_buf_text(&label));
+	sbx_buf_free(&label);
+	return SBX_OK;
+}
+
+int
+sbx_tool_names(struct sbx_ctx *ctx, struct sbx_state *st)
+{
+	sbx_doc_free(ctx->names);
+	ctx->names = sbx_doc_new();
+	return sbx_state_each(st, SBX_VIEW_NAME, NULL, keep_name, ctx,
+		&ctx->err);
+}
+
+/* A row's own did stays: its name has a column of its own beside it. */
+static const struct sbx_json *
+label(const struct sbx_ctx *ctx, const char *key, const struct sbx_json *v)
+{
+	const struct sbx_json *name = NULL;
+
+	if (ctx->names != NULL && v != NULL && v->type == SBX_JSON_STRING &&
+		strcmp(key, "did") != 0 && sbx_did_check(v->text, v->len))
+		name = sbx_json_get(sbx_doc_root(ctx->names), v->text);
+	return name != NULL ? name : v;
+}
+
 static void
-cell(struct sbx_buf *out, const struct sbx_json *v)
+cell(struct sbx_ctx *ctx, struct sbx_buf *out, const char *key,
+	const struct sbx_json *v)
 {
 	struct sbx_buf canon = SBX_BUF(SBX_MAX_LINE);
 	size_t before = out->len;
 
+	v = label(ctx, key, v);
 	if (v == NULL || v->type == SBX_JSON_NULL)
 		;
 	else if (v->type == SBX_JSON_STRING || v->type == SBX_JSON_NUMBER)
@@ -194,14 +240,15 @@ row_json(const struct sbx_json *row)
 }
 
 static void
-row_plain(const struct sbx_col *cols, const struct sbx_json *row)
+row_plain(struct sbx_ctx *ctx, const struct sbx_col *cols, const struct sbx_json *row)
 {
 	struct sbx_buf line = SBX_BUF(SBX_MAX_EXPORT);
 
 	for (size_t i = 0; cols[i].title != NULL; i++) {
 		if (i > 0)
 			sbx_buf_str(&line, "\t");
-		cell(&line, sbx_json_get(row, cols[i].key));
+		cell(ctx, &line, cols[i].key,
+			sbx_json_get(row, cols[i].key));
 	}
 	sbx_buf_str(&line, "\n");
 	put(line.data, line.len);
@@ -209,7 +256,8 @@ row_plain(const struct sbx_col *cols, const struct sbx_json *row)
 }
 
 static void
-row_keep(struct rows *rows, const struct sbx_json *row)
+row_keep(struct sbx_ctx *ctx, struct rows *rows,
+	const struct sbx_json *row)
 {
 	struct sbx_buf text = SBX_BUF(SBX_MAX_LINE);
 	size_t at = rows->count * rows->ncols, len;
@@ -218,7 +266,8 @@ row_keep(struct rows *rows, const struct sbx_json *row)
 		rows->cells, at + rows->ncols, sizeof(*rows->cells));
 	for (size_t i = 0; i < rows->ncols; i++) {
 		sbx_buf_clear(&text);
-		cell(&text, sbx_json_get(row, rows->cols[i].key));
+		cell(ctx, &text, rows->cols[i].key,
+			sbx_json_get(row, rows->cols[i].key));
 		len = text.len;
 		if (rows->cols[i].cut > 0)
 			len = head(
@@ -240,7 +289,7 @@ sbx_tool_row(struct sbx_ctx *ctx, const struct sbx_col *cols,
 		return;
 	}
 	if (isatty(STDOUT_FILENO) == 0) {
-		row_plain(cols, row);
+		row_plain(ctx, cols, row);
 		return;
 	}
 	if (rows != NULL && rows->cols != cols) {
@@ -254,7 +303,7 @@ sbx_tool_row(struct sbx_ctx *ctx, const struct sbx_col *cols,
 			cols[rows->ncols].title != NULL)
 			rows->ncols++;
 	}
-	row_keep(rows, row);
+	row_keep(ctx, rows, row);
 }
 
 /* One line; the last column is not padded. */

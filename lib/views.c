@@ -27,6 +27,8 @@
 	" FROM " LATEST(type, by, order) " l JOIN main.entry e USING(seq) " \
 	"JOIN main.author a ON a.id=l.author "
 
+#define ENTRY "lower(hex(e.id)) AS entry"
+
 #define T(n) { n, SBX_COLUMN_TEXT, false }
 #define I(n) { n, SBX_COLUMN_INT, false }
 #define B(n) { n, SBX_COLUMN_BOOL, false }
@@ -62,9 +64,12 @@ const char *const sbx_view_tables =
 const struct sbx_view_def sbx_view_defs[] = {
 	[SBX_VIEW_MEMBER] = { "v_member",
 		"SELECT a.did, coalesce(m.state, 'observed') AS state, m.depth, "
-		"m.inviter, m.since, n.boxname AS name, m.domain, m.rights FROM (SELECT did FROM "
+		"m.inviter, m.since, coalesce(b.bound, n.boxname) AS name, "
+		"m.domain, m.rights FROM (SELECT did FROM "
 		"main.author UNION SELECT did FROM temp.member) a LEFT JOIN "
-		"temp.member m USING(did) LEFT JOIN temp.v_node n USING(did)",
+		"temp.member m USING(did) LEFT JOIN temp.v_node n USING(did) "
+		"LEFT JOIN (SELECT did, min(name) AS bound FROM temp.v_name "
+		"WHERE member AND status='live' GROUP BY did) b USING(did)",
 		{ T("did"), T("state"), I("depth"), T("inviter"), T("since"),
 			T("name"), T("domain"), J("rights") } },
 	[SBX_VIEW_INVITE] = { "v_invite",
@@ -93,13 +98,13 @@ const struct sbx_view_def sbx_view_defs[] = {
 		P("macro") " AS macro, " P("description") " AS description, "
 		P("created_at") " AS created_at, CASE WHEN "
 		REMOVED("ServiceRevokeOffer") " THEN 'withdrawn' ELSE 'live' END "
-		"AS status, " IS_MEMBER("a.did") " AS member, l.author AS author"
+		"AS status, " IS_MEMBER("a.did") " AS member, l.author AS author, " ENTRY
 		FROM_LATEST("ServiceOffer", "f.author, f.id", "")
 		"LEFT JOIN temp.v_node n ON n.did=a.did WHERE l.place=1",
 		{ T("service_id"), T("provider"), T("boxname"), T("name"),
 			T("kind"), T("endpoint"), T("approval_mode"), J("macro"),
 			T("description"), T("created_at"), T("status"),
-			B("member") } },
+			B("member"), T("entry") } },
 	[SBX_VIEW_SUB] = { "v_sub",
 		"SELECT s.*, CASE WHEN s.cancelled THEN 'cancelled' "
 		"WHEN s.offer_status='withdrawn' OR NOT s.offered THEN 'ended' "
@@ -109,7 +114,7 @@ const struct sbx_view_def sbx_view_defs[] = {
 		"subscription_id, l.ref AS service_id, a.did AS subscriber, "
 		"o.provider AS provider, " P("requested_at") " AS requested_at, "
 		"o.status AS offer_status, o.member AS offered, "
-		"o.approval_mode AS approval_mode, "
+		"o.approval_mode AS approval_mode, " ENTRY ", "
 		IS_MEMBER("a.did") " AS member, "
 		REMOVED("SubscriptionRevoke") " AS cancelled, "
 		"(SELECT max(r.time) FROM temp.claim r WHERE r.type="
@@ -122,7 +127,7 @@ const struct sbx_view_def sbx_view_defs[] = {
 		"temp.v_offer o ON o.service_id=l.ref WHERE l.place=1) s",
 		{ T("subscription_id"), T("service_id"), T("subscriber"),
 			T("provider"), T("requested_at"), T("status"),
-			T("offer_status"), B("member") } },
+			T("offer_status"), B("member"), T("entry") } },
 	[SBX_VIEW_CONFIG] = { "v_config",
 		"SELECT a.did AS publisher, l.id AS config_id, " P("scope")
 		" AS scope, " P("version") " AS version, " P("content_hash")
@@ -152,6 +157,32 @@ const struct sbx_view_def sbx_view_defs[] = {
 		"WHERE l.place=1",
 		{ T("publisher"), T("ban_id"), T("ip"), T("reason"), T("severity"),
 			T("expires_at"), NOW("status"), B("member") } },
+	[SBX_VIEW_ATTEST] = { "v_attest",
+		"SELECT l.id AS subject, l.ref AS context, " P("domain")
+		" AS domain, a.did AS attester, e.payload->'$.weight' AS weight, "
+		P("valid_from") " AS valid_from, " P("valid_until")
+		" AS valid_until, " P("created_at") " AS created_at, CASE WHEN "
+		P("revoked") " THEN 'revoked' WHEN sbx_time(" P("valid_from")
+		")>(SELECT us FROM temp.clock) THEN 'future' WHEN sbx_time("
+		P("valid_until") ")<(SELECT us FROM temp.clock) THEN 'expired' "
+		"ELSE 'live' END AS status, " IS_MEMBER("a.did") " AS member, "
+		ENTRY FROM_LATEST("Attestation", "f.author, f.id, f.ref, "
+		P("domain"), "") "WHERE l.place=1",
+		{ T("subject"), T("context"), T("domain"), T("attester"),
+			J("weight"), T("valid_from"), T("valid_until"),
+			T("created_at"), NOW("status"), B("member"),
+			T("entry") } },
+	[SBX_VIEW_NAME] = { "v_name",
+		"WITH b AS (SELECT l.ref AS did, l.id AS name, a.did AS binder, "
+		P("bound_at") " AS bound_at, " IS_MEMBER("a.did") " AS member, "
+		ENTRY FROM_LATEST("NameBind", "f.author, f.id", "")
+		"WHERE l.place=1 AND NOT " REMOVED("NameRevoke") "), "
+		"n AS (SELECT name, min(did)<>max(did) AS twice FROM b "
+		"WHERE member GROUP BY name) SELECT b.*, CASE WHEN n.twice THEN "
+		"'contested' ELSE 'live' END AS status FROM b LEFT JOIN n "
+		"USING(name)",
+		{ T("did"), T("name"), T("binder"), T("bound_at"), T("status"),
+			B("member"), T("entry") } },
 };
 
 const size_t sbx_view_count = sizeof(sbx_view_defs) / sizeof(sbx_view_defs[0]);

@@ -70,7 +70,7 @@ state_of() { # NODE DID
 	at ann 1 sbx-member accept "$token"
 	assert_says sbx-member "already accepted"
 	at bob 3 sbx-member accept "${token:0:40}"
-	assert_says sbx-member "changed or cut on its way"
+	assert_says sbx-member "invitation"
 	at bob 3 sbx-member accept sbx1.e30
 	at bob 3 sbx-member accept </dev/null
 	at hub 1 sbx-member accept "$token"

@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* May this one do that?  A function of the state: every leg of the decision
+ * names the entries it rests on, and where a check cannot be made it fails. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "state.h"
+
+struct asked {
+	struct sbx_state *st;
+	const struct sbx_question *q;
+	struct sbx_doc *doc;
+	struct sbx_json *legs;
+	struct sbx_buf subject; /* as people read it */
+	char standing[16];	/* the subject's state */
+	bool allowed;
+};
+
+static const struct action {
+	const char *name;
+	bool attested; /* needs an attestation, unless by an anchor */
+} actions[] = {
+	{ "attest", true },
+	{ "vote", true },
+	{ "invite", true },
+	{ "name.bind", true },
+	{ "service.publish", true },
+	{ "report.threat", true },
+	{ "service.use", false },
+};
+
+const char *const sbx_can_actions[] = { "attest", "vote", "invite", "name.bind",
+	"service.publish", "report.threat", "service.use", NULL };
+
+/* ---- legs --------------------------------------------------------------- */
+
+struct leg {
+	const char *name;
+	bool holds;
+	struct sbx_buf why, remedy;
+	struct sbx_json *entries;
+	struct sbx_json *json;
+};
+
+static void
+leg_begin(struct asked *a, struct leg *l, const char *name)
+{
+	*l = (struct leg){ .name = name, .why = SBX_BUF(4096),
+		.remedy = SBX_BUF(4096) };
+	l->json = sbx_json_add(a->doc, a->legs, NULL, SBX_JSON_OBJECT);
+	sbx_json_add_str(a->doc, l->json, "leg", name);
+	l->entries = sbx_json_add(a->doc, l->json, "entries", SBX_JSON_ARRAY);
+}
+
+static void
+leg_entry(struct asked *a, struct leg *l, const char *id)
+{
+	if (id != NULL)
+		sbx_json_add_str(a->doc, l->entries, NULL, id);
+}
+
+static void
+leg_end(struct asked *a, struct leg *l)
+{
+	sbx_json_add_bool(a->doc, l->json, "holds", l->holds);
+	sbx_json_add_str(a->doc, l->json, "why", sbx_buf_text(&l->why));
+	sbx_json_add_str(a->doc, l->json, "remedy",
+		l->holds || l->remedy.len == 0 ? NULL :
+						 sbx_buf_text(&l->remedy));
+	a->allowed = a->allowed && l->holds;
+	sbx_buf_free(&l->why);
+	sbx_buf_free(&l->remedy);
+}
+
+/* ---- the name ------------------------------------------------------------ */
+
+static int
+check_name(struct asked *a, struct sbx_err *err)
+{
+	char did[SBX_DID_SIZE] = "";
+	sqlite3_stmt *q = NULL;
+	struct leg l;
+	int r;
+
+	if ((r = sbx_db_prepare(a->st->db,
+		     "SELECT pub FROM main.author WHERE did=?", &q, err)) != 0)
+		return r;
+	leg_begin(a, &l, "name");
+	sbx_db_bind_text(q, 1, a->q->subject);
+	if (sqlite3_step(q) != SQLITE_ROW ||
+		sqlite3_column_bytes(q, 0) != SBX_PUB_BYTES) {
+		sbx_buf_fmt(&l.why, "%s has signed nothing that is known here",
+			sbx_buf_text(&a->subject));
+		sbx_buf_str(&l.remedy, "its entries must come here: sbx-pull");
+	} else {
+		sbx_did_write(did, sqlite3_column_blob(q, 0));
+		l.holds = strcmp(did, a->q->subject) == 0;
+		sbx_buf_fmt(&l.why, l.holds ? "%s is the name of its key" :
+					      "%s is not the name of its key",
+			sbx_buf_text(&a->subject));
+	}
+	sqlite3_finalize(q);
+	leg_end(a, &l);
+	return SBX_OK;
+}
+
+/* ---- membership ---------------------------------------------------------- */
+
+static void
+explain_member(struct asked *a, struct leg *l, sqlite3_stmt *q, int hop)
+{
+	const char *state = (const char *)sqlite3_column_text(q, 0);
+	const char *since = (const char *)sqlite3_column_text(q, 2);
+	const char *did = (const char *)sqlite3_column_text(q, 6);
+
+	if (hop > 0)
+		sbx_buf_str(&l->why, ", ");
+	sbx_name_write(a->st, did, &l->why);
+	if (strcmp(state, "revoked") == 0)
+		sbx_buf_str(&l->why, hop > 0 ? ", who was revoked later" :
+					       " was revoked");
+	else if (strcmp(state, "anchor") == 0)
+		sbx_buf_str(&l->why, " is an anchor of this node");
+	else if (strcmp(state, "member") != 0)
+		sbx_buf_str(&l->why, " accepted no invitation that counts");
+	if (since != NULL && (hop > 0 || strcmp(state, "member") == 0))
+		sbx_buf_fmt(&l->why, " accepted an invitation on %.19s by", since);
+}
+
+/* Up from the subject to the anchor that its membership hangs on. */
+static int
+walk(struct asked *a, struct leg *l, sqlite3_stmt *q)
+{
+	char did[SBX_DID_SIZE];
+	const char *up;
+
+	memcpy(did, a->q->subject, sizeof(did));
+	for (int hop = 0; hop <= SBX_MAX_INVITE_DEPTH; hop++) {
+		sbx_db_bind_text(q, 1, did);
+		if (sqlite3_step(q) != SQLITE_ROW)
+			break;
+		if (hop == 0)
+			snprintf(a->standing, sizeof(a->standing), "%s",
+				(const char *)sqlite3_column_text(q, 0));
+		explain_member(a, l, q, hop);
+		if (hop == 0 && strcmp(a->standing, "revoked") == 0)
+			leg_entry(a, l, (const char *)sqlite3_column_text(q, 5));
+		leg_entry(a, l, (const char *)sqlite3_column_text(q, 4));
+		leg_entry(a, l, (const char *)sqlite3_column_text(q, 3));
+		up = (const char *)sqlite3_column_text(q, 1);
+		if (up == NULL || strcmp(a->standing, "revoked") == 0)
+			return SBX_OK;
+		memcpy(did, up, sizeof(did));
+		sqlite3_reset(q);
+	}
+	return SBX_OK;
+}
+
+static int
+check_member(struct asked *a, struct sbx_err *err)
+{
+	sqlite3_stmt *q = NULL;
+	struct leg l;
+	int r;
+
+	if ((r = sbx_db_prepare(a->st->db,
+		     "SELECT state, inviter, since, accepted, invitation, removed, "
+		     "did FROM temp.member WHERE did=?", &q, err)) != 0)
+		return r;
+	leg_begin(a, &l, "member");
+	walk(a, &l, q);
+	sqlite3_finalize(q);
+	l.holds = strcmp(a->standing, "anchor") == 0 ||
+		strcmp(a->standing, "member") == 0;
+	if (l.why.len == 0)
+		sbx_buf_fmt(&l.why, "%s accepted no invitation that counts",
+			sbx_buf_text(&a->subject));
+	sbx_buf_fmt(&l.remedy, "a member signs an invitation (sbx-member invite) "
+			       "and %s accepts it (sbx-member accept)",
+		sbx_buf_text(&a->subject));
+	leg_end(a, &l);
+	return SBX_OK;
+}
+
+/* ---- attestation --------------------------------------------------------- */
+
+/* By a member, of another, for this very act, and not of somebody who would
+ * attest in turn: trust is never transitive.  A right that is named in the
+ * invitation which let the subject in is its inviter's attestation. */
+static const char attested_sql[] =
+	"SELECT attester, entry, 0, domain FROM temp.v_attest WHERE subject=?1 "
+	"AND context=?2 AND domain IN ('', ?3) AND attester<>?1 AND member AND "
+	"status='live' AND weight+0>0 UNION ALL "
+	"SELECT m.inviter, m.invitation, 1, m.domain FROM temp.member m JOIN "
+	"temp.member i ON i.did=m.inviter WHERE m.did=?1 AND m.state='member' AND "
+	"i.state IN ('anchor', 'member') AND m.domain IN ('', ?3) AND "
+	"EXISTS(SELECT 1 FROM json_each(m.rights) r WHERE r.value=?2) "
+	"ORDER BY 3, 1, 2 LIMIT 1";
+
+static int
+check_attested(struct asked *a, struct sbx_err *err)
+{
+	sqlite3_stmt *q = NULL;
+	struct leg l;
+	int r;
+
+	if ((r = sbx_db_prepare(a->st->db, attested_sql, &q, err)) != 0)
+		return r;
+	leg_begin(a, &l, "attestation");
+	sbx_db_bind_text(q, 1, a->q->subject);
+	sbx_db_bind_text(q, 2, a->q->action);
+	sbx_db_bind_text(q, 3, a->q->domain);
+	if (strcmp(a->standing, "anchor") == 0) {
+		l.holds = true;
+		sbx_buf_str(&l.why, "an anchor needs no attestation");
+	} else if (sqlite3_step(q) == SQLITE_ROW) {
+		l.holds = true;
+		leg_entry(a, &l, (const char *)sqlite3_column_text(q, 1));
+		sbx_name_write(a->st, (const char *)sqlite3_column_text(q, 0),
+			&l.why);
+		sbx_buf_fmt(&l.why, " %s it for %s", sqlite3_column_int(q, 2) ?
+			"invited" : "attests", a->q->action);
+	} else {
+		sbx_buf_fmt(&l.why, "no member attests %s for %s%s%s",
+			sbx_buf_text(&a->subject), a->q->action,
+			*a->q->domain != '\0' ? " in " : "", a->q->domain);
+		sbx_buf_fmt(&l.remedy, "a member other than itself signs: "
+				       "sbx-member attest %s %s%s%s",
+			a->q->subject, a->q->action,
+			*a->q->domain != '\0' ? " --domain " : "",
+			a->q->domain);
+	}
+	sqlite3_finalize(q);
+	leg_end(a, &l);
+	return SBX_OK;
+}
+
+/* ---- a service ------------------------------------------------------------ */
+
+static int
+check_offer(struct asked *a, struct sbx_doc **offer, struct sbx_err *err)
+{
+	struct sbx_err why = { 0 };
+	const struct sbx_json *row, *member;
+	struct leg l;
+	int r;
+
+	r = sbx_state_one(a->st, SBX_VIEW_OFFER, a->q->target, offer, &why);
+	if (r != 0 && r != SBX_E_NO) {
+		if (err != NULL)
+			*err = why;
+		return r;
+	}
+	leg_begin(a, &l, "offer");
+	if (r != 0) {
+		sbx_buf_str(&l.why, why.text);
+		sbx_buf_str(&l.remedy, "its provider signs: sbx-offer publish");
+		leg_end(a, &l);
+		return SBX_OK;
+	}
+	row = sbx_doc_root(*offer);
+	member = sbx_json_get(row, "member");
+	leg_entry(a, &l, sbx_json_str(row, "entry"));
+	l.holds = sbx_offer_live(row);
+	sbx_name_write(a->st, sbx_json_str(row, "provider"), &l.why);
+	if (l.holds)
+		sbx_buf_fmt(&l.why, " offers %s", sbx_json_str(row, "name"));
+	else if (member != NULL && member->yes)
+		sbx_buf_fmt(&l.why, " withdrew %s", sbx_json_str(row, "name"));
+	else
+		sbx_buf_fmt(&l.why, ", which offers %s, is not a member, or was "
+				    "revoked since it said so",
+			sbx_json_str(row, "name"));
+	sbx_buf_str(&l.remedy, "its provider, as a member, signs: "
+			       "sbx-offer publish");
+	leg_end(a, &l);
+	return SBX_OK;
+}
+
+static void
+explain_sub(struct asked *a, struct leg *l, const struct sbx_json *offer,
+	const struct sbx_json *sub)
+{
+	const char *status = sbx_json_str(sub, "status");
+	bool pending = sbx_json_is(sbx_json_get(offer, "approval_mode"), "pending");
+	const struct sbx_json *member = sbx_json_get(sub, "member");
+
+	l->holds = sbx_json_is(sbx_json_get(sub, "status"), "live") &&
+		member != NULL && member->yes;
+	sbx_buf_fmt(&l->why, "%s subscribed on %.19s", sbx_buf_text(&a->subject),
+		sbx_json_str(sub, "requested_at"));
+	if (l->holds)
+		sbx_buf_str(&l->why, pending ? ", and the provider approved" :
+					       ", and the offer is open to members");
+	else if (strcmp(status, "live") == 0)
+		sbx_buf_str(&l->why, ", but not as the member it is now");
+	else
+		sbx_buf_fmt(&l->why, ", which is %s", status);
+	if (strcmp(status, "waiting") == 0 || strcmp(status, "rejected") == 0)
+		sbx_buf_fmt(&l->remedy, "the provider signs: sbx-offer approve %s",
+			sbx_json_str(sub, "subscription_id"));
+	else
+		sbx_buf_fmt(&l->remedy, "%s signs: sbx-offer subscribe %s",
+			sbx_buf_text(&a->subject), a->q->target);
+}
+
+/* The provider's latest word about a subscription. */
+static void
+add_answer(struct asked *a, struct leg *l, const struct sbx_json *sub)
+{
+	sqlite3_stmt *q = NULL;
+
+	if (sbx_db_prepare(a->st->db,
+		    "SELECT lower(hex(e.id)) FROM temp.claim f JOIN main.entry e "
+		    "USING(seq) JOIN main.author p ON p.id=f.author WHERE f.type IN "
+		    "('ServiceApprove', 'ServiceReject') AND f.id=? AND p.did=? "
+		    "ORDER BY f.time DESC, f.type DESC, e.id LIMIT 1", &q, NULL) != 0)
+		return;
+	sbx_db_bind_text(q, 1, sbx_json_str(sub, "subscription_id"));
+	sbx_db_bind_text(q, 2, sbx_json_str(sub, "provider"));
+	if (sqlite3_step(q) == SQLITE_ROW)
+		leg_entry(a, l, (const char *)sqlite3_column_text(q, 0));
+	sqlite3_finalize(q);
+}
+
+static int
+check_sub(struct asked *a, const struct sbx_json *offer, struct sbx_err *err)
+{
+	struct sbx_doc *sub = NULL;
+	struct leg l;
+	int r;
+
+	if ((r = sbx_sub_mine(a->st, a->q->subject, offer, &sub, err)) != 0)
+		return r;
+	leg_begin(a, &l, "subscription");
+	if (sub != NULL) {
+		leg_entry(a, &l, sbx_json_str(sbx_doc_root(sub), "entry"));
+		add_answer(a, &l, sbx_doc_root(sub));
+		explain_sub(a, &l, offer, sbx_doc_root(sub));
+	} else {
+		sbx_buf_fmt(&l.why, "%s has no subscription to it",
+			sbx_buf_text(&a->subject));
+		sbx_buf_fmt(&l.remedy, "%s signs: sbx-offer subscribe %s",
+			sbx_buf_text(&a->subject), a->q->target);
+	}
+	sbx_doc_free(sub);
+	leg_end(a, &l);
+	return SBX_OK;
+}
+
+static int
+check_node(struct asked *a, struct sbx_err *err)
+{
+	sqlite3_stmt *q = NULL;
+	struct leg l;
+	int r;
+
+	if ((r = sbx_db_prepare(a->st->db, "SELECT mesh_ip FROM temp.v_node WHERE "
+		     "did=? AND member AND mesh_ip IS NOT NULL", &q, err)) != 0)
+		return r;
+	leg_begin(a, &l, "node");
+	sbx_db_bind_text(q, 1, a->q->subject);
+	if (sqlite3_step(q) == SQLITE_ROW) {
+		l.holds = true;
+		sbx_buf_fmt(&l.why, "%s has the mesh address %s",
+			sbx_buf_text(&a->subject),
+			(const char *)sqlite3_column_text(q, 0));
+	} else {
+		sbx_buf_fmt(&l.why, "%s has no address on the mesh",
+			sbx_buf_text(&a->subject));
+		sbx_buf_str(&l.remedy, "it signs: sbx-mesh-up record | "
+				       "sbx-ledger append node_publish");
+	}
+	sqlite3_finalize(q);
+	leg_end(a, &l);
+	return SBX_OK;
+}
+
+static int
+check_use(struct asked *a, struct sbx_err *err)
+{
+	struct sbx_doc *offer = NULL;
+	int r;
+
+	if ((r = check_node(a, err)) == 0 &&
+		(r = check_offer(a, &offer, err)) == 0 && offer != NULL)
+		r = check_sub(a, sbx_doc_root(offer), err);
+	sbx_doc_free(offer);
+	return r;
+}
+
+/* ---- the log ---------------------------------------------------------------- */
+
+struct link {
+	unsigned char head[SBX_HASH_BYTES]; /* of the row before */
+	int64_t seq;
+};
+
+static int
+check_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
+{
+	struct link *k = ctx;
+	struct sbx_entry *e = NULL;
+	int r;
+
+	if (row->seq != k->seq) {
+		memcpy(k->head, row->hash, sizeof(k->head));
+		return SBX_OK;
+	}
+	if ((r = sbx_row_entry(row, &e, err)) != 0 ||
+		(r = sbx_entry_verify(e, err)) != 0)
+		goto out;
+	sbx_log_chain(k->head, e->canon, e->canonlen, e->sig);
+	if (memcmp(k->head, row->hash, sizeof(k->head)) != 0 ||
+		memcmp(e->id, row->id, sizeof(e->id)) != 0)
+		r = sbx_err_set(err, SBX_E_NO, "its hash is not the chain's");
+out:
+	sbx_entry_free(e);
+	return r;
+}
+
+/* One entry that the decision rests on: its signature, its place. */
+static int
+check_link(struct asked *a, const char *id, struct sbx_err *err)
+{
+	unsigned char raw[SBX_HASH_BYTES];
+	struct link k = { .seq = 0 };
+	sqlite3_stmt *q = NULL;
+	int r;
+
+	if (!sbx_hex_parse(raw, sizeof(raw), id, strlen(id)))
+		return sbx_err_set(err, SBX_E_NO, "not an identifier");
+	if ((r = sbx_db_prepare(a->st->db, "SELECT seq FROM main.entry WHERE id=?",
+		     &q, err)) != 0)
+		return r;
+	sbx_db_bind_blob(q, 1, raw, sizeof(raw));
+	if (sqlite3_step(q) == SQLITE_ROW)
+		k.seq = sqlite3_column_int64(q, 0);
+	sqlite3_finalize(q);
+	if (k.seq == 0)
+		return sbx_err_set(err, SBX_E_NO, "not in the journal");
+	return sbx_log_each(a->st->log, k.seq > 1 ? k.seq - 1 : k.seq, k.seq,
+		check_row, &k, err);
+}
+
+static int
+check_log(struct asked *a)
+{
+	struct sbx_err why = { 0 };
+	struct sbx_json *leg, *id;
+	struct leg l;
+	size_t n = 0;
+	int r = SBX_OK;
+
+	for (leg = a->legs->child; r == 0 && leg != NULL; leg = leg->next)
+		for (id = sbx_json_get(leg, "entries")->child;
+			r == 0 && id != NULL; id = id->next, n++)
+			if ((r = check_link(a, id->text, &why)) != 0)
+				sbx_err_at(&why, "entry %.16s", id->text);
+	if (r == SBX_E_SYS)
+		return r;
+	leg_begin(a, &l, "log");
+	l.holds = r == 0;
+	if (r == 0)
+		sbx_buf_fmt(&l.why, "the %zu entries it rests on verify", n);
+	else
+		sbx_buf_str(&l.why, why.text);
+	sbx_buf_str(&l.remedy, "sbx-ledger verify says what is broken");
+	leg_end(a, &l);
+	return SBX_OK;
+}
+
+/* ---- the question ------------------------------------------------------------- */
+
+static const struct action *
+find_action(const char *name)
+{
+	for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++)
+		if (strcmp(actions[i].name, name) == 0)
+			return &actions[i];
+	return NULL;
+}
+
+static void
+begin(struct asked *a)
+{
+	struct sbx_json *root;
+
+	a->doc = sbx_doc_new();
+	a->allowed = true;
+	root = sbx_doc_root(a->doc);
+	sbx_json_add_str(a->doc, root, "subject", a->q->subject);
+	sbx_json_add_str(a->doc, root, "action", a->q->action);
+	sbx_json_add_str(a->doc, root, "target", a->q->target);
+	sbx_json_add_str(a->doc, root, "domain", a->q->domain);
+	a->legs = sbx_json_add(a->doc, root, "legs", SBX_JSON_ARRAY);
+	sbx_name_write(a->st, a->q->subject, &a->subject);
+}
+
+int
+sbx_can(struct sbx_state *st, const struct sbx_question *q,
+	struct sbx_doc **answer, struct sbx_err *err)
+{
+	const struct action *act = find_action(q->action);
+	struct asked a = { .st = st, .q = q, .subject = SBX_BUF(1024) };
+	int r;
+
+	if (act == NULL) {
+		sbx_err_set(err, SBX_E_USAGE, "no such action: %.60s", q->action);
+		sbx_err_hint(err, "attest vote invite name.bind service.publish "
+				  "report.threat service.use");
+		return SBX_E_USAGE;
+	}
+	begin(&a);
+	if ((r = check_name(&a, err)) == 0 && (r = check_member(&a, err)) == 0) {
+		if (act->attested)
+			r = check_attested(&a, err);
+		else
+			r = check_use(&a, err);
+	}
+	if (r == 0 && (r = check_log(&a)) != 0)
+		sbx_err_set(err, r, "the journal cannot be read");
+	if (r == 0) {
+		sbx_json_add_bool(a.doc, sbx_doc_root(a.doc), "allowed",
+			a.allowed);
+		*answer = a.doc;
+	} else {
+		sbx_doc_free(a.doc);
+	}
+	sbx_buf_free(&a.subject);
+	return r;
+}
