@@ -44,12 +44,24 @@ sbx_hex_write(char *out, const unsigned char *data, size_t len)
 	sodium_bin2hex(out, 2 * len + 1, data, len);
 }
 
+/* libsodium 1.0.18 takes some bytes from 0x80 on for letters, so that one key
+ * or signature would have several spellings. */
+static bool
+ascii(const char *text, size_t len)
+{
+	unsigned char any = 0;
+
+	for (size_t i = 0; i < len; i++)
+		any |= (unsigned char)text[i];
+	return any < 0x80;
+}
+
 bool
 sbx_wgkey_parse(unsigned char out[static 32], const char *text, size_t textlen)
 {
 	size_t n;
 
-	return textlen == SBX_WGKEY_SIZE - 1 &&
+	return textlen == SBX_WGKEY_SIZE - 1 && ascii(text, textlen) &&
 	       sodium_base642bin(out, 32, text, textlen, NULL, &n, NULL,
 		       sodium_base64_VARIANT_ORIGINAL) == 0 &&
 	       n == 32;
@@ -70,7 +82,7 @@ b64_parse(struct sbx_buf *out, const char *text, size_t textlen, int variant)
 	size_t n = 0;
 	bool ok;
 
-	ok = sodium_base642bin(bin, textlen, text, textlen, NULL, &n, NULL,
+	ok = ascii(text, textlen) && sodium_base642bin(bin, textlen, text, textlen, NULL, &n, NULL,
 		     variant) == 0;
 	if (ok)
 		sbx_buf_add(out, bin, n);

@@ -149,6 +149,26 @@ START_TEST(a_token_has_one_spelling)
 }
 END_TEST
 
+START_TEST(base64_has_no_letter_past_ascii)
+{
+	struct sbx_buf b = SBX_BUF(100);
+	unsigned char key[32];
+	char text[45];
+
+	for (int c = 0x80; c < 0x100; c++) {
+		memset(text, 'A', 44);
+		text[43] = '=';
+		text[44] = '\0';
+		ck_assert(sbx_wgkey_parse(key, text, 44));
+		text[1] = (char)c;
+		ck_assert_msg(!sbx_wgkey_parse(key, text, 44), "%x", c);
+		ck_assert_msg(!sbx_b64_parse(&b, text, 44), "%x", c);
+		ck_assert_msg(!sbx_b64url_parse(&b, text, 43), "%x", c);
+	}
+	sbx_buf_free(&b);
+}
+END_TEST
+
 START_TEST(a_number_has_one_spelling)
 {
 	static const char *const bad[] = { "", "-", "-0", "01", "+1", " 1",
@@ -654,6 +674,7 @@ main(void)
 	tcase_add_test(t, hex_has_one_spelling);
 	tcase_add_test(t, a_wireguard_key_has_one_spelling);
 	tcase_add_test(t, a_token_has_one_spelling);
+	tcase_add_test(t, base64_has_no_letter_past_ascii);
 	tcase_add_test(t, a_number_has_one_spelling);
 	tcase_add_test(t, every_day_is_the_day_the_c_library_counts);
 	tcase_add_loop_test(
