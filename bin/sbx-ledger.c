@@ -156,6 +156,16 @@ static const struct sbx_opt publish_opts[] = {
 	{ 0, "anew", NULL, "after a restore: begin a new log, keep the old head" },
 	{ 0, NULL, NULL, NULL } };
 
+static const struct sbx_opt prove_opts[] = {
+	{ 'f', "from", "SIZE",
+		"instead: that the log goes on from its first SIZE entries" },
+	{ 0, NULL, NULL, NULL } };
+static const struct sbx_opt check_proof_opts[] = {
+	{ 'd', "did", "DID", "whose log it must be" },
+	{ 'k', "key", "VKEY|FILE", "the log's key, or a site's log-key" },
+	{ 0, "old", "FILE", "the older checkpoint, where a log goes on" },
+	{ 0, NULL, NULL, NULL } };
+
 static const struct sbx_cmd cmds[] = {
 	{ "init", cmd_init, "", 0, 0, "make the key and the ledger; print the did",
 		init_opts },
@@ -182,6 +192,10 @@ static const struct sbx_cmd cmds[] = {
 		"writes it", NULL },
 	{ "restore", cmd_restore, "FILE", 1, 1, "put a backup in its place",
 		NULL },
+	{ "prove", cmd_prove, "[N|ID]", 0, 1,
+		"print a proof that an entry is in this log", prove_opts },
+	{ "check-proof", cmd_check_proof, "FILE|-", 1, 1,
+		"check such a proof, without a ledger", check_proof_opts },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL } };
 
 static const struct sbx_tool tool = { "sbx-ledger",

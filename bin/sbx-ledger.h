@@ -17,6 +17,8 @@ int cmd_status(struct sbx_ctx *ctx);
 int cmd_canon(struct sbx_ctx *ctx);
 int cmd_seal(struct sbx_ctx *ctx);
 int cmd_publish(struct sbx_ctx *ctx);
+int cmd_prove(struct sbx_ctx *ctx);
+int cmd_check_proof(struct sbx_ctx *ctx);
 int cmd_backup(struct sbx_ctx *ctx);
 int cmd_restore(struct sbx_ctx *ctx);
 

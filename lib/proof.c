@@ -6,13 +6,23 @@
 #define FIRST     "c2sp.org/tlog-proof@v1\n"
 #define MAX_EXTRA (2 * SBX_MAX_LINE) /* an entry, in base64 */
 
+static void
+hashes(struct sbx_buf *out, const struct sbx_proof *proof,
+	const char *checkpoint, size_t len)
+{
+	for (size_t i = 0; i < proof->count; i++) {
+		sbx_b64_write(out, proof->hash[i], SBX_HASH_BYTES);
+		sbx_buf_str(out, "\n");
+	}
+	sbx_buf_str(out, "\n");
+	sbx_buf_add(out, checkpoint, len);
+}
+
 void
 sbx_proof_write(struct sbx_buf *out, uint64_t index,
 	const struct sbx_proof *proof, const void *extra, size_t extralen,
 	const char *checkpoint, size_t len)
 {
-	size_t i;
-
 	sbx_buf_str(out, FIRST);
 	if (extra != NULL) {
 		sbx_buf_str(out, "extra ");
@@ -20,12 +30,15 @@ sbx_proof_write(struct sbx_buf *out, uint64_t index,
 		sbx_buf_str(out, "\n");
 	}
 	sbx_buf_fmt(out, "index %ju\n", (uintmax_t)index);
-	for (i = 0; i < proof->count; i++) {
-		sbx_b64_write(out, proof->hash[i], SBX_HASH_BYTES);
-		sbx_buf_str(out, "\n");
-	}
-	sbx_buf_str(out, "\n");
-	sbx_buf_add(out, checkpoint, len);
+	hashes(out, proof, checkpoint, len);
+}
+
+void
+sbx_proof_write_from(struct sbx_buf *out, uint64_t from,
+	const struct sbx_proof *proof, const char *checkpoint, size_t len)
+{
+	sbx_buf_fmt(out, "old %ju\n", (uintmax_t)from);
+	hashes(out, proof, checkpoint, len);
 }
 
 /* A line: true, and text is behind it. */
@@ -67,6 +80,22 @@ hash_line(struct sbx_proof *proof, const char *l, size_t len)
 	return ok;
 }
 
+/* Up to the empty line, behind which there is something. */
+static bool
+hash_lines(struct sbx_proof *proof, const char **text, const char *end)
+{
+	const char *l;
+	size_t n;
+
+	while (line(text, end, &l, &n)) {
+		if (n == 0)
+			return *text < end;
+		if (!hash_line(proof, l, n))
+			return false;
+	}
+	return false;
+}
+
 static bool
 extra_line(struct sbx_buf *extra, const char *l, size_t len)
 {
@@ -92,10 +121,28 @@ sbx_proof_parse(const char *text, size_t len, uint64_t *index,
 	if (ok && begins(&l, &n, "extra "))
 		ok = extra_line(extra, l, n) && line(&text, end, &l, &n);
 	ok = ok && begins(&l, &n, "index ") && sbx_tree_number(index, l, n);
-	while (ok && (ok = line(&text, end, &l, &n)) && n > 0)
-		ok = hash_line(proof, l, n);
-	if (!ok || text == end)
+	ok = ok && hash_lines(proof, &text, end);
+	if (!ok)
 		return sbx_err_set(err, SBX_E_INPUT, "not a tlog-proof");
+	*checkpoint = text;
+	*cplen = (size_t)(end - text);
+	return 0;
+}
+
+int
+sbx_proof_parse_from(const char *text, size_t len, uint64_t *from,
+	struct sbx_proof *proof, const char **checkpoint, size_t *cplen,
+	struct sbx_err *err)
+{
+	const char *end = text + len, *l = NULL;
+	size_t n = 0;
+
+	proof->count = 0;
+	if (len > SBX_MAX_NOTE + 4096 || !line(&text, end, &l, &n) ||
+		!begins(&l, &n, "old ") || !sbx_tree_number(from, l, n) ||
+		!hash_lines(proof, &text, end))
+		return sbx_err_set(err, SBX_E_INPUT,
+			"not a proof that a log goes on");
 	*checkpoint = text;
 	*cplen = (size_t)(end - text);
 	return 0;

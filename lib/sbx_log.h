@@ -213,6 +213,12 @@ int sbx_bundle_next(struct sbx_bundle *b, const char **entry, size_t *len,
 void sbx_proof_write(struct sbx_buf *out, uint64_t index,
 	const struct sbx_proof *proof, const void *extra, size_t extralen,
 	const char *checkpoint, size_t len);
+/* c2sp.org/tlog-witness: a head that goes on from an older one. */
+void sbx_proof_write_from(struct sbx_buf *out, uint64_t from,
+	const struct sbx_proof *proof, const char *checkpoint, size_t len);
+int sbx_proof_parse_from(const char *text, size_t len, uint64_t *from,
+	struct sbx_proof *proof, const char **checkpoint, size_t *cplen,
+	struct sbx_err *err);
 /* *checkpoint points into text; extra may be NULL. */
 int sbx_proof_parse(const char *text, size_t len, uint64_t *index,
 	struct sbx_proof *proof, struct sbx_buf *extra, const char **checkpoint,
@@ -308,9 +314,34 @@ int sbx_head_publish(struct sbx_log *log, const struct sbx_conf *conf,
 /* Give up the published history, after a restore: the next publish makes and
  * delegates a new log key and begins a new log.  The old head is kept. */
 int sbx_head_renew(const struct sbx_conf *conf, struct sbx_err *err);
-/* A C2SP tlog-proof that entry seq is under the last signed head. */
-int sbx_head_prove(struct sbx_log *log, const struct sbx_conf *conf, int64_t seq,
-	struct sbx_buf *out, struct sbx_err *err);
+
+/* ---- prove: that an entry is in a log, to who has neither ------------------- */
+
+/* The entry that ref names: its number, or eight and more digits of its id. */
+int sbx_prove_find(struct sbx_log *log, const char *ref, int64_t *seq,
+	struct sbx_err *err);
+/* A C2SP tlog-proof that entry seq is under the last signed head; its extra
+ * data are the entry's line and the delegation of the key that signed. */
+int sbx_prove_entry(struct sbx_log *log, const struct sbx_conf *conf,
+	int64_t seq, struct sbx_buf *out, struct sbx_err *err);
+/* That the signed head goes on from this log's first from entries, in the form
+ * of C2SP's add-checkpoint request. */
+int sbx_prove_from(struct sbx_log *log, const struct sbx_conf *conf,
+	int64_t from, struct sbx_buf *out, struct sbx_err *err);
+
+struct sbx_proved {
+	struct sbx_checkpoint head;
+	uint64_t from;		 /* of a proof that a head goes on: else 0 */
+	uint64_t index;		 /* of the entry, from 0 */
+	struct sbx_entry *entry; /* NULL in a proof that a head goes on */
+};
+
+/* Offline.  key NULL: the one the identity has delegated in it.  old, an older
+ * checkpoint that key has signed, is for a proof that a head goes on.
+ * SBX_E_NO: it proves nothing; SBX_E_INPUT: it is no proof. */
+int sbx_prove_check(const char *text, size_t len, const struct sbx_vkey *key,
+	const struct sbx_buf *old, struct sbx_proved *p, struct sbx_err *err);
+void sbx_proved_free(struct sbx_proved *p);
 
 /* ---- follow: another node's log, as its site shows it ----------------------- */
 
