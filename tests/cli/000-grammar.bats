@@ -12,7 +12,7 @@ setup() {
 # Every sbx-* that PATH finds, once.
 tools() {
 	local d
-	for d in ${PATH//:/ }; do
+	tr : '\n' <<<"$PATH" | while read -r d; do
 		find "$d" -maxdepth 1 -name 'sbx-*' -printf '%f\n' 2>/dev/null
 	done | sort -u
 }
