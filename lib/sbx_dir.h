@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libsbx, the directory: who is in and what there is, computed from the log.
+ * Included by sbx.h, whose conventions hold here too.
+ */
+#ifndef SBX_DIR_H
+#define SBX_DIR_H
+
+/* ---- invite: joining ------------------------------------------------------- */
+
+struct sbx_invite {
+	const char *domain;
+	const char *const *rights; /* NULL-terminated */
+	int64_t uses, seconds;
+};
+
+/* Append my own Identity, inside a transaction; inviter NULL: a founder's. */
+int sbx_identity_add(struct sbx_log *log, const struct sbx_key *key,
+	const char *inviter, struct sbx_err *err);
+/* Sign an invitation; token is the secret to hand over, and is nowhere else. */
+int sbx_invite_issue(struct sbx_log *log, const struct sbx_key *key,
+	const struct sbx_invite *in, struct sbx_buf *token, struct sbx_err *err);
+/* Take it: the acceptance with its proof, my Identity, the inviter's anchors
+ * in place of mine.  SBX_E_INPUT: no token; SBX_E_NO: late, used up, revoked,
+ * taken by this box before.  dry: only judge it. */
+int sbx_invite_accept(struct sbx_log *log, const struct sbx_key *key,
+	const char *token, bool dry, struct sbx_err *err);
+
+/* ---- state: the directory, a pure function of the set of entries --------- */
+
+struct sbx_state;
+
+enum sbx_view {
+	SBX_VIEW_MEMBER,  /* did state depth inviter since name domain rights; state: anchor member revoked observed */
+	SBX_VIEW_INVITE,  /* invite_id inviter domain rights max_uses used expires_at status */
+	SBX_VIEW_NODE,	  /* did node_id boxname mesh_ip pubkey_wg endpoint ddns created_at member */
+	SBX_VIEW_OFFER,	  /* service_id provider boxname name kind endpoint approval_mode macro description created_at status member entry */
+	SBX_VIEW_SUB,	  /* subscription_id service_id subscriber provider requested_at status offer_status member entry; status: waiting live rejected cancelled ended */
+	SBX_VIEW_CONFIG,  /* publisher config_id scope version content_hash valid_from valid_until status member */
+	SBX_VIEW_FORK,	  /* did seq heads: authors frozen from head seq on */
+	SBX_VIEW_BAN,	  /* publisher ban_id ip reason severity expires_at status member */
+	SBX_VIEW_ATTEST,  /* subject context domain attester weight valid_from valid_until created_at status member entry; status: live future expired revoked */
+	SBX_VIEW_NAME,	  /* did name binder bound_at status member entry; status: live contested; claims taken back are not in it */
+};
+
+/* Computed once at open from one snapshot of the journal, which it holds:
+ * free it before sbx_log_begin. */
+int sbx_state_open(struct sbx_log *log, struct sbx_state **st,
+	struct sbx_err *err);
+/* The same as it was at that time: entries dated later are left out. */
+int sbx_state_open_at(struct sbx_log *log, int64_t at, struct sbx_state **st,
+	struct sbx_err *err);
+void sbx_state_free(struct sbx_state *st);
+/* From now on, in this process, acceptances without the one-time key's proof
+ * count too: whoever reads the log can use an invitation then. */
+void sbx_member_unproven(bool yes);
+/* Rows as JSON objects with the columns above, in a fixed order.  key NULL:
+ * all; else those whose first column is key.  Stops when fn returns non-0. */
+int sbx_state_each(struct sbx_state *st, enum sbx_view view, const char *key,
+	int (*fn)(void *ctx, const struct sbx_json *row, struct sbx_err *err),
+	void *ctx, struct sbx_err *err);
+/* The one row whose first column is key: *doc's root.  SBX_E_NO: none. */
+int sbx_state_one(struct sbx_state *st, enum sbx_view view, const char *key,
+	struct sbx_doc **doc, struct sbx_err *err);
+bool sbx_state_member(struct sbx_state *st, const char *did);
+/* SHA-256 over every view, so equal for equal sets of entries and anchors. */
+int sbx_state_digest(struct sbx_state *st,
+	unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err);
+
+/* ---- name: what members call a DID --------------------------------------- */
+
+/* The DID that text is, is bound to, or whose member node is called so.
+ * SBX_E_NO: none; SBX_E_USAGE: several. */
+int sbx_name_resolve(struct sbx_state *st, const char *text,
+	char did[static SBX_DID_SIZE], struct sbx_err *err);
+/* "NAME (DID)", or the DID alone. */
+void sbx_name_write(struct sbx_state *st, const char *did, struct sbx_buf *out);
+
+/* ---- can: may this one do that? ------------------------------------------- */
+
+struct sbx_question {
+	const char *subject, *action, *target, *domain; /* domain: or "" */
+};
+
+/* *answer: {"subject", "action", "target", "domain", "allowed": bool, "legs":
+ * [{"leg", "holds": bool, "why", "remedy": text or null, "entries": [id...]}]}.
+ * allowed if every leg holds.  SBX_E_USAGE: no such action. */
+int sbx_can(struct sbx_state *st, const struct sbx_question *q,
+	struct sbx_doc **answer, struct sbx_err *err);
+extern const char *const sbx_can_actions[]; /* NULL-terminated */
+
+#endif

@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libsbx, lending: offers and requests without root, and root's part of it.
+ * Included by sbx.h, whose conventions hold here too.
+ */
+#ifndef SBX_LEND_H
+#define SBX_LEND_H
+
+/* ---- offer: offers and subscriptions, named and found ----------------------- */
+
+#define SBX_ID_SIZE (2 * SBX_HASH_BYTES + 1)
+
+/* One offer per provider and name: publishing it again updates it. */
+void sbx_offer_id(char id[static SBX_ID_SIZE], const char *provider,
+	const char *name);
+/* A new one each time, since what was revoked does not come back. */
+void sbx_sub_id(char id[static SBX_ID_SIZE], const char *subscriber,
+	const char *service, int64_t now);
+
+/* Whether publishing a again as b would say nothing new. */
+bool sbx_offer_same(const struct sbx_json *a, const struct sbx_json *b);
+bool sbx_offer_live(const struct sbx_json *row); /* and a member's */
+/* A row of SBX_VIEW_SUB that waits or is live. */
+bool sbx_sub_open(const struct sbx_json *row);
+/* Self's subscription to an offer: one that is open, else a rejected one;
+ * *doc is NULL when there is none. */
+int sbx_sub_mine(struct sbx_state *st, const char *self,
+	const struct sbx_json *offer, struct sbx_doc **doc,
+	struct sbx_err *err);
+
+enum sbx_find {
+	SBX_FIND_ANY,	    /* any offer */
+	SBX_FIND_LIVE,	    /* a member's live offer */
+	SBX_FIND_OWN,	    /* self's live offer */
+	SBX_FIND_SUB,	    /* self's open subscription */
+	SBX_FIND_SUB_TO_US, /* any to an offer of self's */
+};
+
+/* The one row meant by ref: an id, four or more of its first digits, or an
+ * offer's name.  SBX_E_NO: none.  SBX_E_USAGE: several, listed in *err. */
+int sbx_find(struct sbx_state *st, enum sbx_find which, const char *self,
+	const char *ref, struct sbx_doc **doc, struct sbx_err *err);
+
+/* Sign payload with this node's key, which must be the ledger's own, and
+ * append it durably, unless sbx_head_check says no; dry: only see that it could be.  No state may be open. */
+int sbx_act(struct sbx_log *log, const struct sbx_conf *conf, const char *op,
+	const struct sbx_json *payload, bool dry, struct sbx_err *err);
+
+/* ---- nonce: proof that a request is new ----------------------------------- */
+
+#define SBX_NONCE_BYTES 32
+#define SBX_NONCE_LIFE (60 * INT64_C(1000000))
+#define SBX_MAX_NONCES 1024	/* at a time */
+#define SBX_MAX_NONCES_PEER 16	/* for one address, so that none fills the store */
+
+/* One file per nonce in dir (ours alone, made when it is missing), named by
+ * the nonce's hash, so that reading the store gives nobody a nonce.  service
+ * is 64 hex digits, address what inet_ntop(3) prints.  SBX_E_SYS: full. */
+int sbx_nonce_issue(const char *dir, const char *service, const char *address,
+	unsigned char nonce[static SBX_NONCE_BYTES], struct sbx_err *err);
+/* SBX_OK to exactly one caller, within its life, for that service and address;
+ * SBX_E_NO to all others. */
+int sbx_nonce_redeem(const char *dir, const char *service, const char *address,
+	const unsigned char nonce[static SBX_NONCE_BYTES], struct sbx_err *err);
+
+/* ---- cgi: what a web server hands over (RFC 3875) -------------------------- */
+
+struct sbx_cgi {
+	const char *method, *path, *query, *address, *length; /* as received */
+	bool post;
+	char service[SBX_ID_SIZE];
+	size_t bodylen;
+};
+
+/* Strict: GET or POST, path "/" and 64 hex digits, no query, a canonical
+ * address, for a POST a length.  *http is 400, 404 or 413 when refused. */
+int sbx_cgi_check(struct sbx_cgi *cgi, int *http, struct sbx_err *err);
+
+/* ---- request: a subscriber's request, made and judged ------------------------- */
+
+struct sbx_request {
+	unsigned char nonce[SBX_NONCE_BYTES];
+	char provider[SBX_DID_SIZE], subscriber[SBX_DID_SIZE];
+	char service[SBX_ID_SIZE];
+	char subscription[SBX_ID_SIZE];
+	unsigned char pub[SBX_PUB_BYTES], sig[SBX_SIG_BYTES];
+	struct sbx_buf text;	/* what sig signs */
+	struct sbx_entry *sub;	/* the Subscription */
+};
+
+/* The body a subscriber posts: signed for this nonce by sub's author. */
+int sbx_request_make(const struct sbx_key *key,
+	const unsigned char nonce[static SBX_NONCE_BYTES], const char *provider,
+	const struct sbx_entry *sub, struct sbx_buf *body, struct sbx_err *err);
+/* Its shape, and that its parts speak of the same thing. */
+int sbx_request_parse(const char *text, size_t len, struct sbx_request **g,
+	struct sbx_err *err);
+/* Both signatures. */
+int sbx_request_verify(const struct sbx_request *g, struct sbx_err *err);
+void sbx_request_free(struct sbx_request *g);
+
+/* The provider's own live offer with a macro: *doc's root. */
+int sbx_request_offer(struct sbx_state *st, const char *self, const char *service,
+	struct sbx_doc **doc, struct sbx_err *err);
+/* After verify: is the subscriber a member by this very key, is address its
+ * own, does its subscription stand?  SBX_E_NO: *http is 403 or 409; *tell says
+ * whether the reason is for the subscriber, who is proven, or for the log. */
+int sbx_request_judge(struct sbx_log *log, struct sbx_state *st,
+	const struct sbx_request *g, const struct sbx_json *offer,
+	const char *address, int *http, bool *tell, struct sbx_err *err);
+
+/* What a provider answers, read by the subscriber. */
+int sbx_request_nonce(const char *text, size_t len,
+	unsigned char nonce[static SBX_NONCE_BYTES], struct sbx_err *err);
+/* The answer to a request about offer: *doc's root.  With an http other than
+ * 200 SBX_E_NO or SBX_E_SYS and the provider's reason. */
+int sbx_request_answer(int http, const char *text, size_t len,
+	const struct sbx_json *offer, struct sbx_doc **doc,
+	struct sbx_err *err);
+
+/* ---- own: what only root can change -------------------------------------- */
+
+struct stat;
+struct sbx_conf;
+bool sbx_own_check(const struct stat *st, bool dir);
+/* Open path when it and every directory above it are root's (or ours) alone;
+ * SBX_E_NO when not.  The caller closes *fd. */
+int sbx_own_dir(const char *path, int *fd, struct sbx_err *err);
+
+/* ---- nft: our table inet sbx (design 7) --------------------------------- */
+
+#define SBX_MAX_PORTS 1024 /* ports that were ever lent */
+
+/* One element: this address may reach this port. */
+struct sbx_lend {
+	char ip[16]; /* as inet_ntop(3) prints it; "" in a list of ports */
+	int proto;   /* IPPROTO_TCP or IPPROTO_UDP */
+	int port;
+	int64_t left;  /* seconds; 0 in what is to be loaded: none */
+	int64_t bytes; /* that came in through it */
+};
+
+struct sbx_nft {
+	bool there;
+	const char *wrong; /* how it is not what we load, or NULL */
+	struct sbx_lend *lend, *ports;
+	size_t nlend, nports;
+};
+
+const char *sbx_proto_name(int proto);
+/* In one transaction: the table is there and as it should be, exactly these
+ * ports are closed but for whom lend says, and each element of lend is there
+ * for left seconds from now, or not at all.  Other elements stay. */
+int sbx_nft_load(const char *mesh_if, const struct sbx_lend *ports,
+	size_t nports, const struct sbx_lend *lend, size_t nlend,
+	struct sbx_err *err);
+int sbx_nft_read(const char *mesh_if, struct sbx_nft *nft, struct sbx_err *err);
+void sbx_nft_free(struct sbx_nft *nft);
+
+/* ---- macro: the vetted plugins ------------------------------------------- */
+
+#define SBX_KIND_SIZE 33	/* of a kind's name, with its NUL */
+#define SBX_MAX_PARAMS 16	/* that a plugin may declare */
+#define SBX_MAX_MACRO_JSON 4096 /* bytes of a request's parameters */
+
+enum sbx_param_type {
+	SBX_PARAM_INT,	/* min..max */
+	SBX_PARAM_BOOL,
+	SBX_PARAM_TEXT, /* min..max bytes that mean nothing to a shell */
+};
+
+struct sbx_param {
+	char name[SBX_KIND_SIZE];
+	enum sbx_param_type type;
+	int64_t min, max;
+	bool required;
+};
+
+struct sbx_macro {
+	int fd; /* the plugin, checked; what runs is this descriptor */
+	char kind[SBX_KIND_SIZE];
+	char about[80];
+	int proto;
+	char opens[SBX_KIND_SIZE]; /* the parameter that names the port */
+	struct sbx_param params[SBX_MAX_PARAMS];
+	size_t nparams;
+};
+
+struct sbx_macro_call {
+	const char *verb; /* grant revoke activate deactivate */
+	const char *sub, *ip, *service, *endpoint; /* NULL: unset */
+	int port;
+	int64_t ttl;
+	const struct sbx_json *params; /* that sbx_macro_params accepted */
+	const char *dir;	       /* the plugin's own, made if missing */
+};
+
+bool sbx_kind_check(const char *kind); /* ^[a-z][a-z0-9-]{1,31}$ */
+/* Open, check and read what it declares.  SBX_E_NO: there is none such, or it
+ * or its directory is not root's alone. */
+int sbx_macro_open(const char *dir, const char *kind, struct sbx_macro *m,
+	struct sbx_err *err);
+void sbx_macro_close(struct sbx_macro *m);
+/* params is what m declares; *port is the one that it opens. */
+int sbx_macro_params(const struct sbx_macro *m, const struct sbx_json *params,
+	int *port, struct sbx_err *err);
+/* Run it.  Its exit status 1 is SBX_E_NO, any other but 0 SBX_E_SYS. */
+int sbx_macro_run(const struct sbx_macro *m, const struct sbx_macro_call *call,
+	struct sbx_err *err);
+/* The kinds of a directory, sorted; what is wrong with one is fn's *err. */
+int sbx_macro_each(const char *dir,
+	int (*fn)(void *ctx, const char *kind, const struct sbx_macro *m,
+		struct sbx_err *err),
+	void *ctx, struct sbx_err *err);
+
+/* ---- audit: the append-only record of what root was asked to do ----------- */
+
+struct sbx_audit {
+	int fd;
+	unsigned char head[SBX_HASH_BYTES]; /* of the last line; 0: empty */
+	int64_t size;			    /* bytes */
+	bool torn;			    /* the last line has no newline */
+};
+
+/* Open, or make, and lock: who holds it is alone.  Waits at most 15 s. */
+int sbx_audit_open(const char *path, struct sbx_audit *a, struct sbx_err *err);
+void sbx_audit_close(struct sbx_audit *a);
+/* One line, written and synced; time and chain are added to root of rec. */
+int sbx_audit_add(struct sbx_audit *a, struct sbx_doc *rec,
+	struct sbx_err *err);
+/* Recompute the chain, and that the line which ends at byte size (0: none)
+ * hashes to head, so that a cut end shows too.  SBX_E_NO: the reason names the
+ * line; *lines is how many were read. */
+int sbx_audit_check(const char *path, int64_t size,
+	const unsigned char head[static SBX_HASH_BYTES], size_t *lines,
+	struct sbx_err *err);
+
+/* ---- grants: what is lent at this moment ----------------------------------- */
+
+struct sbx_granted {
+	char kind[SBX_KIND_SIZE], sub[SBX_DID_SIZE];
+	char service[65]; /* or "" */
+	struct sbx_lend lend;
+	char *params;	/* canonical */
+	int64_t since, until;
+	int64_t boot_until; /* the same deadline on sbx_clock_boot() */
+	char boot[37];	    /* of this boot */
+};
+
+struct sbx_grants {
+	struct sbx_granted *list;
+	size_t count;
+	struct sbx_lend ports[SBX_MAX_PORTS]; /* ever lent: closed to others */
+	size_t nports;
+	int64_t audit_size; /* of the audit log when this was saved */
+	unsigned char audit_head[SBX_HASH_BYTES];
+};
+
+/* No file: no grants. */
+int sbx_grants_load(const char *path, struct sbx_grants *g,
+	struct sbx_err *err);
+int sbx_grants_save(const char *path, const struct sbx_grants *g,
+	const struct sbx_audit *a, struct sbx_err *err);
+void sbx_grants_free(struct sbx_grants *g);
+/* Seconds it has left, 0 when it is over or no clock can tell. */
+int64_t sbx_granted_left(const struct sbx_granted *grant);
+/* Put it in place of the one for the same subscriber, service and port, or
+ * beside the others, for ttl seconds from now.  grant is copied. */
+int sbx_grants_put(struct sbx_grants *g, const struct sbx_granted *grant,
+	int64_t ttl, struct sbx_err *err);
+void sbx_grants_drop(struct sbx_grants *g, size_t index);
+int sbx_grants_port(struct sbx_grants *g, int proto, int port,
+	struct sbx_err *err); /* one more that is closed to others */
+/* Set l->left to the longest that any grant gives this element. */
+void sbx_grants_left(const struct sbx_grants *g, struct sbx_lend *l);
+
+/* ---- borrow: a subscriber's way to a grant ----------------------------------- */
+
+struct sbx_borrow {
+	const char *keyfile;
+	int port;		/* grants are asked for there */
+	struct sbx_doc *offer;	/* a row of SBX_VIEW_OFFER */
+	char address[46];	/* the provider's, on the mesh */
+	struct sbx_entry *sub;	/* our Subscription */
+};
+
+/* Fill in address; and sub, by its identifier. */
+int sbx_borrow_node(struct sbx_state *st, struct sbx_borrow *b,
+	struct sbx_err *err);
+int sbx_borrow_sub(struct sbx_log *log, const char *id, struct sbx_borrow *b,
+	struct sbx_err *err);
+/* Nonce, request, answer: *answer's root is what was granted.  SBX_E_NO: the
+ * provider's refusal; SBX_E_SYS: not reached, or it could not. */
+int sbx_borrow(const struct sbx_borrow *b, struct sbx_doc **answer,
+	struct sbx_err *err);
+void sbx_borrow_free(struct sbx_borrow *b); /* what is in it */
+/* Our side's plugin, through sudo: activate or deactivate. */
+int sbx_borrow_macro(const struct sbx_json *offer, const char *verb,
+	struct sbx_err *err);
+
+/* ---- ask: a request to lend, use or take back -------------------------------- */
+
+
+/* The caller's words, NULL when not given; below them what came of it. */
+struct sbx_ask {
+	const char *kind, *sub, *ip, *service, *endpoint, *params, *ttl_text;
+	struct sbx_macro macro;
+	struct sbx_doc *doc; /* the parameters */
+	struct sbx_buf canon; /* them, canonical */
+	int64_t ttl;
+	int port;
+};
+#define SBX_ASK { .macro = { .fd = -1 }, .canon = SBX_BUF(SBX_MAX_LINE) }
+
+/* SBX_E_USAGE: malformed; SBX_E_NO: well-formed and refused. */
+int sbx_ask_grant(struct sbx_ask *a, const struct sbx_conf *conf,
+	struct sbx_err *err);
+int sbx_ask_activate(struct sbx_ask *a, const struct sbx_conf *conf,
+	struct sbx_err *err);
+int sbx_ask_deactivate(struct sbx_ask *a, const struct sbx_conf *conf,
+	struct sbx_err *err);
+int sbx_ask_revoke(struct sbx_ask *a, const struct sbx_conf *conf,
+	struct sbx_err *err);
+/* SBX_E_NO: a port that the mesh itself stands on. */
+int sbx_ask_port(const struct sbx_conf *conf, int port, struct sbx_err *err);
+void sbx_ask_free(struct sbx_ask *a);
+
+/* ---- lending: one request from record to record --------------------------------- */
+
+struct sbx_lending {
+	const struct sbx_conf *conf;
+	struct sbx_audit audit; /* its lock is ours */
+	struct sbx_grants grants;
+	char *path; /* of the grants file */
+};
+
+int sbx_lending_open(struct sbx_lending *l, const struct sbx_conf *conf,
+	struct sbx_err *err);
+void sbx_lending_close(struct sbx_lending *l);
+int sbx_lending_record(struct sbx_lending *l, const struct sbx_ask *a,
+	const char *verb, const char *step, const struct sbx_err *why,
+	struct sbx_err *err);
+/* dry: only the checks. */
+int sbx_lending_grant(struct sbx_lending *l, struct sbx_ask *a, bool dry,
+	struct sbx_err *err);
+int sbx_lending_activate(struct sbx_lending *l, struct sbx_ask *a, bool on,
+	bool dry, struct sbx_err *err);
+/* *count grants were meant; none is no error. */
+int sbx_lending_revoke(struct sbx_lending *l, struct sbx_ask *a, bool dry,
+	size_t *count, struct sbx_err *err);
+
+/* Parts that sync shares: take out of the list what fn picks; close it. */
+size_t sbx_lending_pick(struct sbx_lending *l, struct sbx_granted **gone,
+	bool (*fn)(const void *ctx, size_t index, const struct sbx_granted *g),
+	const void *ctx);
+void sbx_lending_pick_free(struct sbx_granted *gone, size_t count);
+int sbx_lending_close_all(struct sbx_lending *l, const char *verb,
+	const struct sbx_granted *gone, size_t count, struct sbx_err *err);
+/* The grants file; without one, what the firewall knows of lent ports. */
+int sbx_lending_load(struct sbx_lending *l, struct sbx_err *err);
+/* Take away every element that no grant stands behind. */
+int sbx_lending_sweep(struct sbx_lending *l, struct sbx_err *err);
+
+/* Where all has to be tried: keep the first failure and its reason. */
+void sbx_lending_note(int *r, struct sbx_err *err, int now,
+	const struct sbx_err *why);
+
+struct sbx_lending_sync {
+	size_t expired, withdrawn, restored, stray, ports;
+};
+
+/* Firewall and grants as clocks and directory want them.  When the directory
+ * cannot be asked nothing is withdrawn or restored for it: SBX_E_SYS, after
+ * all else is done. */
+int sbx_lending_sync(struct sbx_lending *l, bool dry,
+	struct sbx_lending_sync *s, struct sbx_err *err);
+
+/* How firewall and grants differ, and the elements (NULL: not wanted, else of
+ * room for all of both) that would make them one. */
+struct sbx_lending_plan {
+	size_t missing, stray, longer;
+	size_t open; /* ports that are not closed to others */
+	struct sbx_lend *set;
+	size_t count;
+};
+void sbx_lending_plan(const struct sbx_grants *g, const struct sbx_nft *nft,
+	struct sbx_lending_plan *plan);
+
+/* ---- judge: what the directory says of grants ------------------------------------ */
+
+/* live[i]: grant i may stay.  fn is told each of our own live offers' kind and
+ * parameters.  The database is read by a child with its owner's rights. */
+int sbx_judge(const struct sbx_conf *conf, const struct sbx_grants *g,
+	bool *live, void (*fn)(void *ctx, const char *kind, const char *params),
+	void *ctx, struct sbx_err *err);
+
+#endif
