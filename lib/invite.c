@@ -189,6 +189,7 @@ read_token(const char *text, struct sbx_doc **doc, struct sbx_key **once,
 
 struct known {
 	const struct sbx_json *token;
+	bool judges; /* this log knows the token's inviter as a member */
 	bool seen, other; /* by the token's inviter; by somebody else */
 };
 
@@ -212,7 +213,9 @@ check_known(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 			"the token does not say what its inviter signed");
 	if (sbx_json_is(status, "used"))
 		return sbx_err_set(err, SBX_E_NO, "the invitation is used up");
-	if (sbx_json_is(status, "revoked"))
+	/* Before it has joined a box trusts itself alone: there the invitation
+	 * of a founder not trusted yet stands as one that never was. */
+	if (sbx_json_is(status, "revoked") && k->judges)
 		return sbx_err_set(err, SBX_E_NO, "the invitation was revoked");
 	return SBX_OK;
 }
@@ -258,6 +261,7 @@ check_open(struct sbx_log *log, const struct sbx_json *token,
 		return sbx_err_set(err, SBX_E_NO, "this box issued it itself");
 	if ((r = sbx_state_open(log, &st, err)) != 0)
 		return r;
+	k.judges = sbx_state_member(st, sbx_json_str(token, "inviter"));
 	r = sbx_state_each(st, SBX_VIEW_INVITE, invite_id, check_known, &k, err);
 	sbx_state_free(st);
 	if (r == 0 && k.other && !k.seen)

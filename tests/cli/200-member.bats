@@ -169,6 +169,15 @@ id_of() { # the only invitation that NODE knows
 	assert_says sbx-member "was revoked"
 }
 
+@test "who holds the founder's log already can still accept" {
+	at hub sbx-member invite
+	token=$output
+	carry hub ann
+	at ann sbx-member accept "$token"
+	carry ann hub
+	assert_eq "$(state_of hub "$(did ann)")" member "ann is no member"
+}
+
 @test "a token under another inviter's name is refused" {
 	at hub sbx-member invite
 	carry hub bob
