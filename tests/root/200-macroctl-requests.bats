@@ -203,7 +203,7 @@ odd() {
 import os, signal, sys, resource
 signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-signal.setitimer(signal.ITIMER_REAL, 0.02)
+signal.setitimer(signal.ITIMER_REAL, 0.7)
 for what, n in (("FSIZE", 0), ("CPU", 1), ("NOFILE", 5), ("STACK", 65536)):
     what = getattr(resource, "RLIMIT_" + what)
     resource.setrlimit(what, (n, n if sys.argv[1] == "1" else resource.getrlimit(what)[1]))
@@ -212,6 +212,8 @@ os.execv("/usr/sbin/sbx-macroctl", ["sbx-macroctl"] + sys.argv[2:])' "$@" 2>&1
 
 @test "M20 M21 M22 M23: odd signals, timers and limits are set right or refused" {
 	local args
+	# Slow enough for the timer to end it, were it still running.
+	gk sh -c "echo 'sleep 1' >>$MACROS/plain"
 	grant_args
 	run -0 odd 0 "${args[@]}"
 	assert_eq "$(elements)" '["10.10.0.2","tcp",8080]' "the elements"
