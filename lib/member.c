@@ -182,7 +182,7 @@ bind_person(sqlite3_stmt *st, const struct sbx_person *p)
 	sbx_db_bind_text(st, 1, p->did);
 	sbx_db_bind_text(st, 2, person_state(p));
 	sqlite3_bind_int(st, 3, p->anchor ? 0 : p->depth);
-	sbx_db_bind_text(st, 4, by != NULL ? by->inviter->did : NULL);
+	sbx_db_bind_text(st, 4, by != NULL ? p->inviter->did : NULL);
 	sqlite3_bind_text(st, 5, by != NULL ? since : NULL, -1,
 		SQLITE_TRANSIENT);
 	sqlite3_bind_int64(st, 6, p->from);
