@@ -165,8 +165,13 @@ each(struct sbx_state *state, enum sbx_view view, const char *key, bool now,
 	sbx_buf_fmt(&sql, " FROM temp.%s", def->name);
 	if (key != NULL)
 		sbx_buf_fmt(&sql, " WHERE %s=?", def->columns[0].name);
-	sbx_buf_str(&sql, def->columns[3].name != NULL ? " ORDER BY 1, 2, 3, 4" :
-							  " ORDER BY 1, 2, 3");
+	/* By all of them, so that the order is the rows' own; last by those
+	 * that the clock changes. */
+	sbx_buf_str(&sql, " ORDER BY 1");
+	for (int pass = 0; pass < 2; pass++)
+		for (int i = 0; def->columns[i].name != NULL; i++)
+			if (def->columns[i].now == (pass == 1))
+				sbx_buf_fmt(&sql, ", %d", i + 1);
 	r = sbx_db_prepare(state->db, sql.data, &st, err);
 	sbx_buf_free(&sql);
 	if (r != 0)
