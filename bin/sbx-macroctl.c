@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lend a port to a neighbour, for a time, on record: root's part of it. */
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -372,6 +373,30 @@ cmd_sync(struct sbx_ctx *ctx)
 	return r;
 }
 
+/* ---- forget ---- */
+
+static int
+cmd_forget(struct sbx_ctx *ctx)
+{
+	bool udp = strcmp(ctx->argv[0], "udp") == 0;
+	struct sbx_lending l;
+	int64_t port;
+	int r;
+
+	if ((!udp && strcmp(ctx->argv[0], "tcp") != 0) ||
+		!sbx_num_parse(&port, ctx->argv[1], 1, 65535))
+		return sbx_err_set(&ctx->err, SBX_E_USAGE,
+			"not tcp or udp and a port");
+	if ((r = open_lending(ctx, &l)) != 0)
+		return r;
+	if ((r = sbx_lending_forget(&l, udp ? IPPROTO_UDP : IPPROTO_TCP,
+		     (int)port, ctx->dry, &ctx->err)) == 0)
+		sbx_tool_say(ctx, "%s port %d %s ours to close", ctx->argv[0],
+			(int)port, ctx->dry ? "would not be" : "is not");
+	sbx_lending_close(&l);
+	return r;
+}
+
 /* ---- the tool ---- */
 
 #define OPT_SERVICE                                                            \
@@ -420,6 +445,8 @@ static const struct sbx_cmd cmds[] = {
 		"is all as it should be; says what is not", NULL },
 	{ "sync", cmd_sync, "", 0, 0,
 		"restore what a reboot took, withdraw what ended", NULL },
+	{ "forget", cmd_forget, "tcp|udp PORT", 2, 2,
+		"a port lent no more is the host's own affair again", NULL },
 	{ "kinds", cmd_kinds, "", 0, 0, "the plugins there are", NULL },
 	{ 0 },
 };

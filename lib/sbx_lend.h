@@ -375,6 +375,11 @@ struct sbx_lending_sync {
 int sbx_lending_sync(struct sbx_lending *l, bool dry,
 	struct sbx_lending_sync *s, struct sbx_err *err);
 
+/* A port that nobody is lent is open to the mesh again, as before the first
+ * grant of it.  SBX_E_NO: it is lent. */
+int sbx_lending_forget(struct sbx_lending *l, int proto, int port, bool dry,
+	struct sbx_err *err);
+
 /* How firewall and grants differ, and the elements (NULL: not wanted, else of
  * room for all of both) that would make them one. */
 struct sbx_lending_plan {

@@ -217,3 +217,51 @@ sbx_lending_sync(struct sbx_lending *l, bool dry, struct sbx_lending_sync *s,
 			&why);
 	return r;
 }
+
+/* ---- forget ---- */
+
+int
+sbx_lending_forget(struct sbx_lending *l, int proto, int port, bool dry,
+	struct sbx_err *err)
+{
+	struct sbx_grants *g = &l->grants;
+	struct sbx_ask ask = SBX_ASK;
+	char text[16];
+	size_t i, at;
+	int r;
+
+	snprintf(text, sizeof(text), "%s %d", sbx_proto_name(proto), port);
+	ask.params = text;
+	if ((r = sbx_lending_load(l, err)) != 0)
+		return r;
+	for (at = 0; at < g->nports; at++)
+		if (g->ports[at].proto == proto && g->ports[at].port == port)
+			break;
+	if (at == g->nports)
+		return 0;
+	for (i = 0; i < g->count; i++)
+		if (g->list[i].lend.proto == proto &&
+			g->list[i].lend.port == port &&
+			sbx_granted_left(&g->list[i]) > 0)
+			return sbx_err_set(err, SBX_E_NO,
+				"%s port %d: lent to %s",
+				sbx_proto_name(proto), port,
+				g->list[i].lend.ip);
+	if (dry)
+		return 0;
+	if ((r = sbx_lending_record(l, &ask, "forget", "intent", NULL, err)) !=
+		0)
+		return r;
+	g->nports--;
+	memmove(&g->ports[at], &g->ports[at + 1],
+		(g->nports - at) * sizeof(*g->ports));
+	/* Saved first: if the rest fails, the port is closed a while longer. */
+	if ((r = sbx_grants_save(l->path, g, &l->audit, err)) == 0)
+		r = sbx_nft_load(l->conf->mesh_if, g->ports, g->nports, NULL, 0,
+			err);
+	sbx_lending_note(&r, err,
+		sbx_lending_record(l, &ask, "forget",
+			r == 0 ? "done" : "failed", r == 0 ? NULL : err, NULL),
+		err);
+	return r;
+}

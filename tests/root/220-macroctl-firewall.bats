@@ -156,6 +156,26 @@ ended() {
 	run_gk 2 sbx-macroctl plain revoke
 }
 
+@test "a lent port stays closed until it is forgotten" {
+	grant
+	run_gk 1 sbx-macroctl forget tcp 8080
+	assert_has "$stderr" "lent to 10.10.0.2" "why"
+	passes c3
+	revoke
+	run ! passes amd
+	run_gk sbx-macroctl -n forget tcp 8080
+	run ! passes amd
+	run_gk sbx-macroctl forget udp 8080
+	run ! passes amd
+	run_gk sbx-macroctl forget tcp 8080
+	passes amd
+	run_gk sbx-macroctl forget tcp 8080
+	run_gk sbx-macroctl check
+	run_gk 2 sbx-macroctl forget tcp 0
+	run_gk 2 sbx-macroctl forget icmp 1
+	run_gk 2 sbx-macroctl forget tcp
+}
+
 @test "M37: what is not there can be revoked, and twice" {
 	revoke
 	grant
