@@ -4,6 +4,7 @@
 # make demo     the whole way, three boxes on this machine
 # make bench    the figures, each beside its limit; build/bench.json
 # make lint     what the compiler does not see; make asan: the tests, sanitized
+# make fuzz     every parser for FUZZ_SECONDS (10)
 
 CC ?= cc
 CFLAGS ?= -O2 -g
@@ -43,7 +44,7 @@ SBX_CFLAGS += -Werror
 endif
 
 .DELETE_ON_ERROR:
-.PHONY: all deps check check-unit check-cli check-root demo bench lint asan \
+.PHONY: all deps check check-unit check-cli check-root demo bench lint asan fuzz \
 	install uninstall clean
 all: $(TOOLS:%=build/bin/%)
 
@@ -106,6 +107,16 @@ bench: deps
 
 lint: deps
 	$(Q)scripts/lint
+
+# Every parser against libFuzzer, FUZZ_SECONDS each; needs clang 14.
+FUZZCC ?= clang-14
+build/fuzz/fuzz: tests/fuzz/fuzz.c tests/fuzz/targets.h $(LIBSRC) $(wildcard lib/*.h)
+	@mkdir -p $(@D)
+	$(Q)$(FUZZCC) $(filter-out -D_FORTIFY%,$(SBX_CPPFLAGS)) $(PKG_CFLAGS) $(SBX_CFLAGS) -O1 -g \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(LIBSRC) $(PKG_LIBS)
+
+fuzz: build/fuzz/fuzz
+	$(Q)scripts/fuzz
 
 # The tests on a sanitized build of its own, beside the real one.
 asan:

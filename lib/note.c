@@ -316,7 +316,7 @@ sbx_checkpoint_parse(struct sbx_checkpoint *c, const char *text, size_t len,
 		at = ok ? nl[i] + 1 : end;
 	}
 	n = ok ? (size_t)(nl[0] - line[0]) : 0;
-	ok = ok && n <= SBX_MAX_NAME &&
+	ok = ok && n <= SBX_MAX_NAME && memchr(line[0], '\0', n) == NULL &&
 	     sbx_tree_number(&c->size, line[1], (size_t)(nl[1] - line[1])) &&
 	     sbx_b64_parse(&b, line[2], (size_t)(nl[2] - line[2])) &&
 	     b.len == SBX_HASH_BYTES;

@@ -284,6 +284,34 @@ END_TEST
 
 /* ---- io ---- */
 
+/* libsodium 1.0.18 reads some bytes over 0x7f as base64 digits. */
+START_TEST(no_byte_but_a_digit_is_one)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"abcdefghijklmnopqrstuvwxyz0123456789";
+	char key[] = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+	struct sbx_buf b = SBX_BUF(100);
+	unsigned char bin[32];
+	char four[] = "AQEB", hex[] = "00";
+
+	for (int c = 0; c < 256; c++) {
+		bool digit = c != 0 && strchr(digits, c) != NULL;
+
+		key[7] = four[1] = hex[0] = (char)c;
+		ck_assert_int_eq(sbx_wgkey_parse(bin, key, 44),
+			digit || c == '+' || c == '/');
+		ck_assert_int_eq(sbx_b64_parse(&b, four, 4),
+			digit || c == '+' || c == '/');
+		ck_assert_int_eq(sbx_b64url_parse(&b, four, 4),
+			digit || c == '-' || c == '_');
+		ck_assert_int_eq(sbx_hex_parse(bin, 1, hex, 2),
+			(c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'));
+		sbx_buf_clear(&b);
+	}
+	sbx_buf_free(&b);
+}
+END_TEST
+
 static char dir[] = "/tmp/sbx-base.XXXXXX";
 static struct sbx_buf buf = SBX_BUF(100);
 static struct sbx_err err;
@@ -675,6 +703,7 @@ main(void)
 	tcase_add_test(t, a_wireguard_key_has_one_spelling);
 	tcase_add_test(t, a_token_has_one_spelling);
 	tcase_add_test(t, base64_has_no_letter_past_ascii);
+	tcase_add_test(t, no_byte_but_a_digit_is_one);
 	tcase_add_test(t, a_number_has_one_spelling);
 	tcase_add_test(t, every_day_is_the_day_the_c_library_counts);
 	tcase_add_loop_test(
