@@ -133,6 +133,7 @@ print(base64.b64encode(root(sys.stdin.buffer.read().splitlines())).decode())')
 	assert_has "$output" "ok: 6 entries" "a changed"
 }
 
+# I28
 @test "a ledger older than the signed head signs nothing until it begins anew" {
 	grow x 5
 	at a sbx-ledger backup "$BATS_TEST_TMPDIR/copy"

@@ -79,6 +79,7 @@ mesh() { # ann, with a recovery key, joins hub
 	assert_eq "$(heads hub)" "[1,1]" "another head of that number"
 }
 
+# I28
 @test "an older database never seals a second head of one number" {
 	in_node hub sbx-ledger init >/dev/null
 	in_node hub sbx-ledger backup "$BATS_TEST_TMPDIR/copy"
@@ -97,6 +98,7 @@ mesh() { # ann, with a recovery key, joins hub
 	assert_eq "$(heads hub | cut -d, -f1 | sort | uniq -d)" "" "two heads of one number"
 }
 
+# I29
 @test "two heads of one number freeze their author from there on, everywhere" {
 	mesh
 	offer ann before
@@ -138,6 +140,7 @@ mesh() { # ann, with a recovery key, joins hub
 		"member $(cat "$BATS_TEST_TMPDIR/hub.did")" "the new key"
 }
 
+# I30
 @test "a thief who has the node key, or guesses, does not rotate" {
 	mesh
 	in_node new sbx-ledger init >"$BATS_TEST_TMPDIR/new.did"

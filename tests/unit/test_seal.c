@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Heads, forks and new keys for old: the same on every node, whatever came
- * first (I14), and nobody gains by them what was not theirs (I15). */
+ * first (I14, I29), and nobody gains by them what was not theirs (I30). */
 #include "world.h"
 
 enum { FOUNDER = 1, ANN, BOB, CID, NEW, THIEF, PEOPLE };
