@@ -16,6 +16,8 @@ MANDIR ?= $(PREFIX)/share/man
 BINDIR ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
 MACRODIR ?= $(PREFIX)/lib/sbx/macros.d
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 Q = $(if $(V),,@)
 VERSION := $(shell cat VERSION)
 
@@ -26,8 +28,8 @@ LIBOBJ := $(LIBSRC:lib/%.c=build/lib/%.o)
 UNITS := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
 
 PKGS = libsodium sqlite3 libcurl inih libnl-3.0 libnl-route-3.0 libqrencode
-PKG_CFLAGS = $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS = $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
 # Ours, kept apart from CFLAGS so that a distribution's flags survive.
 SBX_CFLAGS = -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes \
@@ -44,16 +46,25 @@ SBX_CFLAGS += -Werror
 endif
 
 .DELETE_ON_ERROR:
+.SHELLFLAGS := -ec
 .PHONY: all deps check check-unit check-cli check-root demo bench lint asan fuzz \
 	install uninstall clean
 all: $(TOOLS:%=build/bin/%)
 
-build/lib/%.o: lib/%.c Makefile VERSION
+# A plain word when the libraries are not there, before the compiler's many.
+build/libraries: Makefile
+	@mkdir -p $(@D)
+	$(Q)pkg-config --exists $(PKGS) 2>/dev/null || { \
+		echo "make: libraries are missing, of: $(PKGS)" >&2; \
+		echo "make: hint: scripts/setup, as root, installs what is needed" >&2; exit 1; }
+	@touch $@
+
+build/lib/%.o: lib/%.c Makefile VERSION | build/libraries
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  cc $<")
 	$(Q)$(CC) $(SBX_CPPFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) $(SBX_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
-build/obj/%.o: bin/%.c Makefile VERSION
+build/obj/%.o: bin/%.c Makefile VERSION | build/libraries
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  cc $<")
 	$(Q)$(CC) $(SBX_CPPFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) $(SBX_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
