@@ -391,58 +391,6 @@ check_use(struct asked *a, struct sbx_err *err)
 
 /* ---- the log ---------------------------------------------------------------- */
 
-struct link {
-	unsigned char head[SBX_HASH_BYTES]; /* of the row before */
-	int64_t seq;
-};
-
-static int
-check_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
-{
-	struct link *k = ctx;
-	struct sbx_entry *e = NULL;
-	int r;
-
-	if (row->seq != k->seq) {
-		memcpy(k->head, row->hash, sizeof(k->head));
-		return SBX_OK;
-	}
-	if ((r = sbx_row_entry(row, &e, err)) != 0 ||
-		(r = sbx_entry_verify(e, err)) != 0)
-		goto out;
-	sbx_log_chain(k->head, e->canon, e->canonlen, e->sig);
-	if (memcmp(k->head, row->hash, sizeof(k->head)) != 0 ||
-		memcmp(e->id, row->id, sizeof(e->id)) != 0)
-		r = sbx_err_set(err, SBX_E_NO, "its hash is not the chain's");
-out:
-	sbx_entry_free(e);
-	return r;
-}
-
-/* One entry that the decision rests on: its signature, its place. */
-static int
-check_link(struct asked *a, const char *id, struct sbx_err *err)
-{
-	unsigned char raw[SBX_HASH_BYTES];
-	struct link k = { .seq = 0 };
-	sqlite3_stmt *q = NULL;
-	int r;
-
-	if (!sbx_hex_parse(raw, sizeof(raw), id, strlen(id)))
-		return sbx_err_set(err, SBX_E_NO, "not an identifier");
-	if ((r = sbx_db_prepare(a->st->db, "SELECT seq FROM main.entry WHERE id=?",
-		     &q, err)) != 0)
-		return r;
-	sbx_db_bind_blob(q, 1, raw, sizeof(raw));
-	if (sqlite3_step(q) == SQLITE_ROW)
-		k.seq = sqlite3_column_int64(q, 0);
-	sqlite3_finalize(q);
-	if (k.seq == 0)
-		return sbx_err_set(err, SBX_E_NO, "not in the journal");
-	return sbx_log_each(a->st->log, k.seq > 1 ? k.seq - 1 : k.seq, k.seq,
-		check_row, &k, err);
-}
-
 static int
 check_log(struct asked *a)
 {
@@ -455,7 +403,7 @@ check_log(struct asked *a)
 	for (leg = a->legs->child; r == 0 && leg != NULL; leg = leg->next)
 		for (id = sbx_json_get(leg, "entries")->child;
 			r == 0 && id != NULL; id = id->next, n++)
-			if ((r = check_link(a, id->text, &why)) != 0)
+			if ((r = sbx_log_check_entry(a->st->log, id->text, &why)) != 0)
 				sbx_err_at(&why, "entry %.16s", id->text);
 	if (r == SBX_E_SYS)
 		return r;

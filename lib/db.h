@@ -33,4 +33,9 @@ void sbx_log_chain(unsigned char head[static SBX_HASH_BYTES], const char *canon,
 /* After the row that made size a multiple of 256: the subtrees it completed. */
 int sbx_logtree_grow(sqlite3 *db, int64_t size, struct sbx_err *err);
 
+/* SBX_E_NO unless the entry of this id (64 hex digits) is in the journal, by its
+ * author, and chained to the row before it. */
+int sbx_log_check_entry(struct sbx_log *log, const char *id,
+	struct sbx_err *err);
+
 #endif
