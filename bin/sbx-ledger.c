@@ -57,8 +57,9 @@ make_db_dir(struct sbx_ctx *ctx)
 	return sbx_io_mkdir(ctx->conf.dir, 0750, &ctx->err);
 }
 
-/* The one moment at which the recovery key exists here: its public half is
- * named in the first head, its secret half is said and forgotten. */
+/* The one moment at which the recovery key exists here.  It is said first,
+ * whatever -q says, and only then is its public half named in the first head:
+ * a key that was named but never seen would be lost for good. */
 static int
 make_recovery(struct sbx_ctx *ctx, struct sbx_log *log)
 {
@@ -71,13 +72,37 @@ make_recovery(struct sbx_ctx *ctx, struct sbx_log *log)
 	if ((r = sbx_key_new(&key, &ctx->err)) != 0)
 		return r;
 	sbx_hash_b2(rec, sbx_key_pub(key), SBX_PUB_BYTES);
-	if ((r = sbx_seal(log, &ctx->conf, rec, &count, &ctx->err)) == 0) {
-		sbx_hex_write(text, sbx_key_seed(key), SBX_SEED_BYTES);
-		sbx_tool_say(ctx, "recovery key, shown this once, to be kept off "
-				  "this box: %s", text);
-		explicit_bzero(text, sizeof(text));
-	}
+	sbx_hex_write(text, sbx_key_seed(key), SBX_SEED_BYTES);
+	r = dprintf(STDERR_FILENO, "sbx-ledger: recovery key, shown this once, "
+				   "to be kept off this box: %s\n", text) > 0 ?
+		sbx_seal(log, &ctx->conf, rec, &count, &ctx->err) :
+		sbx_err_sys(&ctx->err, "the recovery key cannot be shown");
+	explicit_bzero(text, sizeof(text));
 	sbx_key_free(key);
+	return r;
+}
+
+/* An init that was cut short is taken up where it was. */
+static int
+init(struct sbx_ctx *ctx, struct sbx_log *log, const struct sbx_key *key)
+{
+	char did[SBX_DID_SIZE];
+	int64_t heads = 0;
+	int r;
+
+	if (sbx_log_self(log, did, NULL) != 0)
+		r = add_identity(log, key, &ctx->err);
+	else if (strcmp(did, sbx_key_did(key)) == 0)
+		r = SBX_OK;
+	else
+		r = sbx_err_set(&ctx->err, SBX_E_USAGE,
+			"%s belongs to %s, %s to %s", ctx->conf.db, did,
+			ctx->conf.key, sbx_key_did(key));
+	if (r != 0 || sbx_tool_opt(ctx, "no-recovery") != NULL)
+		return r;
+	if ((r = sbx_seal_last(log, &ctx->conf, &heads, &ctx->err)) == 0 &&
+		heads == 0)
+		r = make_recovery(ctx, log);
 	return r;
 }
 
@@ -86,7 +111,6 @@ cmd_init(struct sbx_ctx *ctx)
 {
 	struct sbx_key *key = NULL;
 	struct sbx_log *log = NULL;
-	char did[SBX_DID_SIZE];
 	int r;
 
 	if (ctx->dry) {
@@ -94,23 +118,10 @@ cmd_init(struct sbx_ctx *ctx)
 			ctx->conf.db);
 		return SBX_OK;
 	}
-	if ((r = make_db_dir(ctx)) != 0 || (r = have_key(ctx, &key)) != 0 ||
-		(r = ledger_open(ctx, SBX_LOG_WRITE | SBX_LOG_CREATE, &log)) != 0)
-		goto out;
-	if (sbx_log_self(log, did, NULL) != 0) {
-		r = add_identity(log, key, &ctx->err);
-		if (r == 0 && sbx_tool_opt(ctx, "recovery") != NULL)
-			r = make_recovery(ctx, log);
-	} else if (strcmp(did, sbx_key_did(key)) != 0) {
-		r = sbx_err_set(&ctx->err, SBX_E_USAGE,
-			"%s belongs to %s, %s to %s", ctx->conf.db, did,
-			ctx->conf.key, sbx_key_did(key));
-	} else {
-		sbx_tool_say(ctx, "already there");
-	}
-	if (r == 0)
+	if ((r = make_db_dir(ctx)) == 0 && (r = have_key(ctx, &key)) == 0 &&
+		(r = ledger_open(ctx, SBX_LOG_WRITE | SBX_LOG_CREATE, &log)) == 0 &&
+		(r = init(ctx, log, key)) == 0)
 		sbx_tool_out(ctx, "%s", sbx_key_did(key));
-out:
 	sbx_log_close(log);
 	sbx_key_free(key);
 	return r;
@@ -140,7 +151,7 @@ cmd_whoami(struct sbx_ctx *ctx)
 }
 
 static const struct sbx_opt init_opts[] = {
-	{ 'r', "recovery", NULL, "name a recovery key, and show it once" },
+	{ 0, "no-recovery", NULL, "name no recovery key" },
 	{ 0, NULL, NULL, NULL } };
 static const struct sbx_opt append_opts[] = {
 	{ 't', "type", "TYPE", "the payload's type, when the op carries several" },

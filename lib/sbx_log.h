@@ -264,6 +264,9 @@ int sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
  * database: an older database never signs a second one of the same number. */
 int sbx_seal(struct sbx_log *log, const struct sbx_conf *conf,
 	const unsigned char *rec, size_t *count, struct sbx_err *err);
+/* The number of this node's last head, by the database or beside it. */
+int sbx_seal_last(struct sbx_log *log, const struct sbx_conf *conf,
+	int64_t *seq, struct sbx_err *err);
 /* SBX_E_NO when this node has sealed more than the database knows. */
 int sbx_seal_check(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err);

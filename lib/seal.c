@@ -106,6 +106,22 @@ start(struct sealer *s, struct sbx_log *log, const struct sbx_conf *conf,
 }
 
 int
+sbx_seal_last(struct sbx_log *log, const struct sbx_conf *conf, int64_t *seq,
+	struct sbx_err *err)
+{
+	struct sbx_entry *kept = NULL;
+	char did[SBX_DID_SIZE];
+	struct sealer s;
+	int r;
+
+	if ((r = sbx_log_self(log, did, err)) == 0 &&
+		(r = start(&s, log, conf, did, &kept, err)) == 0)
+		*seq = kept != NULL && seq_of(kept) > s.seq ? seq_of(kept) : s.seq;
+	sbx_entry_free(kept);
+	return r;
+}
+
+int
 sbx_seal_check(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err)
 {

@@ -5,7 +5,7 @@ load ../lib/helpers
 
 setup() {
 	node n
-	at n sbx-ledger init
+	at n sbx-ledger init --no-recovery
 	did=$output
 }
 

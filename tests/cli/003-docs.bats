@@ -69,7 +69,7 @@ words() {
 	line=$(example "$src/man/sbx-entry.5" | tr -d '\n')
 	run_sbx sbx-ledger canon <<<"$line"
 	assert_eq "$output" "$line" "its canonical form"
-	at n sbx-ledger init
+	at n sbx-ledger init --no-recovery
 	at n sbx-ledger import -j <<<"$line"
 	assert_eq "$output" '{"held":0,"known":0,"new":1,"refused":0}' "import"
 	at n sbx-ledger export -f 2
@@ -90,7 +90,7 @@ words() {
 @test "the configuration in sbx.conf(5) is read" {
 	example "$src/man/sbx.conf.5" >"$BATS_TEST_TMPDIR/n/sbx.conf"
 	assert_has "$(cat "$BATS_TEST_TMPDIR/n/sbx.conf")" "[peer amd64]" "it"
-	at n sbx-ledger init
+	at n sbx-ledger init --no-recovery
 }
 
 @test "sbx.conf(5) tells every section and key" {

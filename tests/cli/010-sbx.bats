@@ -5,7 +5,7 @@ load ../lib/helpers
 
 setup() {
 	node a
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 }
 
 @test "sbx VERB runs sbx-VERB with its arguments, output and status" {

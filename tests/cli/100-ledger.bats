@@ -18,7 +18,7 @@ append_ban() { # NODE N
 }
 
 @test "init makes a key only its owner can read, and prints the did" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	assert_like "$output" '^did:plc:[0-9a-f]{32}$' "no did"
 	assert_eq "$(stat -c %a "$BATS_TEST_TMPDIR/a/node.key")" 600 "key mode"
 	did=$output
@@ -30,7 +30,7 @@ append_ban() { # NODE N
 
 # I7
 @test "the did is the hash of the public key" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	did=$output
 	at a sbx-ledger export
 	pub=$(jq -r .author_pubkey <<<"$output")
@@ -38,10 +38,10 @@ append_ban() { # NODE N
 }
 
 @test "init twice changes nothing" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	first=$output
 	before=$(sha256sum "$BATS_TEST_TMPDIR/a/node.key")
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	assert_eq "$output" "$first" "another did"
 	assert_eq "$(sha256sum "$BATS_TEST_TMPDIR/a/node.key")" "$before" "another key"
 	at a sbx-ledger status
@@ -49,15 +49,15 @@ append_ban() { # NODE N
 }
 
 @test "init after only the key was written goes on from there" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	did=$output
 	rm "$BATS_TEST_TMPDIR"/a/ledger.db*
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	assert_eq "$output" "$did" "another did"
 }
 
 @test "a dry init makes nothing" {
-	at a sbx-ledger -n init
+	at a sbx-ledger -n init --no-recovery
 	assert_no_file "$BATS_TEST_TMPDIR/a/node.key" "made a key"
 	assert_no_file "$BATS_TEST_TMPDIR/a/ledger.db" "made a ledger"
 }
@@ -72,13 +72,13 @@ append_ban() { # NODE N
 }
 
 @test "a key that others can read is refused" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	chmod 644 "$BATS_TEST_TMPDIR/a/node.key"
 	ban 1 | at a 2 sbx-ledger append ban_publish
 }
 
 @test "append signs, fills in who and when, and prints the id" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	did=$output
 	at a sbx-ledger append ban_publish < <(ban 7)
 	assert_like "$output" '^[0-9a-f]{64}$' "no id"
@@ -91,7 +91,7 @@ append_ban() { # NODE N
 
 # I3
 @test "append refuses what the table refuses and changes nothing" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	before=$(SBX_STATE=$BATS_TEST_TMPDIR/a sbx-ledger export)
 	while IFS='|' read -r rc op payload reason; do
 		at a "$rc" sbx-ledger append "$op" <<<"$payload"
@@ -111,9 +111,9 @@ append_ban() { # NODE N
 }
 
 @test "export and import carry a ledger to another box, either form, twice" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	for n in 1 2 3; do append_ban a $n; done
-	at b sbx-ledger init
+	at b sbx-ledger init --no-recovery
 	for form in "" --old; do
 		SBX_STATE=$BATS_TEST_TMPDIR/a sbx-ledger export $form >"$BATS_TEST_TMPDIR/x"
 		at b sbx-ledger import "$BATS_TEST_TMPDIR/x"
@@ -128,11 +128,11 @@ append_ban() { # NODE N
 
 # I10
 @test "a refused line is named and counted, the rest goes on, the status is 3" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	for n in 1 2 3; do append_ban a $n; done
 	SBX_STATE=$BATS_TEST_TMPDIR/a sbx-ledger export |
 		sed -e '2s/scan/scam/' -e '3s/.*/not json/' >"$BATS_TEST_TMPDIR/x"
-	at b sbx-ledger init
+	at b sbx-ledger init --no-recovery
 	at b 3 sbx-ledger import "$BATS_TEST_TMPDIR/x"
 	assert_has "$stderr" "x: entry 2: bad signature" "which and why"
 	assert_has "$stderr" "x: entry 3: " "which and why"
@@ -142,16 +142,16 @@ append_ban() { # NODE N
 }
 
 @test "a file that is not there is status 4 and takes nothing" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	at a 4 sbx-ledger import /nonexistent/file
 	assert_has "$stderr" "/nonexistent/file: No such file" "no reason"
 }
 
 @test "what lies far in the future is held and comes in its time" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	SBX_NOW=2026-07-01T13:00:00Z append_ban a 1
 	SBX_STATE=$BATS_TEST_TMPDIR/a sbx-ledger export >"$BATS_TEST_TMPDIR/x"
-	at b sbx-ledger init
+	at b sbx-ledger init --no-recovery
 	at b sbx-ledger -j import "$BATS_TEST_TMPDIR/x"
 	assert_eq "$(jq -c '[.held,.new]' <<<"$output")" '[1,1]' "not held"
 	SBX_NOW=2026-07-01T12:51:00Z append_ban b 2
@@ -161,7 +161,7 @@ append_ban() { # NODE N
 
 # I13
 @test "verify names the entry whose byte was changed in the file" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	for n in 1 2 3; do append_ban a $n; done
 	at a sbx-ledger verify
 	sqlite3 "$BATS_TEST_TMPDIR/a/ledger.db" 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null
@@ -172,7 +172,7 @@ append_ban() { # NODE N
 }
 
 @test "a file that is no database is refused, not crashed on" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	rm "$BATS_TEST_TMPDIR"/a/ledger.db-*
 	head -c 8192 /dev/urandom >"$BATS_TEST_TMPDIR/a/ledger.db"
 	at a 1 sbx-ledger status
@@ -180,7 +180,7 @@ append_ban() { # NODE N
 }
 
 @test "show lists entries and takes a range" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	for n in 1 2 3; do append_ban a $n; done
 	at a sbx-ledger show 2 3
 	assert_eq "$(printf '%s\n' "$output" | wc -l)" 2 "rows"
@@ -206,7 +206,7 @@ append_ban() { # NODE N
 
 # I12
 @test "two writers at once lose nothing" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	for w in 1 2 3 4; do
 		(for n in 1 2 3 4 5; do append_ban a $((10 * w + n)); done) &
 	done
@@ -217,7 +217,7 @@ append_ban() { # NODE N
 
 # I12
 @test "an acknowledged append survives kill -9" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	acked=0
 	for n in $(seq 1 40); do
 		ban "$n" >"$BATS_TEST_TMPDIR/p"
@@ -234,7 +234,7 @@ append_ban() { # NODE N
 }
 
 @test "fsck mends what is derived and says no to a broken entry" {
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	for n in 1 2 3; do append_ban a $n; done
 	db=$BATS_TEST_TMPDIR/a/ledger.db
 	sqlite3 "$db" "UPDATE fact SET id='x'"

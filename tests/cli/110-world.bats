@@ -15,7 +15,7 @@ setup() {
 # gk2's own node: its seed is the world's.
 world_ledger() {
 	(umask 077 && jq -r .keys.gk2.seed "$W/world.json" >"$BATS_TEST_TMPDIR/a/node.key")
-	sbx-ledger init >/dev/null
+	sbx-ledger init --no-recovery >/dev/null
 }
 
 @test "all lines of the world are accepted, in both forms, with one result" {
@@ -68,7 +68,7 @@ world_ledger() {
 	want=$(jq -r .state <<<"$output")
 	for n in 1 2 3 4 5; do
 		rm -f "$BATS_TEST_TMPDIR"/a/ledger.db*
-		SBX_STATE=$BATS_TEST_TMPDIR/a sbx-ledger init >/dev/null
+		SBX_STATE=$BATS_TEST_TMPDIR/a sbx-ledger init --no-recovery >/dev/null
 		shuf --random-source=<(yes $n) "$W/export.jsonl" >"$BATS_TEST_TMPDIR/x"
 		at a sbx-ledger import "$BATS_TEST_TMPDIR/x"
 		at a sbx-ledger -j status

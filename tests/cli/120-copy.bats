@@ -9,7 +9,7 @@ setup() {
 	node b
 	A=$BATS_TEST_TMPDIR/a
 	export SBX_NOW=2026-07-01T12:00:00Z
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 }
 
 payloads() { # PREFIX COUNT
@@ -121,7 +121,7 @@ print(base64.b64encode(root(sys.stdin.buffer.read().splitlines())).decode())')
 @test "a damaged or another box's backup is refused and changes nothing" {
 	grow x 5
 	at a sbx-ledger backup "$BATS_TEST_TMPDIR/copy"
-	at b sbx-ledger init
+	at b sbx-ledger init --no-recovery
 	before=$(SBX_STATE=$BATS_TEST_TMPDIR/b sbx-ledger export)
 	at b 2 sbx-ledger restore "$BATS_TEST_TMPDIR/copy"
 	sed -i 's/"config_id":"x3"/"config_id":"x9"/' "$BATS_TEST_TMPDIR/copy"

@@ -38,8 +38,8 @@ offer() { # NODE NAME
 }
 
 mesh() { # ann, with a recovery key, joins hub
-	in_node hub sbx-ledger init >"$BATS_TEST_TMPDIR/hub.did"
-	in_node ann sbx-ledger init -r >"$BATS_TEST_TMPDIR/ann.did" 2>"$BATS_TEST_TMPDIR/said"
+	in_node hub sbx-ledger init --no-recovery >"$BATS_TEST_TMPDIR/hub.did"
+	in_node ann sbx-ledger init >"$BATS_TEST_TMPDIR/ann.did" 2>"$BATS_TEST_TMPDIR/said"
 	recovery=$(grep -oE '[0-9a-f]{64}' "$BATS_TEST_TMPDIR/said")
 	in_node hub sbx-member invite | in_node ann sbx-member -q accept
 	carry ann hub
@@ -50,13 +50,13 @@ mesh() { # ann, with a recovery key, joins hub
 	mesh
 	assert_like "$recovery" '^[0-9a-f]{64}$' "not said"
 	! grep -rq "$recovery" "$BATS_TEST_TMPDIR/ann" || fail "it is stored"
-	in_node ann sbx-ledger init -r >"$BATS_TEST_TMPDIR/again" 2>&1
+	in_node ann sbx-ledger init >"$BATS_TEST_TMPDIR/again" 2>&1
 	! grep -qE '^sbx-ledger: recovery' "$BATS_TEST_TMPDIR/again" || fail "said again"
 	in_node ann sbx-ledger verify
 }
 
 @test "seal covers what was said since, in order, once" {
-	in_node hub sbx-ledger init >/dev/null
+	in_node hub sbx-ledger init --no-recovery >/dev/null
 	at hub sbx-ledger -v seal
 	assert_has "$stderr" "1 heads signed" "none"
 	at hub sbx-ledger -v seal
@@ -71,7 +71,7 @@ mesh() { # ann, with a recovery key, joins hub
 }
 
 @test "a head that did not reach the database goes there next time" {
-	in_node hub sbx-ledger init >/dev/null
+	in_node hub sbx-ledger init --no-recovery >/dev/null
 	in_node hub sbx-ledger backup "$BATS_TEST_TMPDIR/copy"
 	in_node hub sbx-ledger seal
 	in_node hub sbx-ledger -q restore "$BATS_TEST_TMPDIR/copy"
@@ -81,7 +81,7 @@ mesh() { # ann, with a recovery key, joins hub
 
 # I28
 @test "an older database never seals a second head of one number" {
-	in_node hub sbx-ledger init >/dev/null
+	in_node hub sbx-ledger init --no-recovery >/dev/null
 	in_node hub sbx-ledger backup "$BATS_TEST_TMPDIR/copy"
 	for i in 1 2; do
 		say hub "w$i" >/dev/null
@@ -116,7 +116,7 @@ mesh() { # ann, with a recovery key, joins hub
 	at hub sbx-ledger -j status
 	one=$(jq -r .state <<<"$output")
 	carry hub ann
-	in_node new sbx-ledger init >/dev/null
+	in_node new sbx-ledger init --no-recovery >/dev/null
 	in_node new sbx-member trust "$(cat "$BATS_TEST_TMPDIR/hub.did")"
 	carry ann new
 	assert_eq "$(offers new)" before "another order of arrival"
@@ -128,7 +128,7 @@ mesh() { # ann, with a recovery key, joins hub
 
 @test "a new key takes the lost one's place with its recovery key" {
 	mesh
-	in_node new sbx-ledger init >"$BATS_TEST_TMPDIR/new.did"
+	in_node new sbx-ledger init --no-recovery >"$BATS_TEST_TMPDIR/new.did"
 	carry hub new
 	old=$(cat "$BATS_TEST_TMPDIR/ann.did")
 	SBX_NOW=2026-07-01T13:00:00Z in_node new sbx-member rotate "$old" <<<"$recovery"
@@ -143,7 +143,7 @@ mesh() { # ann, with a recovery key, joins hub
 # I30
 @test "a thief who has the node key, or guesses, does not rotate" {
 	mesh
-	in_node new sbx-ledger init >"$BATS_TEST_TMPDIR/new.did"
+	in_node new sbx-ledger init --no-recovery >"$BATS_TEST_TMPDIR/new.did"
 	carry hub new
 	old=$(cat "$BATS_TEST_TMPDIR/ann.did")
 	at new 3 sbx-member rotate "$old" <<<nonsense
@@ -153,4 +153,17 @@ mesh() { # ann, with a recovery key, joins hub
 	at hub sbx-member -j list
 	assert_eq "$(jq -r --arg d "$old" 'select(.did==$d).state' <<<"$output")" member "taken over"
 	assert_lacks "$output" "$(cat "$BATS_TEST_TMPDIR/new.did")" "a guess let it in"
+}
+
+@test "init names a recovery key once, says it whatever -q says, and not into nowhere" {
+	in_node hub sbx-ledger init --no-recovery >/dev/null
+	assert_eq "$(heads hub)" "" "a head all the same"
+	in_node hub sbx-ledger init >/dev/null 2>/dev/full && fail "a key nobody saw was named"
+	assert_eq "$(heads hub)" "" "a key nobody saw was named"
+	at hub sbx-ledger -q init
+	assert_like "$stderr" '[0-9a-f]{64}$' "not said"
+	assert_eq "$(heads hub)" "[1,1]" "no head"
+	at hub sbx-ledger init
+	assert_eq "$stderr" "" "said or named again"
+	assert_eq "$(heads hub)" "[1,1]" "named again"
 }

@@ -8,7 +8,7 @@ setup() {
 	export SBX_NOW=2026-07-01T12:00:00Z
 	D=$BATS_TEST_TMPDIR
 	node hub
-	SBX_STATE=$D/hub sbx-ledger init >"$D/did"
+	SBX_STATE=$D/hub sbx-ledger init --no-recovery >"$D/did"
 	for i in 1 2 3 4; do
 		printf '{"ban_id":"%064d","ip":"192.0.2.1","reason":"","severity":1,"expires_at":null}\n' "$i"
 	done | SBX_STATE=$D/hub sbx-ledger append --lines ban_publish >"$D/ids"
@@ -46,7 +46,7 @@ setup() {
 @test "whose log it must be is checked when it is said" {
 	SBX_STATE=$D/hub sbx-ledger prove 1 >"$D/proof"
 	node eve
-	SBX_STATE=$D/eve sbx-ledger init >"$D/eve.did"
+	SBX_STATE=$D/eve sbx-ledger init --no-recovery >"$D/eve.did"
 	SBX_STATE=$D/eve sbx-ledger publish
 	run_sbx 1 sbx-ledger check-proof -d "$(cat "$D/eve.did")" "$D/proof"
 	assert_says sbx-ledger "not about"

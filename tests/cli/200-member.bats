@@ -7,7 +7,7 @@ setup() {
 	export SBX_NOW=2026-07-01T12:00:00Z
 	for n in hub ann bob; do
 		node $n
-		SBX_STATE=$BATS_TEST_TMPDIR/$n sbx-ledger init >"$BATS_TEST_TMPDIR/$n.did"
+		SBX_STATE=$BATS_TEST_TMPDIR/$n sbx-ledger init --no-recovery >"$BATS_TEST_TMPDIR/$n.did"
 	done
 }
 

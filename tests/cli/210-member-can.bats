@@ -8,7 +8,7 @@ setup() {
 	export SBX_NOW=2026-07-01T12:00:00Z
 	for n in hub ann bob; do
 		node $n
-		SBX_STATE=$BATS_TEST_TMPDIR/$n sbx-ledger init >"$BATS_TEST_TMPDIR/$n.did"
+		SBX_STATE=$BATS_TEST_TMPDIR/$n sbx-ledger init --no-recovery >"$BATS_TEST_TMPDIR/$n.did"
 	done
 	SBX_STATE=$BATS_TEST_TMPDIR/hub sbx-member invite -u 2 >"$BATS_TEST_TMPDIR/token"
 	for n in ann bob; do
@@ -55,7 +55,7 @@ later() {
 
 @test "a stranger's attestation counts for nothing" {
 	node eve
-	at eve sbx-ledger init
+	at eve sbx-ledger init --no-recovery
 	at eve sbx-member attest "$(did ann)" vote
 	carry eve hub
 	at hub 1 sbx-member can "$(did ann)" vote
@@ -100,7 +100,7 @@ later() {
 
 @test "a right that an invitation names is its inviter's attestation" {
 	node cid
-	at cid sbx-ledger init
+	at cid sbx-ledger init --no-recovery
 	cid=$output
 	at hub sbx-member invite -r invite,vote -d lab
 	at cid sbx-member accept "$output"
@@ -209,7 +209,7 @@ later() {
 
 @test "a stranger's name and a wrong one are none" {
 	node eve
-	at eve sbx-ledger init
+	at eve sbx-ledger init --no-recovery
 	printf '{"did":"%s","name":"evil"}' "$(did ann)" >"$BATS_TEST_TMPDIR/p"
 	at eve sbx-ledger append name_bind "$BATS_TEST_TMPDIR/p"
 	carry eve hub

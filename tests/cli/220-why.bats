@@ -22,7 +22,7 @@ setup() {
 	later 12:00:00
 	for n in hub ann; do
 		node $n
-		SBX_STATE=$BATS_TEST_TMPDIR/$n sbx-ledger init >"$BATS_TEST_TMPDIR/$n.did"
+		SBX_STATE=$BATS_TEST_TMPDIR/$n sbx-ledger init --no-recovery >"$BATS_TEST_TMPDIR/$n.did"
 	done
 	at hub sbx-member invite
 	at ann sbx-member accept "$output"

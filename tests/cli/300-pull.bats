@@ -10,7 +10,7 @@ setup() {
 	SERVERS=()
 	for n in hub ann; do
 		node $n
-		SBX_STATE=$D/$n sbx-ledger init >"$D/$n.did"
+		SBX_STATE=$D/$n sbx-ledger init --no-recovery >"$D/$n.did"
 	done
 	mkdir "$D/www"
 }
@@ -112,7 +112,7 @@ ban() { # NODE N: an entry more
 	publish hub "$D/www"
 	for n in file dir in; do
 		node $n
-		SBX_STATE=$D/$n sbx-ledger init >/dev/null
+		SBX_STATE=$D/$n sbx-ledger init --no-recovery >/dev/null
 	done
 	at file sbx-pull "$D/www/export.jsonl"
 	assert_has "$output" "2 new" "from the file"
@@ -221,7 +221,7 @@ record() { # NODE NAME IP: its NodeRecord
 
 @test "without peers the members' nodes are pulled, and no address outside the mesh" {
 	node eve
-	SBX_STATE=$D/eve sbx-ledger init >/dev/null
+	SBX_STATE=$D/eve sbx-ledger init --no-recovery >/dev/null
 	for n in ann eve; do
 		SBX_STATE=$D/hub sbx-member invite | SBX_STATE=$D/$n sbx-member accept >/dev/null
 		SBX_STATE=$D/$n sbx-ledger export | SBX_STATE=$D/hub sbx-ledger -q import

@@ -10,7 +10,7 @@ setup() {
 	SERVERS=()
 	for n in hub ann; do
 		node $n
-		SBX_STATE=$D/$n sbx-ledger init >"$D/$n.did"
+		SBX_STATE=$D/$n sbx-ledger init --no-recovery >"$D/$n.did"
 	done
 	mkdir "$W"
 }
@@ -144,7 +144,7 @@ f.seek(int(sys.argv[2])); f.write(bytes([b ^ 1]))' "$1" "$2"
 	publish hub
 	at ann sbx-pull "$W"
 	node bob
-	SBX_STATE=$D/bob sbx-ledger init >/dev/null
+	SBX_STATE=$D/bob sbx-ledger init --no-recovery >/dev/null
 	at bob sbx-pull "$W"
 	publish bob "$D/www2"
 	serve "$D/www2"
@@ -265,7 +265,7 @@ twin() {
 	flip "$W/tile/0/000" 3
 	at ann sbx-pull "$W" # what was read and is right is not read again
 	node bob
-	SBX_STATE=$D/bob sbx-ledger init >/dev/null
+	SBX_STATE=$D/bob sbx-ledger init --no-recovery >/dev/null
 	at bob 3 sbx-pull "$W"
 	rm "$W/tile/entries/000"
 	at ann sbx-pull "$W"
@@ -295,7 +295,7 @@ twin() {
 	serve "$W"
 	at ann sbx-pull "$URL"
 	node eve
-	SBX_STATE=$D/eve sbx-ledger init >"$D/eve.did"
+	SBX_STATE=$D/eve sbx-ledger init --no-recovery >"$D/eve.did"
 	rm -r "$W"
 	publish eve
 	at ann 1 sbx-pull "$URL"

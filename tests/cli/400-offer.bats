@@ -9,7 +9,7 @@ setup() {
 	tick
 	for n in gk2 c3box; do
 		node $n
-		SBX_STATE=$BATS_TEST_TMPDIR/$n sbx-ledger init >"$BATS_TEST_TMPDIR/$n.did"
+		SBX_STATE=$BATS_TEST_TMPDIR/$n sbx-ledger init --no-recovery >"$BATS_TEST_TMPDIR/$n.did"
 	done
 	at gk2 sbx-member trust "$(did c3box)"
 	at c3box sbx-member trust "$(did gk2)"
@@ -112,7 +112,7 @@ print(hashlib.blake2b(json.dumps({"name": sys.argv[1], "provider": sys.argv[2]},
 
 @test "a stranger's offer is listed only with -a and cannot be subscribed to" {
 	node mallory
-	at mallory sbx-ledger init
+	at mallory sbx-ledger init --no-recovery
 	tick
 	at mallory sbx-offer publish free --kind web --endpoint 10.10.0.9:80
 	carry mallory c3box

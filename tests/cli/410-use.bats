@@ -11,7 +11,7 @@ setup() {
 	node evil
 	printf '[grant]\nport = 1\n' >"$BATS_TEST_TMPDIR/c3box/sbx.conf"
 	for n in c3box evil; do
-		SBX_STATE=$BATS_TEST_TMPDIR/$n sbx-ledger init >"$BATS_TEST_TMPDIR/$n.did"
+		SBX_STATE=$BATS_TEST_TMPDIR/$n sbx-ledger init --no-recovery >"$BATS_TEST_TMPDIR/$n.did"
 	done
 	at c3box sbx-member trust "$(cat "$BATS_TEST_TMPDIR/evil.did")"
 	printf '{"node_id":"e","boxname":"evil","pubkey_wg":"%s","mesh_ip":"127.0.0.1","ddns":null,"endpoint":null}' \

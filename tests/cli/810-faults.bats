@@ -53,7 +53,7 @@ on_disk() { # SIZE SCRIPT
 	ban 1 >"$D/ban"
 	# shellcheck disable=SC2016 # the other shell's
 	on_disk 600k '
-		sbx-ledger init
+		sbx-ledger init --no-recovery
 		sbx-ledger publish
 		sbx-ledger export >before
 		rc=0; sbx-ledger import lines 2>said || rc=$?
@@ -78,7 +78,7 @@ on_disk() { # SIZE SCRIPT
 	ban 1 >"$D/ban"
 	# shellcheck disable=SC2016 # the other shell's
 	on_disk 10m '
-		sbx-ledger init
+		sbx-ledger init --no-recovery
 		sbx-ledger publish
 		sbx-ledger export >before
 		mount -o remount,ro a
@@ -96,7 +96,7 @@ on_disk() { # SIZE SCRIPT
 
 @test "writers of every kind at once lose nothing and chain as one" {
 	node a
-	at a sbx-ledger init
+	at a sbx-ledger init --no-recovery
 	export SBX_STATE=$D/a
 	python3 "$BATS_TEST_DIRNAME/../lib/entries.py" 2000 5 >"$D/lines"
 	for w in 1 2; do

@@ -20,7 +20,7 @@ mesh_init() { # NAME [CONFIGURATION-LINE...]: a configured node of its own
 		printf '[node]\nname=%s\n[mesh]\n' "$name"
 		[ $# -eq 0 ] || printf '%s\n' "$@"
 	} | box "$name" sh -c 'cat >/etc/sbx/sbx.conf; chmod 644 /etc/sbx/sbx.conf'
-	box_as "$name" sbx sbx-ledger -q init >/dev/null
+	box_as "$name" sbx sbx-ledger -q init --no-recovery >/dev/null
 }
 
 mesh_record() {

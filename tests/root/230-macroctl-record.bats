@@ -159,7 +159,7 @@ open(p, "w").write(json.dumps(g, separators=(",", ":")))'
 # A ledger in gk, with one member besides its own: $member.
 directory() {
 	gk sh -c 'rm -rf /var/lib/sbx/* /etc/sbx/secrets/*'
-	box_as gk sbx sbx-ledger init >/dev/null
+	box_as gk sbx sbx-ledger init --no-recovery >/dev/null
 	gk rm -rf /tmp/other
 	gk sbx-ledger -C /tmp/other init >/dev/null
 	member=$(gk sbx-ledger -C /tmp/other whoami | head -n1 | grep -o 'did:plc:[0-9a-f]*')

@@ -12,7 +12,7 @@ setup() {
 	box_lan
 	for b in gk2 c3box; do
 		box_new $b
-		box_as $b sbx sbx-ledger init >/dev/null
+		box_as $b sbx sbx-ledger init --no-recovery >/dev/null
 	done
 	box_link gk2 10.10.0.1/24
 	box_link c3box 10.10.0.2/24

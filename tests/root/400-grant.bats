@@ -16,7 +16,7 @@ setup() {
 		n=$((n + 1))
 		box_new $b
 		lend_mesh $b 10.10.0.$n/24
-		did[n]=$(box_as $b sbx sbx-ledger init)
+		did[n]=$(box_as $b sbx sbx-ledger init --no-recovery)
 	done
 	for b in gk2 c3box amd64; do
 		for d in "${did[@]}"; do
