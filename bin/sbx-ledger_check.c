@@ -91,6 +91,59 @@ fill_status(struct sbx_log *log, struct sbx_doc *doc, struct sbx_err *err)
 	return r;
 }
 
+/* How far the policy's witnesses have signed what this log is. */
+static int
+fill_witnessed(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_doc *doc)
+{
+	struct sbx_json *out = sbx_doc_root(doc), *list, *one;
+	struct sbx_witnessed s;
+	int r;
+
+	if (ctx->conf.quorum == 0)
+		return SBX_OK;
+	if ((r = sbx_witness_status(log, &ctx->conf, &s, &ctx->err)) != 0)
+		return r;
+	sbx_json_add_int(doc, out, "witnessed", s.witnessed);
+	if (!ctx->json)
+		return SBX_OK;
+	list = sbx_json_add(doc, out, "witnesses", SBX_JSON_ARRAY);
+	for (size_t i = 0; i < s.count; i++) {
+		one = sbx_json_add(doc, list, NULL, SBX_JSON_OBJECT);
+		sbx_json_add_str(doc, one, "name", s.by[i].name);
+		sbx_json_add_int(doc, one, "size", s.by[i].size);
+		if (s.by[i].size > 0)
+			sbx_json_add_time(doc, one, "time", s.by[i].time);
+	}
+	return SBX_OK;
+}
+
+static void
+say_attest(void *arg, const struct sbx_attest *a, bool holds)
+{
+	sbx_tool_out(arg, "attested       %lld by %s in entry %lld: %s",
+		(long long)a->height, a->witness, (long long)a->seq,
+		holds ? "holds" : "not of this ledger");
+}
+
+static int
+say_witnesses(struct sbx_ctx *ctx, struct sbx_log *log)
+{
+	char time[SBX_TIME_SIZE];
+	struct sbx_witnessed s;
+	int r;
+
+	if ((r = sbx_witness_status(log, &ctx->conf, &s, &ctx->err)) != 0)
+		return r;
+	for (size_t i = 0; i < s.count; i++) {
+		sbx_time_write(time, s.by[i].time);
+		sbx_tool_out(ctx, "witness        %lld by %s%s%s",
+			(long long)s.by[i].size, s.by[i].name,
+			s.by[i].size > 0 ? " at " : "",
+			s.by[i].size > 0 ? time : "");
+	}
+	return sbx_attest_each(log, say_attest, ctx, &ctx->err);
+}
+
 int
 cmd_status(struct sbx_ctx *ctx)
 {
@@ -99,12 +152,15 @@ cmd_status(struct sbx_ctx *ctx)
 	int r;
 
 	if ((r = ledger_open(ctx, 0, &log)) == 0 &&
-		(r = fill_status(log, doc, &ctx->err)) == 0) {
+		(r = fill_status(log, doc, &ctx->err)) == 0 &&
+		(r = fill_witnessed(ctx, log, doc)) == 0) {
 		if (ctx->json)
 			sbx_tool_row(ctx, NULL, sbx_doc_root(doc));
 		for (const struct sbx_json *c = sbx_doc_root(doc)->child;
 			!ctx->json && c != NULL; c = c->next)
 			sbx_tool_out(ctx, "%-14s %s", c->key, c->text);
+		if (!ctx->json && ctx->verbose)
+			r = say_witnesses(ctx, log);
 	}
 	sbx_log_close(log);
 	sbx_doc_free(doc);

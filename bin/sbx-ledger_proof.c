@@ -48,9 +48,9 @@ take_key(struct sbx_ctx *ctx, const char *text, struct sbx_vkey *key)
 		return sbx_err_set(&ctx->err, SBX_E_USAGE,
 			"neither a verifier key nor a file: %.200s", text);
 	if ((r = sbx_io_read(text, 0, &file, &ctx->err)) == 0 &&
-		(r = sbx_delegation_parse(
-			 &d, sbx_buf_text(&file), file.len, &ctx->err)) == 0)
-		r = sbx_log_vkey(key, d.did, d.log, &ctx->err);
+		(r = sbx_delegation_parse(&d, SBX_ROLE_LOG, sbx_buf_text(&file),
+			 file.len, &ctx->err)) == 0)
+		r = sbx_delegation_vkey(&d, key, &ctx->err);
 	sbx_buf_free(&file);
 	return r;
 }

@@ -18,6 +18,7 @@ struct pull {
 	struct sbx_import im;
 	int64_t since, shown; /* when it began, when that was last said */
 	size_t added;
+	bool moved; /* somebody's head: there is something to cosign */
 	int worst;
 };
 
@@ -159,6 +160,10 @@ pull_log(struct pull *p, const char *base, const char *did, int64_t until,
 	f.forks = sbx_buf_text(&forks);
 	r = sbx_follow(p->log, &f, err);
 	*found = f.found;
+	p->moved = p->moved || f.moved;
+	if (r == 0 && f.found)
+		r = sbx_witness_collect(
+			p->log, &p->ctx->conf, base, f.is, until, err);
 	if (f.anew && r == 0)
 		sbx_tool_say(p->ctx, "%.100s: %s has begun a new log", p->name,
 			f.is);
@@ -322,6 +327,24 @@ pull_all(struct pull *p)
 						  : "sbx.conf");
 }
 
+/* The first of each is for sbx-ledger publish to sign: that takes the node
+ * key, which is none of ours. */
+static int
+publish_signed(struct pull *p, size_t *changed, struct sbx_err *err)
+{
+	const struct sbx_conf *conf = &p->ctx->conf;
+	struct sbx_buf path = SBX_BUF(4096);
+	int r = SBX_OK;
+
+	sbx_buf_fmt(&path, "%s/%s", conf->dir, sbx_role_file(SBX_ROLE_WITNESS));
+	if (access(conf->head, F_OK) == 0)
+		r = sbx_head_publish(p->log, conf, conf->www, changed, err);
+	if (r == 0 && access(sbx_buf_text(&path), F_OK) == 0)
+		r = sbx_witness_publish(p->log, conf, conf->www, changed, err);
+	sbx_buf_free(&path);
+	return r;
+}
+
 static int
 publish(struct pull *p, struct sbx_err *err)
 {
@@ -333,11 +356,8 @@ publish(struct pull *p, struct sbx_err *err)
 		r = sbx_site_publish(
 			p->log, st, p->ctx->conf.www, &changed, err);
 	sbx_state_free(st);
-	/* The first head is for sbx-ledger publish to sign: that takes the
-	 * node key, which is none of ours. */
-	if (r == 0 && access(p->ctx->conf.head, F_OK) == 0)
-		r = sbx_head_publish(
-			p->log, &p->ctx->conf, p->ctx->conf.www, &changed, err);
+	if (r == 0)
+		r = publish_signed(p, &changed, err);
 	return r;
 }
 
@@ -373,7 +393,7 @@ cmd_pull(struct sbx_ctx *ctx)
 	if (ctx->argc == 0)
 		pull_all(&p);
 	ctx->err = (struct sbx_err){ 0 };
-	if (p.added > 0 && sbx_tool_opt(ctx, "publish") != NULL)
+	if ((p.added > 0 || p.moved) && sbx_tool_opt(ctx, "publish") != NULL)
 		r = publish(&p, &ctx->err);
 	if (p.worst < r)
 		r = p.worst;

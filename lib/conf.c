@@ -13,7 +13,6 @@
 #define MAX_PEERS 256
 /* inih cuts a longer line in two and a longer name short, without a word. */
 #define MAX_LINE (INI_MAX_LINE - 2)
-#define MAX_NAME 32
 
 enum item_kind {
 	ITEM_NAME,
@@ -67,41 +66,6 @@ struct reader {
 	int failed;
 };
 
-/* ---- values ---- */
-
-static bool
-name_ok(const char *text)
-{
-	static const char set[] = "abcdefghijklmnopqrstuvwxyz"
-				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
-	size_t len = strlen(text);
-
-	return len > 0 && len <= MAX_NAME && strspn(text, set) == len &&
-	       strchr("-_.", text[0]) == NULL;
-}
-
-/* http(s)://host[:port][/path]: no user, query or fragment. */
-static bool
-url_ok(const char *text)
-{
-	const char *host;
-	size_t len = strlen(text);
-
-	if (strncmp(text, "http://", 7) == 0)
-		host = text + 7;
-	else if (strncmp(text, "https://", 8) == 0)
-		host = text + 8;
-	else
-		return false;
-	if (len > 180 || strcspn(host, "/:") == 0 ||
-		strpbrk(host, "@?#\\\"<>^`{|}") != NULL)
-		return false;
-	for (const char *c = host; *c != '\0'; c++)
-		if (*c <= ' ' || *c > '~')
-			return false;
-	return true;
-}
-
 /* ---- lines ---- */
 
 static int SBX_PRINTF(2, 3) wrong(struct reader *, const char *, ...);
@@ -127,7 +91,7 @@ item_wants(const struct item *it, const char *value, int64_t *n)
 
 	switch (it->kind) {
 	case ITEM_NAME:
-		return name_ok(value) ? NULL
+		return sbx_name_check(value) ? NULL
 				      : "not a name of letters, digits and -_.";
 	case ITEM_PATH:
 		return value[0] == '/' ? NULL : "not an absolute path";
@@ -188,7 +152,7 @@ take_peer(
 	struct sbx_conf_peer *peer;
 	size_t len = strlen(value);
 
-	if (!name_ok(name))
+	if (!sbx_name_check(name))
 		return wrong(rd,
 			"peer %.40s: not a name of letters, digits "
 			"and -_.",
@@ -198,7 +162,7 @@ take_peer(
 	for (size_t i = 0; i < conf->npeers; i++)
 		if (strcmp(conf->peers[i].name, name) == 0)
 			return wrong(rd, "peer %s is given twice", name);
-	if (!url_ok(value))
+	if (!sbx_url_check(value))
 		return wrong(
 			rd, "url: %.60s: not http(s)://HOST[:PORT]/", value);
 	if (conf->npeers == MAX_PEERS)
@@ -214,6 +178,53 @@ take_peer(
 	return 1;
 }
 
+static bool
+witness_ok(const char *text)
+{
+	struct sbx_vkey key;
+	size_t len = strlen(text);
+
+	return sbx_did_check(text, len) ||
+	       (sbx_vkey_parse(&key, text, len, NULL) == 0 &&
+		       key.type == SBX_NOTE_COSIGNATURE);
+}
+
+static int
+take_witness(struct reader *rd, const char *name, const char *value)
+{
+	struct sbx_conf *conf = rd->conf;
+	int64_t n;
+
+	if (strcmp(name, "quorum") == 0) {
+		if (conf->quorum != 0)
+			return wrong(rd, "quorum is given twice");
+		if (!sbx_num_parse(&n, value, 1, SBX_MAX_WITNESSES))
+			return wrong(rd, "quorum: %.60s: not a number in range "
+					 "(1 to %d)", value, SBX_MAX_WITNESSES);
+		conf->quorum = (int)n;
+		return 1;
+	}
+	if (!sbx_name_check(name))
+		return wrong(rd, "witness %.40s: not a name of letters, digits "
+				 "and -_.", name);
+	/* One vote each, whatever it is called. */
+	for (size_t i = 0; i < conf->nwitnesses; i++)
+		if (strcmp(conf->witnesses[i].name, name) == 0 ||
+			strcmp(conf->witnesses[i].who, value) == 0)
+			return wrong(rd, "witness %s is given twice", name);
+	if (!witness_ok(value))
+		return wrong(rd, "%s: %.60s: neither a did nor a key for "
+				 "cosignatures", name, value);
+	if (conf->nwitnesses == SBX_MAX_WITNESSES)
+		return wrong(rd, "more than %d witnesses", SBX_MAX_WITNESSES);
+	conf->witnesses = sbx_mem_grow(conf->witnesses, conf->nwitnesses + 1,
+		sizeof(*conf->witnesses));
+	conf->witnesses[conf->nwitnesses++] = (struct sbx_conf_witness){
+		sbx_mem_text(name, strlen(name)),
+		sbx_mem_text(value, strlen(value)) };
+	return 1;
+}
+
 /* libinih calls this for every key. */
 static int
 take_key(void *ctx, const char *section, const char *key, const char *value)
@@ -225,6 +236,8 @@ take_key(void *ctx, const char *section, const char *key, const char *value)
 		return 0;
 	if (strncmp(section, "peer ", 5) == 0)
 		return take_peer(rd, section + 5, key, value);
+	if (strcmp(section, "witness") == 0)
+		return take_witness(rd, key, value);
 	for (size_t i = 0; i < NITEMS; i++) {
 		if (strcmp(items[i].section, section) != 0)
 			continue;
@@ -302,6 +315,13 @@ read_file(struct sbx_conf *conf, bool must, unsigned flags, struct sbx_err *err)
 		r = sbx_err_set(err, SBX_E_USAGE,
 			"%s:%d: neither [section] nor key = value", conf->file,
 			n);
+	if (r == 0 && (size_t)conf->quorum > conf->nwitnesses)
+		r = sbx_err_set(err, SBX_E_USAGE,
+			"%s: quorum = %d of %zu witnesses", conf->file,
+			conf->quorum, conf->nwitnesses);
+	if (r == 0 && conf->quorum == 0 && conf->nwitnesses > 0)
+		r = sbx_err_set(err, SBX_E_USAGE,
+			"%s: witnesses, but no quorum", conf->file);
 out:
 	sbx_buf_free(&text);
 	return r;
@@ -336,7 +356,7 @@ host_name(void)
 		name[0] = '\0';
 	name[sizeof(name) - 1] = '\0';
 	name[strcspn(name, ".")] = '\0';
-	return name_ok(name) ? sbx_mem_text(name, strlen(name))
+	return sbx_name_check(name) ? sbx_mem_text(name, strlen(name))
 			     : sbx_mem_text("node", 4);
 }
 
@@ -358,6 +378,9 @@ fill(struct sbx_conf *conf, const char *dir)
 	otherwise(&conf->log_key,
 		here ? join(dir, "log.key")
 		     : join(SBX_SYSCONFDIR, "sbx/secrets/log.key"));
+	otherwise(&conf->witness_key,
+		here ? join(dir, "witness.key")
+		     : join(SBX_SYSCONFDIR, "sbx/secrets/witness.key"));
 	otherwise(&conf->head, join(conf->dir, "head"));
 	otherwise(&conf->run,
 		here ? join(dir, "run")
@@ -441,6 +464,12 @@ sbx_conf_free(struct sbx_conf *conf)
 	free(conf->key);
 	free(conf->wg_key);
 	free(conf->log_key);
+	free(conf->witness_key);
+	for (size_t i = 0; i < conf->nwitnesses; i++) {
+		free(conf->witnesses[i].name);
+		free(conf->witnesses[i].who);
+	}
+	free(conf->witnesses);
 	free(conf->head);
 	free(conf->www);
 	free(conf->run);

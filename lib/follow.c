@@ -62,7 +62,7 @@ check_note(struct walk *w, const struct sbx_delegation *d, struct sbx_err *err)
 	struct sbx_note n;
 	int r;
 
-	if ((r = sbx_log_vkey(&key, d->did, d->log, err)) == 0 &&
+	if ((r = sbx_delegation_vkey(d, &key, err)) == 0 &&
 		(r = sbx_note_check(sbx_buf_text(&w->note), w->note.len, &key,
 			 1, &n, err)) == 0 &&
 		(r = sbx_checkpoint_parse(&w->head, n.text, n.len, err)) == 0 &&
@@ -87,15 +87,15 @@ check_delegation(struct walk *w, const struct sbx_delegation *d,
 		return SBX_E_NO;
 	}
 	if (w->peer.key.len > 0 &&
-		sbx_delegation_parse(
-			&old, w->peer.key.data, w->peer.key.len, NULL) == 0 &&
+		sbx_delegation_parse(&old, SBX_ROLE_LOG, w->peer.key.data,
+			w->peer.key.len, NULL) == 0 &&
 		(old.since > d->since ||
 			memcmp(old.pub, d->pub, SBX_PUB_BYTES) != 0))
 		return sbx_err_set(err, SBX_E_NO,
 			"%s: its log key is older than the one seen before",
 			d->did);
 	w->f->anew = w->peer.key.len > 0 &&
-		     memcmp(old.log, d->log, SBX_PUB_BYTES) != 0;
+		     memcmp(old.key, d->key, SBX_PUB_BYTES) != 0;
 	return SBX_OK;
 }
 
@@ -110,8 +110,8 @@ new_delegation(struct walk *w, const char *want, struct sbx_err *err)
 	if (r == 0 && status != 200)
 		r = sbx_err_set(
 			err, SBX_E_INPUT, "a checkpoint, but no log-key");
-	if (r != 0 || (r = sbx_delegation_parse(
-			       &d, sbx_buf_text(&text), text.len, err)) != 0)
+	if (r != 0 || (r = sbx_delegation_parse(&d, SBX_ROLE_LOG,
+			       sbx_buf_text(&text), text.len, err)) != 0)
 		goto out;
 	if (w->peer.did[0] == '\0' &&
 		(r = sbx_peerlog_load(w->log, d.did, &w->peer, err)) != 0)
@@ -145,8 +145,8 @@ judge_head(struct walk *w, struct sbx_err *err)
 		(r = sbx_peerlog_load(w->log, want, &w->peer, err)) != 0)
 		return r;
 	if (w->peer.key.len == 0 ||
-		sbx_delegation_parse(
-			&d, w->peer.key.data, w->peer.key.len, NULL) != 0 ||
+		sbx_delegation_parse(&d, SBX_ROLE_LOG, w->peer.key.data,
+			w->peer.key.len, NULL) != 0 ||
 		check_note(w, &d, NULL) != 0)
 		return new_delegation(w, want, err);
 	return SBX_OK;
@@ -335,8 +335,10 @@ settle(struct walk *w, struct sbx_err *err)
 	w->src.prefix = (struct sbx_prefix){ .count = w->head.size };
 	if ((r = sbx_peerlog_save(w->log, &w->peer, err)) == 0 &&
 		(r = sbx_source_save(w->log, w->f->base, &w->src, err)) == 0)
-		return sbx_log_commit(w->log, err);
-	sbx_log_rollback(w->log);
+		r = sbx_log_commit(w->log, err);
+	else
+		sbx_log_rollback(w->log);
+	w->f->moved = r == 0;
 	return r;
 }
 
@@ -452,7 +454,7 @@ sbx_follow(struct sbx_log *log, struct sbx_follow *f, struct sbx_err *err)
 		.batch = sbx_batch_new() };
 	int r;
 
-	f->found = f->anew = false;
+	f->found = f->anew = f->moved = false;
 	r = follow(&w, err);
 	sbx_peerlog_free(&w.peer);
 	sbx_buf_free(&w.note);

@@ -60,4 +60,32 @@ int sbx_fork_keep(const struct sbx_fork *f, struct sbx_err *err);
 /* Until somebody removes the directory. */
 bool sbx_fork_seen(const char *forks, const char *did);
 
+/* What one witness has signed of this node's log. */
+struct sbx_cosigned {
+	struct sbx_buf key, note; /* the witness's delegation, its last note */
+};
+
+/* This node's own head and the key it is signed with. */
+struct sbx_own {
+	struct sbx_vkey vkey;
+	struct sbx_checkpoint head; /* size 0: none yet */
+	int64_t size;               /* of the journal */
+};
+
+int sbx_own_load(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_own *own, struct sbx_err *err);
+int sbx_cosigned_load(struct sbx_log *log, const char *name,
+	struct sbx_cosigned *s, struct sbx_err *err);
+int sbx_cosigned_save(struct sbx_log *log, const char *name,
+	const struct sbx_cosigned *s, struct sbx_err *err);
+void sbx_cosigned_free(struct sbx_cosigned *s);
+int sbx_cosigned_key(const struct sbx_conf_witness *w,
+	const struct sbx_cosigned *s, struct sbx_vkey *key,
+	struct sbx_err *err);
+/* What w has signed of this log: *size 0 when that is nothing.  SBX_E_NO: a
+ * head that this node's key has signed and that its journal does not hold. */
+int sbx_cosigned_judge(struct sbx_log *log, const struct sbx_own *own,
+	const struct sbx_conf_witness *w, const struct sbx_cosigned *s,
+	uint64_t *size, int64_t *time, struct sbx_err *err);
+
 #endif

@@ -1,169 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a node signs about its log: the log key, which the identity key
- * delegates, and the head, which is kept outside the database, so that a
- * database put back from a backup is noticed before anything is signed. */
+/* What a node signs about its log: the head, which is kept outside the
+ * database, so that a database put back from a backup is noticed before
+ * anything is signed. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "sbx.h"
-
-/* Signed bytes begin with their purpose: no entry's payload begins so. */
-#define NAMESPACE "sbx-log-key/v1\n"
-#define DELEGATION_MAX 2048
-
-/* ---- the delegation ------------------------------------------------------ */
-
-static int
-sign_delegation(const struct sbx_key *id, const char *canon, size_t len,
-	unsigned char sig[static SBX_SIG_BYTES], struct sbx_err *err)
-{
-	struct sbx_buf b = SBX_BUF(DELEGATION_MAX);
-	int r;
-
-	sbx_buf_str(&b, NAMESPACE);
-	sbx_buf_add(&b, canon, len);
-	r = sbx_key_sign(id, b.data, b.len, sig, err);
-	sbx_buf_free(&b);
-	return r;
-}
-
-int
-sbx_delegation_write(struct sbx_buf *out, const struct sbx_key *id,
-	const unsigned char log[static SBX_PUB_BYTES], struct sbx_err *err)
-{
-	struct sbx_doc *doc = sbx_doc_new();
-	struct sbx_json *root = sbx_doc_root(doc), *d;
-	struct sbx_buf canon = SBX_BUF(DELEGATION_MAX);
-	unsigned char sig[SBX_SIG_BYTES];
-	int r;
-
-	sbx_json_add_hex(doc, root, "author_pubkey", sbx_key_pub(id),
-		SBX_PUB_BYTES);
-	d = sbx_json_add(doc, root, "delegation", SBX_JSON_OBJECT);
-	sbx_json_add_str(doc, d, "did", sbx_key_did(id));
-	sbx_json_add_hex(doc, d, "log_key", log, SBX_PUB_BYTES);
-	sbx_json_add_time(doc, d, "since", sbx_clock_now());
-	if ((r = sbx_canon_write(&canon, d, NULL, err)) == 0 &&
-		(r = sign_delegation(id, canon.data, canon.len, sig, err)) == 0) {
-		sbx_json_add_hex(doc, root, "sig", sig, sizeof(sig));
-		r = sbx_canon_write(out, root, NULL, err);
-		sbx_buf_str(out, "\n");
-	}
-	sbx_buf_free(&canon);
-	sbx_doc_free(doc);
-	return r;
-}
-
-static bool
-hex_member(const struct sbx_json *obj, const char *name, unsigned char *out,
-	size_t len)
-{
-	const char *text = sbx_json_str(obj, name);
-
-	return text != NULL && sbx_hex_parse(out, len, text, strlen(text));
-}
-
-static bool
-delegation_ok(const struct sbx_json *root, struct sbx_delegation *d)
-{
-	const struct sbx_json *inner = sbx_json_get(root, "delegation");
-	struct sbx_buf b = SBX_BUF(DELEGATION_MAX);
-	unsigned char sig[SBX_SIG_BYTES];
-	char did[SBX_DID_SIZE];
-	const char *since;
-	bool ok;
-
-	if (root->type != SBX_JSON_OBJECT || root->count != 3 || inner == NULL ||
-		inner->type != SBX_JSON_OBJECT || inner->count != 3 ||
-		!hex_member(root, "author_pubkey", d->pub, SBX_PUB_BYTES) ||
-		!hex_member(root, "sig", sig, sizeof(sig)) ||
-		!hex_member(inner, "log_key", d->log, SBX_PUB_BYTES) ||
-		(since = sbx_json_str(inner, "since")) == NULL ||
-		!sbx_time_parse(&d->since, since, strlen(since)))
-		return false;
-	sbx_did_write(did, d->pub);
-	if (!sbx_json_is(sbx_json_get(inner, "did"), did))
-		return false;
-	memcpy(d->did, did, sizeof(did));
-	sbx_buf_str(&b, NAMESPACE);
-	ok = sbx_canon_write(&b, inner, NULL, NULL) == 0 && !b.over &&
-		sbx_key_verify(d->pub, b.data, b.len, sig);
-	sbx_buf_free(&b);
-	return ok;
-}
-
-int
-sbx_delegation_parse(struct sbx_delegation *d, const char *text, size_t len,
-	struct sbx_err *err)
-{
-	struct sbx_doc *doc = NULL;
-	int r;
-
-	if ((r = sbx_json_parse(text, len, NULL, &doc, err)) == 0 &&
-		!delegation_ok(sbx_doc_root(doc), d))
-		r = sbx_err_set(err, SBX_E_INPUT,
-			"not a log key that its owner has signed");
-	sbx_doc_free(doc);
-	return r;
-}
-
-int
-sbx_log_vkey(struct sbx_vkey *k, const char *did,
-	const unsigned char log[static SBX_PUB_BYTES], struct sbx_err *err)
-{
-	char name[SBX_DID_SIZE + 8];
-
-	snprintf(name, sizeof(name), "%s/log", did);
-	return sbx_vkey_make(k, name, SBX_NOTE_ED25519, log, err);
-}
-
-/* ---- this node's log key -------------------------------------------------- */
-
-static int
-delegate(const struct sbx_conf *conf, const struct sbx_key *log,
-	const char *path, struct sbx_err *err)
-{
-	struct sbx_buf text = SBX_BUF(DELEGATION_MAX);
-	struct sbx_key *id = NULL;
-	int r;
-
-	if ((r = sbx_key_load(conf->key, &id, err)) == 0 &&
-		(r = sbx_delegation_write(&text, id, sbx_key_pub(log), err)) == 0)
-		r = sbx_io_save(path, text.data, text.len, 0644, 0, err);
-	sbx_key_free(id);
-	sbx_buf_free(&text);
-	return r;
-}
-
-/* The log key, made and delegated at first use. */
-static int
-open_key(const struct sbx_conf *conf, struct sbx_key **key,
-	struct sbx_buf *delegation, struct sbx_err *err)
-{
-	struct sbx_delegation d;
-	struct sbx_buf path = SBX_BUF(4096);
-	int r;
-
-	if (access(conf->log_key, F_OK) != 0 && errno == ENOENT) {
-		if ((r = sbx_key_new(key, err)) == 0)
-			r = sbx_key_save(conf->log_key, *key, err);
-	} else {
-		r = sbx_key_load(conf->log_key, key, err);
-	}
-	sbx_buf_fmt(&path, "%s/log-key", conf->dir);
-	if (r == 0 && access(path.data, F_OK) != 0)
-		r = delegate(conf, *key, path.data, err);
-	if (r == 0 && (r = sbx_io_read(path.data, 0, delegation, err)) == 0)
-		r = sbx_delegation_parse(&d, delegation->data, delegation->len,
-			err);
-	if (r == 0 && memcmp(d.log, sbx_key_pub(*key), SBX_PUB_BYTES) != 0)
-		r = sbx_err_set(err, SBX_E_USAGE, "%s is not for the key in %s",
-			path.data, conf->log_key);
-	sbx_buf_free(&path);
-	return r;
-}
 
 /* ---- heads ------------------------------------------------------------------ */
 
@@ -238,16 +82,16 @@ static int
 own_vkey(const struct sbx_conf *conf, const char *did, struct sbx_vkey *vkey,
 	struct sbx_err *err)
 {
-	struct sbx_buf path = SBX_BUF(4096), text = SBX_BUF(DELEGATION_MAX);
+	struct sbx_buf path = SBX_BUF(4096), text = SBX_BUF(SBX_MAX_LINE);
 	struct sbx_delegation d;
 	int r;
 
 	sbx_buf_fmt(&path, "%s/log-key", conf->dir);
 	if ((r = sbx_io_read(path.data, 0, &text, err)) == 0 &&
-		(r = sbx_delegation_parse(&d, sbx_buf_text(&text), text.len,
+		(r = sbx_delegation_parse(&d, SBX_ROLE_LOG, sbx_buf_text(&text), text.len,
 			 err)) == 0)
 		r = strcmp(d.did, did) == 0 ?
-			sbx_log_vkey(vkey, did, d.log, err) :
+			sbx_role_vkey(vkey, SBX_ROLE_LOG, did, d.key, err) :
 			sbx_err_set(err, SBX_E_USAGE, "%s: not this box's",
 				path.data);
 	sbx_buf_free(&path);
@@ -335,27 +179,11 @@ out:
 	return r;
 }
 
-static int
-publish_delegation(const char *dir, const struct sbx_buf *text,
-	struct sbx_err *err)
-{
-	struct sbx_buf path = SBX_BUF(4096), old = SBX_BUF(DELEGATION_MAX);
-	int r = SBX_OK;
-
-	sbx_buf_fmt(&path, "%s/log-key", dir);
-	if (sbx_io_read(path.data, 0, &old, NULL) != 0 || old.len != text->len ||
-		memcmp(old.data, text->data, old.len) != 0)
-		r = sbx_io_save(path.data, text->data, text->len, 0644, 0, err);
-	sbx_buf_free(&path);
-	sbx_buf_free(&old);
-	return r;
-}
-
 int
 sbx_head_publish(struct sbx_log *log, const struct sbx_conf *conf,
 	const char *dir, size_t *changed, struct sbx_err *err)
 {
-	struct sbx_buf delegation = SBX_BUF(DELEGATION_MAX);
+	struct sbx_buf delegation = SBX_BUF(SBX_MAX_LINE);
 	unsigned char hash[SBX_HASH_BYTES];
 	struct sbx_checkpoint now = { 0 };
 	struct sbx_key *key = NULL;
@@ -365,14 +193,16 @@ sbx_head_publish(struct sbx_log *log, const struct sbx_conf *conf,
 	int r;
 
 	if ((r = sbx_log_self(log, did, err)) == 0 &&
-		(r = open_key(conf, &key, &delegation, err)) == 0 &&
-		(r = sbx_log_vkey(&vkey, did, sbx_key_pub(key), err)) == 0 &&
+		(r = sbx_delegation_open(conf, SBX_ROLE_LOG, &key,
+			 &delegation, err)) == 0 &&
+		(r = sbx_role_vkey(&vkey, SBX_ROLE_LOG, did, sbx_key_pub(key), err)) == 0 &&
 		(r = sbx_log_head(log, &size, hash, err)) == 0 &&
 		(r = sbx_log_root(log, size, now.root, err)) == 0) {
 		now.size = (uint64_t)size;
 		snprintf(now.origin, sizeof(now.origin), "%s/log", did);
 		if ((r = sbx_io_mkdir(dir, 0755, err)) == 0 &&
-			(r = publish_delegation(dir, &delegation, err)) == 0)
+			(r = sbx_delegation_publish(dir, SBX_ROLE_LOG,
+				 &delegation, err)) == 0)
 			r = publish(log, conf, dir, key, &vkey, &now, changed, err);
 	}
 	sbx_key_free(key);

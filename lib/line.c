@@ -16,8 +16,18 @@ static const struct sbx_opt common[] = {
 	{ 'j', "json", NULL, "one JSON object a line" },
 	{ 'C', "state", "DIR",
 		"the state directory: a whole node in one place" },
+	{ 0, "witnessed", NULL, "only if all entries are witnessed" },
 	{ 0 },
 };
+
+/* Who is called by sudo or a web server is told neither where the ledger is
+ * nor how much of it to believe. */
+static bool
+hidden(const struct sbx_opt *o, unsigned flags)
+{
+	return (flags & SBX_TOOL_FIXED) != 0 &&
+	       (o->letter == 'C' || strcmp(o->name, "witnessed") == 0);
+}
 
 /* ---- usage ---- */
 
@@ -27,7 +37,7 @@ usage_opts(const struct sbx_opt *opts, unsigned flags)
 	char text[64];
 
 	for (; opts != NULL && opts->name != NULL; opts++) {
-		if ((flags & SBX_TOOL_FIXED) != 0 && opts->letter == 'C')
+		if (hidden(opts, flags))
 			continue;
 		snprintf(text, sizeof(text), "--%s%s%s", opts->name,
 			opts->arg != NULL ? " " : "",
@@ -118,7 +128,7 @@ table_add(struct table *t, size_t *n, const struct sbx_opt *opts, int base,
 	size_t at = strlen(t->letters);
 
 	for (int i = 0; opts != NULL && opts[i].name != NULL; i++) {
-		if ((flags & SBX_TOOL_FIXED) != 0 && opts[i].letter == 'C')
+		if (hidden(&opts[i], flags))
 			continue;
 		if (*n + 1 >= 64 || at + 3 >= sizeof(t->letters))
 			return;
@@ -195,6 +205,9 @@ take_common(struct sbx_ctx *ctx, struct sbx_line *line, const struct sbx_opt *o)
 		break;
 	case 'j':
 		flag = &ctx->json;
+		break;
+	case 0:
+		flag = &ctx->witnessed;
 		break;
 	}
 	if (flag != NULL ? *flag : line->dir != NULL)

@@ -116,3 +116,36 @@ sbx_endpoint_check(const char *text)
 		       NULL &&
 	       strcmp(ip, back) == 0;
 }
+
+bool
+sbx_name_check(const char *text)
+{
+	static const char set[] = "abcdefghijklmnopqrstuvwxyz"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+	size_t len = strlen(text);
+
+	return len > 0 && len <= SBX_MAX_BOXNAME && strspn(text, set) == len &&
+	       strchr("-_.", text[0]) == NULL;
+}
+
+/* http(s)://host[:port][/path]: no user, query or fragment. */
+bool
+sbx_url_check(const char *text)
+{
+	const char *host;
+	size_t len = strlen(text);
+
+	if (strncmp(text, "http://", 7) == 0)
+		host = text + 7;
+	else if (strncmp(text, "https://", 8) == 0)
+		host = text + 8;
+	else
+		return false;
+	if (len > 180 || strcspn(host, "/:") == 0 ||
+		strpbrk(host, "@?#\\\"<>^`{|}") != NULL)
+		return false;
+	for (const char *c = host; *c != '\0'; c++)
+		if (*c <= ' ' || *c > '~')
+			return false;
+	return true;
+}

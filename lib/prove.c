@@ -220,7 +220,7 @@ check_delegation(const char *line, size_t len, struct sbx_delegation *d,
 	struct sbx_doc *doc = NULL;
 	int r;
 
-	if ((r = sbx_delegation_parse(d, line, len, err)) == 0 &&
+	if ((r = sbx_delegation_parse(d, SBX_ROLE_LOG, line, len, err)) == 0 &&
 		(r = sbx_json_parse(line, len, NULL, &doc, err)) == 0 &&
 		(r = sbx_canon_write(&again, sbx_doc_root(doc), NULL, err)) ==
 			0) {
@@ -260,7 +260,7 @@ check_inclusion(const char *text, size_t len, const struct sbx_vkey *key,
 		(r = check_delegation(nl + 1,
 			 extra.len - (size_t)(nl + 1 - extra.data), &d, err)) !=
 			0 ||
-		(r = sbx_log_vkey(&own, d.did, d.log, err)) != 0 ||
+		(r = sbx_delegation_vkey(&d, &own, err)) != 0 ||
 		(r = check_head(note, notelen, key != NULL ? key : &own,
 			 &p->head, err)) != 0)
 		goto out;

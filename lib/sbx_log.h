@@ -289,22 +289,37 @@ int sbx_site_tiles(struct sbx_log *log, const char *dir, uint64_t old,
 
 /* ---- head: what a node signs about its log --------------------------------- */
 
-/* "This key speaks for my log", signed by the identity: a canonical JSON line
- * {"author_pubkey","delegation":{"did","log_key","since"},"sig"}, the signature
- * over "sbx-log-key/v1\n" and the delegation's canonical form. */
+/* Keys of their own for a log's heads and for cosigning those of others. */
+enum sbx_role { SBX_ROLE_LOG, SBX_ROLE_WITNESS };
+
+/* "This key speaks for me as that", signed by the identity: a canonical JSON
+ * line {"author_pubkey","delegation":{"did","log_key","since"},"sig"}, the
+ * signature over "sbx-log-key/v1\n" and the delegation's canonical form; a
+ * witness's has "witness" in both places. */
 struct sbx_delegation {
+	enum sbx_role role;
 	char did[SBX_DID_SIZE];
 	unsigned char pub[SBX_PUB_BYTES]; /* the identity's key */
-	unsigned char log[SBX_PUB_BYTES];
+	unsigned char key[SBX_PUB_BYTES];
 	int64_t since;
 };
-int sbx_delegation_write(struct sbx_buf *out, const struct sbx_key *id,
-	const unsigned char log[static SBX_PUB_BYTES], struct sbx_err *err);
-int sbx_delegation_parse(struct sbx_delegation *d, const char *text, size_t len,
+int sbx_delegation_write(struct sbx_buf *out, enum sbx_role role,
+	const struct sbx_key *id, const unsigned char key[static SBX_PUB_BYTES],
 	struct sbx_err *err);
-/* The verifier key of a log: its name is the origin "DID/log". */
-int sbx_log_vkey(struct sbx_vkey *k, const char *did,
-	const unsigned char log[static SBX_PUB_BYTES], struct sbx_err *err);
+int sbx_delegation_parse(struct sbx_delegation *d, enum sbx_role role,
+	const char *text, size_t len, struct sbx_err *err);
+/* Its verifier key: the name is "DID/log", a log's origin, or "DID/witness". */
+int sbx_delegation_vkey(const struct sbx_delegation *d, struct sbx_vkey *k,
+	struct sbx_err *err);
+int sbx_role_vkey(struct sbx_vkey *k, enum sbx_role role, const char *did,
+	const unsigned char pub[static SBX_PUB_BYTES], struct sbx_err *err);
+const char *sbx_role_file(enum sbx_role role); /* of a site: "log-key" */
+/* This node's key and the delegation of it, made at first use, which takes the
+ * node key; and the delegation as a file of the site. */
+int sbx_delegation_open(const struct sbx_conf *conf, enum sbx_role role,
+	struct sbx_key **key, struct sbx_buf *text, struct sbx_err *err);
+int sbx_delegation_publish(const char *dir, enum sbx_role role,
+	const struct sbx_buf *text, struct sbx_err *err);
 
 /* SBX_E_NO when the journal does not continue the head this node has signed
  * last, kept in conf->head, outside the database: nothing may be signed. */
@@ -359,6 +374,7 @@ struct sbx_follow {
 	/* Set: */
 	bool found;	       /* there is a checkpoint; false: try an export */
 	bool anew;	       /* under a new key it began a new log */
+	bool moved;	       /* another head than the last time */
 	char is[SBX_DID_SIZE]; /* whose it is */
 };
 
@@ -372,5 +388,42 @@ int sbx_follow(struct sbx_log *log, struct sbx_follow *f, struct sbx_err *err);
  * call again with the same im. */
 int sbx_follow_export(struct sbx_log *log, const char *url, int fd,
 	struct sbx_import *im, struct sbx_err *err);
+
+/* ---- witness: heads that others have seen ----------------------------------- */
+
+/* Cosign the heads of others' logs that were pulled and hold, each once, at
+ * DIR/w/HEX/checkpoint, HEX the SHA-256 of the origin; and DIR/witness-key. */
+int sbx_witness_publish(struct sbx_log *log, const struct sbx_conf *conf,
+	const char *dir, size_t *changed, struct sbx_err *err);
+void sbx_witness_path(struct sbx_buf *path, const char *origin);
+/* Ask the site of did for its cosignature of our head, if the policy of
+ * sbx.conf names it and it is not at hand.  SBX_E_NO: it holds a head of ours
+ * that the journal does not continue. */
+int sbx_witness_collect(struct sbx_log *log, const struct sbx_conf *conf,
+	const char *base, const char *did, int64_t until, struct sbx_err *err);
+
+struct sbx_witnessed {
+	int64_t size, witnessed; /* entries: of the journal, of those */
+	size_t count;
+	struct {
+		const char *name; /* conf's */
+		int64_t size, time;
+	} by[32];
+};
+int sbx_witness_status(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_witnessed *s, struct sbx_err *err);
+/* SBX_E_NO when some entry is not witnessed by the quorum. */
+int sbx_witness_require(const struct sbx_conf *conf, struct sbx_err *err);
+
+/* Older nodes' WitnessAttest entries, against this journal's older root. */
+#define SBX_MAX_ATTESTS 4096 /* looked at */
+struct sbx_attest {
+	int64_t seq, height;
+	char witness[SBX_DID_SIZE];
+	unsigned char root[SBX_HASH_BYTES];
+};
+int sbx_attest_each(struct sbx_log *log,
+	void (*fn)(void *ctx, const struct sbx_attest *a, bool holds),
+	void *ctx, struct sbx_err *err);
 
 #endif

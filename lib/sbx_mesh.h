@@ -29,6 +29,11 @@ bool sbx_net_overlap(const struct sbx_net *a, const struct sbx_net *b);
 bool sbx_if_check(const char *name);
 /* A numeric address and a port, as wg(8) prints them: root asks no DNS. */
 bool sbx_endpoint_check(const char *text);
+/* A short name: letters, digits, - _ and '.'. */
+#define SBX_MAX_BOXNAME 32
+bool sbx_name_check(const char *text);
+/* http(s)://host[:port][/path]: no user, query or fragment. */
+bool sbx_url_check(const char *text);
 
 /* ---- nl: links, addresses and routes, by netlink ------------------------- */
 

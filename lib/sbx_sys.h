@@ -87,11 +87,18 @@ struct sbx_conf_peer {
 	char *name, *url;
 };
 
+#define SBX_MAX_WITNESSES 32
+
+struct sbx_conf_witness {
+	char *name, *who; /* a DID, or a verifier key for cosignatures */
+};
+
 struct sbx_conf {
 	char *file;  /* what was read, or NULL */
 	char *dir;   /* the state directory */
 	char *db, *key, *wg_key, *www, *run, *audit, *macros;
 	char *log_key, *head; /* see sbx_head_check */
+	char *witness_key;
 	char *name;  /* this box's short name */
 	char *mesh_if, *mesh_net, *mesh_endpoint; /* endpoint NULL: roaming */
 	int mesh_port, mesh_mtu, mesh_keepalive;
@@ -100,6 +107,9 @@ struct sbx_conf {
 	int pull_slot; /* seconds a peer may take */
 	struct sbx_conf_peer *peers;
 	size_t npeers;
+	int quorum; /* of the witnesses: so many make a head witnessed; 0: none */
+	struct sbx_conf_witness *witnesses;
+	size_t nwitnesses;
 };
 
 /* Defaults, then the file.  dir NULL: the compiled-in paths (/etc/sbx,
@@ -171,6 +181,7 @@ struct sbx_ctx {
 	int argc;    /* the arguments after the verb and its options */
 	char **argv;
 	bool verbose, quiet, dry, json; /* -v -q -n -j */
+	bool witnessed; /* --witnessed, and it is so */
 	struct sbx_conf conf;
 	struct sbx_err err; /* what fn leaves when it returns other than 0 */
 	const char *values[16];

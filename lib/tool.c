@@ -135,6 +135,9 @@ work(struct sbx_ctx *ctx, int argc, char **argv)
 	}
 	if ((r = configure(ctx, line.dir)) != 0)
 		return r;
+	if (ctx->witnessed &&
+		(r = sbx_witness_require(&ctx->conf, &ctx->err)) != 0)
+		return r;
 	r = ctx->cmd->fn(ctx);
 	sbx_tool_rows_end(ctx);
 	return r;

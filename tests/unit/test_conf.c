@@ -118,6 +118,25 @@ START_TEST(every_key_is_read)
 }
 END_TEST
 
+START_TEST(a_quorum_is_of_the_witnesses_that_are_named)
+{
+	static const char more[] = "[witness]\nquorum=2\n"
+		"a=did:plc:11111111111111111111111111111111\n";
+	static const char none[] = "[witness]\n"
+		"a=did:plc:11111111111111111111111111111111\n";
+	static const char good[] = "[witness]\nquorum=1\n"
+		"a=did:plc:11111111111111111111111111111111\n";
+
+	ck_assert_int_eq(load(more, sizeof(more) - 1), SBX_E_USAGE);
+	ck_assert_int_eq(load(none, sizeof(none) - 1), SBX_E_USAGE);
+	ck_assert_int_eq(load(good, sizeof(good) - 1), 0);
+	ck_assert_int_eq(conf.quorum, 1);
+	ck_assert_uint_eq(conf.nwitnesses, 1);
+	ck_assert_str_eq(conf.witnesses[0].name, "a");
+	sbx_conf_free(&conf);
+}
+END_TEST
+
 START_TEST(a_named_file_moves_the_state_and_must_exist)
 {
 	static const char text[] = "[node]\nstate=/srv/sbx\n";
@@ -181,6 +200,23 @@ static const struct {
 	{ "[node]\nkey=node.key\n", 2, "not an absolute path" },
 	{ "[node\nname=a\n", 1, "neither" },
 	{ "[node]\nname\n", 2, "neither" },
+	{ "[pull]\nslot=0\n", 2, "not a number" },
+	{ "[pull]\nslot=3601\n", 2, "not a number" },
+	{ "[witness]\nquorum=0\n", 2, "not a number" },
+	{ "[witness]\nquorum=33\n", 2, "not a number" },
+	{ "[witness]\nquorum=1\nquorum=1\n", 3, "quorum is given twice" },
+	{ "[witness]\n-a=did:plc:11111111111111111111111111111111\n", 2,
+		"not a name" },
+	{ "[witness]\na=did:plc:1\n", 2, "neither a did nor a key" },
+	/* A log's key is no witness's. */
+	{ "[witness]\na=PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/"
+	  "LDE4izWy10TW\n", 2, "neither a did nor a key" },
+	{ "[witness]\na=did:plc:11111111111111111111111111111111\n"
+	  "a=did:plc:21111111111111111111111111111111\n", 3,
+		"a is given twice" },
+	{ "[witness]\na=did:plc:11111111111111111111111111111111\n"
+	  "b=did:plc:11111111111111111111111111111111\n", 3,
+		"b is given twice" },
 	{ "[mesh]\nport=0\n", 2,
 		"port: 0: not a number in range (1 to 65535)" },
 	{ "[mesh]\nport=65536\n", 2, "not a number" },
@@ -308,6 +344,7 @@ main(void)
 	tcase_add_test(t, one_directory_holds_a_whole_node);
 	tcase_add_test(t, a_mesh_has_its_usual_figures);
 	tcase_add_test(t, every_key_is_read);
+	tcase_add_test(t, a_quorum_is_of_the_witnesses_that_are_named);
 	tcase_add_test(t, a_named_file_moves_the_state_and_must_exist);
 	tcase_add_test(t, a_relative_directory_becomes_absolute);
 	tcase_add_test(t, a_root_process_takes_no_file_of_others);

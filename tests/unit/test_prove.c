@@ -116,8 +116,8 @@ own_key(struct sbx_vkey *key)
 	sbx_buf_fmt(&path, "%s/log-key", dir);
 	ck_assert_int_eq(sbx_io_read(path.data, 0, &text, &why), 0);
 	ck_assert_int_eq(
-		sbx_delegation_parse(&d, text.data, text.len, &why), 0);
-	ck_assert_int_eq(sbx_log_vkey(key, d.did, d.log, &why), 0);
+		sbx_delegation_parse(&d, SBX_ROLE_LOG, text.data, text.len, &why), 0);
+	ck_assert_int_eq(sbx_delegation_vkey(&d, key, &why), 0);
 	sbx_buf_free(&path);
 	sbx_buf_free(&text);
 }

@@ -1,0 +1,211 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Nodes witness each other's logs: what is cosigned, collected and believed.
+
+load ../lib/helpers
+
+setup() {
+	export SBX_NOW=2026-07-01T12:00:00Z
+	D=$BATS_TEST_TMPDIR
+	for n in hub ann bob; do
+		node $n
+		SBX_STATE=$D/$n sbx-ledger init >"$D/$n.did"
+	done
+	printf '[witness]\nquorum = 2\nann = %s\nbob = %s\n' \
+		"$(cat "$D/ann.did")" "$(cat "$D/bob.did")" >"$D/hub/sbx.conf"
+	ban 1
+	publish hub
+}
+
+ban() { # N: an entry more of the hub's
+	printf '{"ban_id":"%064d","ip":"192.0.2.1","reason":"","severity":1,"expires_at":null}' "$1" |
+		SBX_STATE=$D/hub sbx-ledger append ban_publish >/dev/null
+}
+
+publish() {
+	SBX_STATE=$D/$1 sbx-ledger publish
+}
+
+# NODE sees the hub's log and cosigns it.
+witness() {
+	SBX_STATE=$D/$1 sbx-pull -q "$D/hub/www" && publish "$1"
+}
+
+cosigned() { # NODE: its cosigned copy of the hub's head
+	echo "$D/$1/www/w/$(printf '%s/log' "$(cat "$D/hub.did")" | sha256sum | cut -c1-64)/checkpoint"
+}
+
+witnessed() {
+	SBX_STATE=$D/hub sbx-ledger -j status | jq -r .witnessed
+}
+
+@test "a head that was pulled is cosigned and published as C2SP has it" {
+	witness ann
+	note=$(cosigned ann)
+	head -n 5 "$note" | cmp - "$D/hub/www/checkpoint" || fail "not the hub's note"
+	assert_like "$(sed -n 6p "$note")" "^— $(cat "$D/ann.did")/witness [A-Za-z0-9+/=]{102,104}$" "the cosignature"
+	before=$(snapshot "$D/ann/www")
+	publish ann
+	assert_eq "$(snapshot "$D/ann/www")" "$before" "the same head was signed again"
+	ban 2
+	publish hub
+	witness ann
+	assert_eq "$(sed -n 2p "$note")" 3 "the next head"
+}
+
+@test "a quorum of witnesses makes the log witnessed" {
+	assert_eq "$(witnessed)" 0 "before anybody"
+	at hub 1 sbx-ledger --witnessed status
+	assert_says sbx-ledger "witnessed are 0 of 2 entries"
+	witness ann
+	at hub sbx-pull "$D/ann/www" # ann's own entry makes three
+	assert_eq "$(witnessed)" 0 "after one of two"
+	witness bob
+	at hub sbx-pull "$D/bob/www"
+	assert_eq "$(witnessed)" 2 "after both"
+	at hub 1 sbx-ledger --witnessed export
+	assert_says sbx-ledger "witnessed are 2 of 4 entries"
+	publish hub
+	for n in ann bob; do
+		witness $n
+		at hub sbx-pull "$D/$n/www"
+	done
+	assert_eq "$(witnessed)" 4 "when all is signed"
+	at hub sbx-ledger --witnessed export
+	at hub sbx-offer --witnessed list
+	at hub sbx-ledger status -v
+	assert_has "$output" "witness        4 by ann at 2026-07-01T12:00:00" "-v"
+	ban 2
+	at hub 1 sbx-offer --witnessed list
+	at ann 2 sbx-ledger --witnessed status
+	assert_says sbx-ledger "no witness is named"
+}
+
+@test "a witness asked for what it has not signed yet costs one request more" {
+	publish ann
+	at hub sbx-pull "$D/ann/www"
+	assert_eq "$(witnessed)" 0 "from nothing"
+	witness ann
+	at hub sbx-pull "$D/ann/www"
+	at hub sbx-ledger -j status
+	assert_eq "$(jq -c '[.witnesses[]|.size]' <<<"$output")" '[2,0]' "of each"
+}
+
+@test "a cosignature that was changed, or is of another log, does not count" {
+	witness ann
+	note=$(cosigned ann)
+	cp "$note" "$D/good"
+	sed -i '6s/\(.*\) \(.\{30\}\)./\1 \2x/' "$note"
+	run env SBX_STATE="$D/hub" sbx-pull "$D/ann/www"
+	assert_eq "$status" 1 "a changed cosignature"
+	sed -n 1,5p "$D/good" >"$note"
+	at hub sbx-pull "$D/ann/www"
+	at hub sbx-ledger -j status
+	assert_eq "$(jq -c '[.witnesses[]|.size]' <<<"$output")" '[0,0]' "what counts"
+	cp "$D/good" "$note"
+	at hub sbx-pull "$D/ann/www"
+	at hub sbx-ledger -j status
+	assert_eq "$(jq -c '[.witnesses[]|.size]' <<<"$output")" '[2,0]' "the good one"
+	sqlite3 "$D/hub/ledger.db" "update witness set note=replace(note, char(10)||'2'||char(10), char(10)||'1'||char(10))"
+	at hub sbx-ledger -j status
+	assert_eq "$(jq -c '[.witnesses[]|.size]' <<<"$output")" '[0,0]' "a changed row"
+}
+
+@test "nobody witnesses for somebody else" {
+	witness ann
+	sed "s|^bob = .*|bob = $(cat "$D/ann.did")|" "$D/hub/sbx.conf" >"$D/twice"
+	run_sbx 2 env SBX_CONF="$D/twice" SBX_STATE="$D/hub" sbx-ledger status
+	assert_has "$stderr" "is given twice" "two votes"
+	# bob's site shows what ann has signed
+	publish bob
+	mkdir -p "$D/bob/www/w"
+	cp -r "$D/ann/www/w/." "$D/bob/www/w"
+	cp "$D/ann/www/witness-key" "$D/bob/www/witness-key"
+	run env SBX_STATE="$D/hub" sbx-pull "$D/bob/www"
+	at hub sbx-ledger -j status
+	assert_eq "$(jq -c '[.witnesses[]|.size]' <<<"$output")" '[0,0]' "ann's for bob's"
+}
+
+@test "a log that contradicted itself is witnessed no more" {
+	cp -a "$D/hub" "$D/twin"
+	ban 2
+	publish hub
+	witness ann
+	seen=$(cat "$(cosigned ann)")
+	SBX_STATE=$D/twin sbx-member trust "$(cat "$D/ann.did")" >/dev/null
+	printf '{"ban_id":"%064d","ip":"192.0.2.9","reason":"","severity":1,"expires_at":null}\n' 7 8 9 |
+		SBX_STATE=$D/twin sbx-ledger append --lines ban_publish >/dev/null
+	SBX_STATE=$D/twin sbx-ledger publish
+	at ann 1 sbx-pull --repin "$D/twin/www"
+	publish ann
+	assert_eq "$(cat "$(cosigned ann)")" "$seen" "it was signed"
+	rm -r "$D/ann/forks"
+	publish ann
+	assert_eq "$(sed -n 2p "$(cosigned ann)")" 5 "after somebody has looked into it"
+}
+
+@test "an older database does not sign what it has signed past" {
+	cp -a "$D/ann" "$D/before"
+	SBX_STATE=$D/before sbx-pull -q "$D/hub/www"
+	ban 2
+	publish hub
+	witness ann
+	seen=$(cat "$(cosigned ann)")
+	cp "$D/before"/ledger.db* "$D/ann/"
+	rm "$D/ann/head"
+	publish ann
+	assert_eq "$(cat "$(cosigned ann)")" "$seen" "an older head was signed"
+}
+
+@test "a ledger that is older than what its witnesses hold is told so" {
+	cp -a "$D/hub" "$D/before"
+	ban 2
+	publish hub
+	witness ann
+	rm "$D/before/head"
+	printf '{"ban_id":"%064d","ip":"192.0.2.9","reason":"","severity":1,"expires_at":null}\n' 7 8 |
+		SBX_STATE=$D/before sbx-ledger append --lines ban_publish >/dev/null
+	SBX_STATE=$D/before sbx-ledger publish
+	at before 1 sbx-pull "$D/ann/www"
+	assert_has "$stderr" "ann holds a head of this log, 3 entries, that the ledger does not continue" "not said"
+	assert_hint sbx-pull
+}
+
+@test "the node key signs for the witness key once, and a pull never does" {
+	witness ann
+	mv "$D/ann/node.key" "$D/away"
+	ban 2
+	publish hub
+	at ann sbx-pull --publish "$D/hub/www"
+	assert_eq "$(sed -n 2p "$(cosigned ann)")" 3 "what a pull has cosigned"
+	mv "$D/bob/node.key" "$D/away"
+	at bob sbx-pull --publish "$D/hub/www"
+	assert_no_file "$D/bob/www/w" "a pull made itself a witness"
+}
+
+# The older root over this journal's first rows, computed by itself.
+old_root() { # NODE SIZE
+	sqlite3 "$D/$1/ledger.db" "select lower(hex(hash)) from entry order by seq limit $2" |
+		python3 -c 'import sys, hashlib
+h = [bytes.fromhex(l) for l in sys.stdin.read().split()]
+while len(h) > 1:
+    if len(h) % 2: h.append(h[-1])
+    h = [hashlib.blake2b(a + b, digest_size=32).digest() for a, b in zip(h[::2], h[1::2])]
+print(h[0].hex())'
+}
+
+@test "what older nodes attest is checked against the older root" {
+	require sqlite3 python3
+	for i in 2 3 4; do ban $i; done
+	for n in 1 2 5; do
+		printf '{"domain":"","log_height":%d,"merkle_root":"%s"}' "$n" "$(old_root hub $n)" |
+			SBX_STATE=$D/hub sbx-ledger append witness >/dev/null
+	done
+	printf '{"domain":"","log_height":3,"merkle_root":"%064d"}' 0 |
+		SBX_STATE=$D/hub sbx-ledger append witness >/dev/null
+	printf '{"domain":"","log_height":900,"merkle_root":"%064d"}' 0 |
+		SBX_STATE=$D/hub sbx-ledger append witness >/dev/null
+	at hub sbx-ledger status -v
+	assert_eq "$(sed -n 's/^attested *\([0-9]*\) .*: /\1 /p' <<<"$output" | paste -sd,)" \
+		"1 holds,2 holds,3 not of this ledger,5 holds,900 not of this ledger" "what it says"
+}
