@@ -173,6 +173,7 @@ publish(struct sbx_log *log, const struct sbx_conf *conf, const char *dir,
 			 err)) != 0)
 		goto out;
 	++*changed;
+	sbx_site_sweep(dir, shown.size, now->size);
 out:
 	sbx_buf_free(&path);
 	sbx_buf_free(&note);

@@ -145,9 +145,14 @@ sbx_site_tiles(struct sbx_log *log, const char *dir, uint64_t old,
 	uint64_t size, size_t *changed, struct sbx_err *err)
 {
 	struct tiles t = { log, sbx_log_source(log), dir, changed };
-	int r = sbx_tile_each(old, size, write_tile, &t, err);
 
-	if (r == 0)
-		sweep(&t, old, size);
-	return r;
+	return sbx_tile_each(old, size, write_tile, &t, err);
+}
+
+void
+sbx_site_sweep(const char *dir, uint64_t old, uint64_t size)
+{
+	struct tiles t = { .dir = dir };
+
+	sweep(&t, old, size);
 }
