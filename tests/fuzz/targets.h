@@ -140,7 +140,8 @@ run_note(const char *data, size_t len)
 		MUST(sbx_checkpoint_parse(&d, out.data, out.len, NULL) == 0 &&
 			d.size == c.size);
 	}
-	sbx_delegation_parse(&del, data, len, NULL);
+	sbx_delegation_parse(&del, SBX_ROLE_LOG, data, len, NULL);
+	sbx_delegation_parse(&del, SBX_ROLE_WITNESS, data, len, NULL);
 	sbx_buf_free(&out);
 }
 
