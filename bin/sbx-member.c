@@ -194,6 +194,15 @@ static const struct sbx_cmd cmds[] = {
 	{ "name", cmd_name, "NAME [DID]", 1, 2, "give somebody a short name",
 		name_opts },
 	{ "names", cmd_names, "", 0, 0, "who is called what", NULL },
+	{ "propose", cmd_propose, "TYPE", 1, 1, "open a proposal", propose_opts },
+	{ "vote", cmd_vote, "PROPOSAL for|against|abstain", 2, 2,
+		"give this box's voice", NULL },
+	{ "tally", cmd_tally, "[PROPOSAL]", 0, 1, "how proposals stand",
+		tally_opts },
+	{ "rules", cmd_rules, "", 0, 0, "how the mesh decides now", NULL },
+	{ "emancipate", cmd_emancipate, "LEVEL", 1, 1,
+		"take the mesh one level further from its founder",
+		emancipate_opts },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL } };
 
 static const struct sbx_tool tool = { "sbx-member", "who belongs to the mesh", 0,

@@ -37,10 +37,15 @@ int cmd_attestations(struct sbx_ctx *ctx);
 int cmd_name(struct sbx_ctx *ctx);
 int cmd_names(struct sbx_ctx *ctx);
 int cmd_can(struct sbx_ctx *ctx);
+int cmd_propose(struct sbx_ctx *ctx);
+int cmd_vote(struct sbx_ctx *ctx);
+int cmd_tally(struct sbx_ctx *ctx);
+int cmd_rules(struct sbx_ctx *ctx);
+int cmd_emancipate(struct sbx_ctx *ctx);
 
 extern const struct sbx_opt invite_opts[], revoke_opts[], expire_opts[];
 int cmd_rotate(struct sbx_ctx *ctx);
 extern const struct sbx_opt attest_opts[], attestations_opts[], name_opts[],
-	can_opts[];
+	can_opts[], propose_opts[], tally_opts[], emancipate_opts[];
 
 #endif

@@ -4,17 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state.h"
-
-struct asked {
-	struct sbx_state *st;
-	const struct sbx_question *q;
-	struct sbx_doc *doc;
-	struct sbx_json *legs;
-	struct sbx_buf subject; /* as people read it */
-	char standing[16];	/* the subject's state */
-	bool allowed;
-};
+#include "can.h"
 
 static const struct action {
 	const char *name;
@@ -34,33 +24,25 @@ const char *const sbx_can_actions[] = { "attest", "vote", "invite", "name.bind",
 
 /* ---- legs --------------------------------------------------------------- */
 
-struct leg {
-	const char *name;
-	bool holds;
-	struct sbx_buf why, remedy;
-	struct sbx_json *entries;
-	struct sbx_json *json;
-};
-
-static void
-leg_begin(struct asked *a, struct leg *l, const char *name)
+void
+sbx_leg_begin(struct sbx_asked *a, struct sbx_leg *l, const char *name)
 {
-	*l = (struct leg){ .name = name, .why = SBX_BUF(4096),
+	*l = (struct sbx_leg){ .name = name, .why = SBX_BUF(4096),
 		.remedy = SBX_BUF(4096) };
 	l->json = sbx_json_add(a->doc, a->legs, NULL, SBX_JSON_OBJECT);
 	sbx_json_add_str(a->doc, l->json, "leg", name);
 	l->entries = sbx_json_add(a->doc, l->json, "entries", SBX_JSON_ARRAY);
 }
 
-static void
-leg_entry(struct asked *a, struct leg *l, const char *id)
+void
+sbx_leg_entry(struct sbx_asked *a, struct sbx_leg *l, const char *id)
 {
 	if (id != NULL)
 		sbx_json_add_str(a->doc, l->entries, NULL, id);
 }
 
-static void
-leg_end(struct asked *a, struct leg *l)
+void
+sbx_leg_end(struct sbx_asked *a, struct sbx_leg *l)
 {
 	sbx_json_add_bool(a->doc, l->json, "holds", l->holds);
 	sbx_json_add_str(a->doc, l->json, "why", sbx_buf_text(&l->why));
@@ -75,17 +57,17 @@ leg_end(struct asked *a, struct leg *l)
 /* ---- the name ------------------------------------------------------------ */
 
 static int
-check_name(struct asked *a, struct sbx_err *err)
+check_name(struct sbx_asked *a, struct sbx_err *err)
 {
 	char did[SBX_DID_SIZE] = "";
 	sqlite3_stmt *q = NULL;
-	struct leg l;
+	struct sbx_leg l;
 	int r;
 
 	if ((r = sbx_db_prepare(a->st->db,
 		     "SELECT pub FROM main.author WHERE did=?", &q, err)) != 0)
 		return r;
-	leg_begin(a, &l, "name");
+	sbx_leg_begin(a, &l, "name");
 	sbx_db_bind_text(q, 1, a->q->subject);
 	if (sqlite3_step(q) != SQLITE_ROW ||
 		sqlite3_column_bytes(q, 0) != SBX_PUB_BYTES) {
@@ -100,14 +82,14 @@ check_name(struct asked *a, struct sbx_err *err)
 			sbx_buf_text(&a->subject));
 	}
 	sqlite3_finalize(q);
-	leg_end(a, &l);
+	sbx_leg_end(a, &l);
 	return SBX_OK;
 }
 
 /* ---- membership ---------------------------------------------------------- */
 
 static void
-explain_member(struct asked *a, struct leg *l, sqlite3_stmt *q, int hop)
+explain_member(struct sbx_asked *a, struct sbx_leg *l, sqlite3_stmt *q, int hop)
 {
 	const char *state = (const char *)sqlite3_column_text(q, 0);
 	const char *since = (const char *)sqlite3_column_text(q, 2);
@@ -129,7 +111,7 @@ explain_member(struct asked *a, struct leg *l, sqlite3_stmt *q, int hop)
 
 /* Up from the subject to the anchor that its membership hangs on. */
 static int
-walk(struct asked *a, struct leg *l, sqlite3_stmt *q)
+walk(struct sbx_asked *a, struct sbx_leg *l, sqlite3_stmt *q)
 {
 	char did[SBX_DID_SIZE];
 	const char *up;
@@ -144,9 +126,9 @@ walk(struct asked *a, struct leg *l, sqlite3_stmt *q)
 				(const char *)sqlite3_column_text(q, 0));
 		explain_member(a, l, q, hop);
 		if (hop == 0 && strcmp(a->standing, "revoked") == 0)
-			leg_entry(a, l, (const char *)sqlite3_column_text(q, 5));
-		leg_entry(a, l, (const char *)sqlite3_column_text(q, 4));
-		leg_entry(a, l, (const char *)sqlite3_column_text(q, 3));
+			sbx_leg_entry(a, l, (const char *)sqlite3_column_text(q, 5));
+		sbx_leg_entry(a, l, (const char *)sqlite3_column_text(q, 4));
+		sbx_leg_entry(a, l, (const char *)sqlite3_column_text(q, 3));
 		up = (const char *)sqlite3_column_text(q, 1);
 		if (up == NULL || strcmp(a->standing, "revoked") == 0)
 			return SBX_OK;
@@ -157,17 +139,17 @@ walk(struct asked *a, struct leg *l, sqlite3_stmt *q)
 }
 
 static int
-check_member(struct asked *a, struct sbx_err *err)
+check_member(struct sbx_asked *a, struct sbx_err *err)
 {
 	sqlite3_stmt *q = NULL;
-	struct leg l;
+	struct sbx_leg l;
 	int r;
 
 	if ((r = sbx_db_prepare(a->st->db,
 		     "SELECT state, inviter, since, accepted, invitation, removed, "
 		     "did FROM temp.member WHERE did=?", &q, err)) != 0)
 		return r;
-	leg_begin(a, &l, "member");
+	sbx_leg_begin(a, &l, "member");
 	walk(a, &l, q);
 	sqlite3_finalize(q);
 	l.holds = strcmp(a->standing, "anchor") == 0 ||
@@ -178,7 +160,7 @@ check_member(struct asked *a, struct sbx_err *err)
 	sbx_buf_fmt(&l.remedy, "a member signs an invitation (sbx-member invite) "
 			       "and %s accepts it (sbx-member accept)",
 		sbx_buf_text(&a->subject));
-	leg_end(a, &l);
+	sbx_leg_end(a, &l);
 	return SBX_OK;
 }
 
@@ -198,15 +180,15 @@ static const char attested_sql[] =
 	"ORDER BY 3, 1, 2 LIMIT 1";
 
 static int
-check_attested(struct asked *a, struct sbx_err *err)
+check_attested(struct sbx_asked *a, struct sbx_err *err)
 {
 	sqlite3_stmt *q = NULL;
-	struct leg l;
+	struct sbx_leg l;
 	int r;
 
 	if ((r = sbx_db_prepare(a->st->db, attested_sql, &q, err)) != 0)
 		return r;
-	leg_begin(a, &l, "attestation");
+	sbx_leg_begin(a, &l, "attestation");
 	sbx_db_bind_text(q, 1, a->q->subject);
 	sbx_db_bind_text(q, 2, a->q->action);
 	sbx_db_bind_text(q, 3, a->q->domain);
@@ -215,7 +197,7 @@ check_attested(struct asked *a, struct sbx_err *err)
 		sbx_buf_str(&l.why, "an anchor needs no attestation");
 	} else if (sqlite3_step(q) == SQLITE_ROW) {
 		l.holds = true;
-		leg_entry(a, &l, (const char *)sqlite3_column_text(q, 1));
+		sbx_leg_entry(a, &l, (const char *)sqlite3_column_text(q, 1));
 		sbx_name_write(a->st, (const char *)sqlite3_column_text(q, 0),
 			&l.why);
 		sbx_buf_fmt(&l.why, " %s it for %s", sqlite3_column_int(q, 2) ?
@@ -231,172 +213,18 @@ check_attested(struct asked *a, struct sbx_err *err)
 			a->q->domain);
 	}
 	sqlite3_finalize(q);
-	leg_end(a, &l);
+	sbx_leg_end(a, &l);
 	return SBX_OK;
-}
-
-/* ---- a service ------------------------------------------------------------ */
-
-static int
-check_offer(struct asked *a, struct sbx_doc **offer, struct sbx_err *err)
-{
-	struct sbx_err why = { 0 };
-	const struct sbx_json *row, *member;
-	struct leg l;
-	int r;
-
-	r = sbx_state_one(a->st, SBX_VIEW_OFFER, a->q->target, offer, &why);
-	if (r != 0 && r != SBX_E_NO) {
-		if (err != NULL)
-			*err = why;
-		return r;
-	}
-	leg_begin(a, &l, "offer");
-	if (r != 0) {
-		sbx_buf_str(&l.why, why.text);
-		sbx_buf_str(&l.remedy, "its provider signs: sbx-offer publish");
-		leg_end(a, &l);
-		return SBX_OK;
-	}
-	row = sbx_doc_root(*offer);
-	member = sbx_json_get(row, "member");
-	leg_entry(a, &l, sbx_json_str(row, "entry"));
-	l.holds = sbx_offer_live(row);
-	sbx_name_write(a->st, sbx_json_str(row, "provider"), &l.why);
-	if (l.holds)
-		sbx_buf_fmt(&l.why, " offers %s", sbx_json_str(row, "name"));
-	else if (member != NULL && member->yes)
-		sbx_buf_fmt(&l.why, " withdrew %s", sbx_json_str(row, "name"));
-	else
-		sbx_buf_fmt(&l.why, ", which offers %s, is not a member, or was "
-				    "revoked since it said so",
-			sbx_json_str(row, "name"));
-	sbx_buf_str(&l.remedy, "its provider, as a member, signs: "
-			       "sbx-offer publish");
-	leg_end(a, &l);
-	return SBX_OK;
-}
-
-static void
-explain_sub(struct asked *a, struct leg *l, const struct sbx_json *offer,
-	const struct sbx_json *sub)
-{
-	const char *status = sbx_json_str(sub, "status");
-	bool pending = sbx_json_is(sbx_json_get(offer, "approval_mode"), "pending");
-	const struct sbx_json *member = sbx_json_get(sub, "member");
-
-	l->holds = sbx_json_is(sbx_json_get(sub, "status"), "live") &&
-		member != NULL && member->yes;
-	sbx_buf_fmt(&l->why, "%s subscribed on %.19s", sbx_buf_text(&a->subject),
-		sbx_json_str(sub, "requested_at"));
-	if (l->holds)
-		sbx_buf_str(&l->why, pending ? ", and the provider approved" :
-					       ", and the offer is open to members");
-	else if (strcmp(status, "live") == 0)
-		sbx_buf_str(&l->why, ", but not as the member it is now");
-	else
-		sbx_buf_fmt(&l->why, ", which is %s", status);
-	if (strcmp(status, "waiting") == 0 || strcmp(status, "rejected") == 0)
-		sbx_buf_fmt(&l->remedy, "the provider signs: sbx-offer approve %s",
-			sbx_json_str(sub, "subscription_id"));
-	else
-		sbx_buf_fmt(&l->remedy, "%s signs: sbx-offer subscribe %s",
-			sbx_buf_text(&a->subject), a->q->target);
-}
-
-/* The provider's latest word about a subscription. */
-static void
-add_answer(struct asked *a, struct leg *l, const struct sbx_json *sub)
-{
-	sqlite3_stmt *q = NULL;
-
-	if (sbx_db_prepare(a->st->db,
-		    "SELECT lower(hex(e.id)) FROM temp.claim f JOIN main.entry e "
-		    "USING(seq) JOIN main.author p ON p.id=f.author WHERE f.type IN "
-		    "('ServiceApprove', 'ServiceReject') AND f.id=? AND p.did=? "
-		    "ORDER BY f.time DESC, f.type DESC, e.id LIMIT 1", &q, NULL) != 0)
-		return;
-	sbx_db_bind_text(q, 1, sbx_json_str(sub, "subscription_id"));
-	sbx_db_bind_text(q, 2, sbx_json_str(sub, "provider"));
-	if (sqlite3_step(q) == SQLITE_ROW)
-		leg_entry(a, l, (const char *)sqlite3_column_text(q, 0));
-	sqlite3_finalize(q);
-}
-
-static int
-check_sub(struct asked *a, const struct sbx_json *offer, struct sbx_err *err)
-{
-	struct sbx_doc *sub = NULL;
-	struct leg l;
-	int r;
-
-	if ((r = sbx_sub_mine(a->st, a->q->subject, offer, &sub, err)) != 0)
-		return r;
-	leg_begin(a, &l, "subscription");
-	if (sub != NULL) {
-		leg_entry(a, &l, sbx_json_str(sbx_doc_root(sub), "entry"));
-		add_answer(a, &l, sbx_doc_root(sub));
-		explain_sub(a, &l, offer, sbx_doc_root(sub));
-	} else {
-		sbx_buf_fmt(&l.why, "%s has no subscription to it",
-			sbx_buf_text(&a->subject));
-		sbx_buf_fmt(&l.remedy, "%s signs: sbx-offer subscribe %s",
-			sbx_buf_text(&a->subject), a->q->target);
-	}
-	sbx_doc_free(sub);
-	leg_end(a, &l);
-	return SBX_OK;
-}
-
-static int
-check_node(struct asked *a, struct sbx_err *err)
-{
-	sqlite3_stmt *q = NULL;
-	struct leg l;
-	int r;
-
-	if ((r = sbx_db_prepare(a->st->db, "SELECT mesh_ip FROM temp.v_node WHERE "
-		     "did=? AND member AND mesh_ip IS NOT NULL", &q, err)) != 0)
-		return r;
-	leg_begin(a, &l, "node");
-	sbx_db_bind_text(q, 1, a->q->subject);
-	if (sqlite3_step(q) == SQLITE_ROW) {
-		l.holds = true;
-		sbx_buf_fmt(&l.why, "%s has the mesh address %s",
-			sbx_buf_text(&a->subject),
-			(const char *)sqlite3_column_text(q, 0));
-	} else {
-		sbx_buf_fmt(&l.why, "%s has no address on the mesh",
-			sbx_buf_text(&a->subject));
-		sbx_buf_str(&l.remedy, "it signs: sbx-mesh-up record | "
-				       "sbx-ledger append node_publish");
-	}
-	sqlite3_finalize(q);
-	leg_end(a, &l);
-	return SBX_OK;
-}
-
-static int
-check_use(struct asked *a, struct sbx_err *err)
-{
-	struct sbx_doc *offer = NULL;
-	int r;
-
-	if ((r = check_node(a, err)) == 0 &&
-		(r = check_offer(a, &offer, err)) == 0 && offer != NULL)
-		r = check_sub(a, sbx_doc_root(offer), err);
-	sbx_doc_free(offer);
-	return r;
 }
 
 /* ---- the log ---------------------------------------------------------------- */
 
 static int
-check_log(struct asked *a)
+check_log(struct sbx_asked *a)
 {
 	struct sbx_err why = { 0 };
 	struct sbx_json *leg, *id;
-	struct leg l;
+	struct sbx_leg l;
 	size_t n = 0;
 	int r = SBX_OK;
 
@@ -407,14 +235,14 @@ check_log(struct asked *a)
 				sbx_err_at(&why, "entry %.16s", id->text);
 	if (r == SBX_E_SYS)
 		return r;
-	leg_begin(a, &l, "log");
+	sbx_leg_begin(a, &l, "log");
 	l.holds = r == 0;
 	if (r == 0)
 		sbx_buf_fmt(&l.why, "the %zu entries it rests on verify", n);
 	else
 		sbx_buf_str(&l.why, why.text);
 	sbx_buf_str(&l.remedy, "sbx-ledger verify says what is broken");
-	leg_end(a, &l);
+	sbx_leg_end(a, &l);
 	return SBX_OK;
 }
 
@@ -430,7 +258,7 @@ find_action(const char *name)
 }
 
 static void
-begin(struct asked *a)
+begin(struct sbx_asked *a)
 {
 	struct sbx_json *root;
 
@@ -450,7 +278,7 @@ sbx_can(struct sbx_state *st, const struct sbx_question *q,
 	struct sbx_doc **answer, struct sbx_err *err)
 {
 	const struct action *act = find_action(q->action);
-	struct asked a = { .st = st, .q = q, .subject = SBX_BUF(1024) };
+	struct sbx_asked a = { .st = st, .q = q, .subject = SBX_BUF(1024) };
 	int r;
 
 	if (act == NULL) {
@@ -464,7 +292,10 @@ sbx_can(struct sbx_state *st, const struct sbx_question *q,
 		if (act->attested)
 			r = check_attested(&a, err);
 		else
-			r = check_use(&a, err);
+			r = sbx_can_use(&a, err);
+		if (r == 0 && *q->target != '\0' &&
+			strcmp(q->action, "vote") == 0)
+			r = sbx_can_vote(&a, err);
 	}
 	if (r == 0 && (r = check_log(&a)) != 0)
 		sbx_err_set(err, r, "the journal cannot be read");

@@ -238,7 +238,8 @@ apply_rotate(struct sbx_fold *f, const struct sbx_event *e)
 
 	if (!replaces(e, old))
 		return;
-	p->anchor = old->by == NULL;
+	p->anchor = old->by == NULL && !old->plain;
+	p->plain = old->plain;
 	p->member = !p->anchor;
 	p->revoked = false;
 	p->inviter = old->inviter;
@@ -259,6 +260,7 @@ begin(struct sbx_fold *f)
 {
 	for (struct sbx_person *p = f->first; p != NULL; p = p->next) {
 		p->anchor = p->trusted;
+		p->plain = false;
 		p->member = p->revoked = false;
 		p->depth = 0;
 		p->inviter = NULL;
@@ -302,6 +304,15 @@ apply(struct sbx_fold *f, struct sbx_event *e)
 	case SBX_EVENT_REVOKE:
 		apply_revoke(f, e);
 		break;
+	case SBX_EVENT_PROPOSE:
+		sbx_vote_propose(f, e->proposal);
+		break;
+	case SBX_EVENT_CLOSE:
+		sbx_vote_close(f, e->proposal);
+		break;
+	case SBX_EVENT_LEVEL:
+		sbx_emancipate(f, e);
+		break;
 	}
 }
 
@@ -328,10 +339,12 @@ void
 sbx_fold_run(struct sbx_fold *f)
 {
 	sort_invites(f);
+	sbx_vote_sort(f);
 	if (f->count > 0)
 		qsort(f->events, f->count, sizeof(*f->events), by_order);
 	for (int round = 0; round < MAX_ROUNDS; round++) {
 		begin(f);
+		sbx_vote_begin(f);
 		for (size_t i = 0; i < f->count; i++)
 			apply(f, &f->events[i]);
 		if (settled(f))
@@ -371,6 +384,7 @@ sbx_fold_clear(struct sbx_fold *f)
 		free(f->events[i].id);
 		free(f->events[i].target);
 	}
+	sbx_vote_clear(f);
 	free(f->invites);
 	free(f->events);
 }

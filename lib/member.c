@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "member.h"
+#include "state.h"
 
 /* A damaged row has NULL where no entry has: such a text is nobody's. */
 static const char *
@@ -14,14 +15,14 @@ text(sqlite3_stmt *st, int i)
 	return t != NULL ? t : "";
 }
 
-static char *
-column(sqlite3_stmt *st, int i)
+char *
+sbx_member_column(sqlite3_stmt *st, int i)
 {
 	return sbx_mem_text(text(st, i), strlen(text(st, i)));
 }
 
-static struct sbx_event *
-event(struct sbx_fold *f, enum sbx_event_kind kind, sqlite3_stmt *st)
+struct sbx_event *
+sbx_member_event(struct sbx_fold *f, enum sbx_event_kind kind, sqlite3_stmt *st)
 {
 	struct sbx_event *e;
 
@@ -36,24 +37,24 @@ event(struct sbx_fold *f, enum sbx_event_kind kind, sqlite3_stmt *st)
 	if (sqlite3_column_bytes(st, 1) == SBX_HASH_BYTES)
 		memcpy(e->hash, sqlite3_column_blob(st, 1), SBX_HASH_BYTES);
 	e->who = sbx_fold_person(f, text(st, 2));
-	e->id = column(st, 3);
+	e->id = sbx_member_column(st, 3);
 	return e;
 }
 
 static void
 load_invite(struct sbx_fold *f, sqlite3_stmt *st)
 {
-	struct sbx_event *e = event(f, SBX_EVENT_INVITE, st);
+	struct sbx_event *e = sbx_member_event(f, SBX_EVENT_INVITE, st);
 	struct sbx_invitation *in = sbx_mem_alloc(1, sizeof(*in));
 
-	in->id = column(st, 3);
+	in->id = sbx_member_column(st, 3);
 	in->inviter = e->who;
 	in->time = e->time;
 	memcpy(in->hash, e->hash, sizeof(in->hash));
 	in->max_uses = sqlite3_column_int64(st, 4);
-	in->expires = column(st, 5);
-	in->domain = column(st, 6);
-	in->rights = column(st, 7);
+	in->expires = sbx_member_column(st, 5);
+	in->domain = sbx_member_column(st, 6);
+	in->rights = sbx_member_column(st, 7);
 	sbx_time_parse(&in->expires_at, in->expires, strlen(in->expires));
 	e->invite = in;
 	if (f->ninvites == f->invites_cap) {
@@ -67,18 +68,18 @@ load_invite(struct sbx_fold *f, sqlite3_stmt *st)
 static void
 load_accept(struct sbx_fold *f, sqlite3_stmt *st)
 {
-	struct sbx_event *e = event(f, SBX_EVENT_ACCEPT, st);
+	struct sbx_event *e = sbx_member_event(f, SBX_EVENT_ACCEPT, st);
 
-	e->target = column(st, 4);
+	e->target = sbx_member_column(st, 4);
 	e->proof = sqlite3_column_int(st, 5);
 }
 
 static void
 load_revoke(struct sbx_fold *f, sqlite3_stmt *st)
 {
-	struct sbx_event *e = event(f, SBX_EVENT_REVOKE, st);
+	struct sbx_event *e = sbx_member_event(f, SBX_EVENT_REVOKE, st);
 
-	e->target = column(st, 4);
+	e->target = sbx_member_column(st, 4);
 	e->whole = sqlite3_column_int(st, 5);
 	e->cascade = sqlite3_column_int64(st, 6);
 	if (!sbx_did_check(e->target, strlen(e->target)))
@@ -92,13 +93,13 @@ load_recovery(struct sbx_fold *f, sqlite3_stmt *st)
 	struct sbx_person *p = sbx_fold_person(f, text(st, 0));
 
 	if (p->rec == NULL)
-		p->rec = column(st, 1);
+		p->rec = sbx_member_column(st, 1);
 }
 
 static void
 load_rotate(struct sbx_fold *f, sqlite3_stmt *st)
 {
-	event(f, SBX_EVENT_ROTATE, st)->target = column(st, 4);
+	sbx_member_event(f, SBX_EVENT_ROTATE, st)->target = sbx_member_column(st, 4);
 }
 
 static void
@@ -249,16 +250,54 @@ store_invites(sqlite3 *db, const struct sbx_fold *f, struct sbx_err *err)
 	return r;
 }
 
+static int
+check_level(struct sbx_fold *f, int64_t level, const char *gone,
+	struct sbx_err *err)
+{
+	const struct sbx_person *p = gone != NULL ? sbx_fold_person(f, gone) : NULL;
+	const char *missing;
+
+	if (f->level == SBX_MAX_LEVEL)
+		return sbx_err_set(err, SBX_E_NO, "the mesh is at the last level");
+	if (level != f->level + 1)
+		return sbx_err_set(err, SBX_E_NO,
+			"the mesh is at level %lld: levels rise one at a time",
+			(long long)f->level);
+	if (p != NULL && (!p->anchor || !sbx_fold_stands(p)))
+		return sbx_err_set(err, SBX_E_NO, "%s is no anchor here", gone);
+	missing = sbx_emancipate_missing(f, level, f->now, p);
+	return missing != NULL ? sbx_err_set(err, SBX_E_NO, "%s", missing) :
+				 SBX_OK;
+}
+
+int
+sbx_emancipate_check(struct sbx_state *st, int64_t level, const char *gone,
+	struct sbx_err *err)
+{
+	struct sbx_fold f = { 0 };
+	int r;
+
+	if ((r = sbx_member_load(st->db, &f, err)) == 0 &&
+		(r = sbx_vote_load(st->db, &f, err)) == 0) {
+		sbx_fold_run(&f);
+		r = check_level(&f, level, gone, err);
+	}
+	sbx_fold_clear(&f);
+	return r;
+}
+
 int
 sbx_member_compute(sqlite3 *db, struct sbx_err *err)
 {
 	struct sbx_fold f = { 0 };
 	int r;
 
-	if ((r = sbx_member_load(db, &f, err)) == 0) {
+	if ((r = sbx_member_load(db, &f, err)) == 0 &&
+		(r = sbx_vote_load(db, &f, err)) == 0) {
 		sbx_fold_run(&f);
-		if ((r = store_people(db, &f, err)) == 0)
-			r = store_invites(db, &f, err);
+		if ((r = store_people(db, &f, err)) == 0 &&
+			(r = store_invites(db, &f, err)) == 0)
+			r = sbx_vote_store(db, &f, err);
 	}
 	sbx_fold_clear(&f);
 	return r;

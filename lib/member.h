@@ -9,10 +9,13 @@
  * what it removes, so that it beats what is concurrent with it. */
 enum sbx_event_kind {
 	SBX_EVENT_INVITE,
+	SBX_EVENT_PROPOSE,
 	SBX_EVENT_VOID,
 	SBX_EVENT_ACCEPT,
 	SBX_EVENT_ROTATE,
 	SBX_EVENT_REVOKE,
+	SBX_EVENT_CLOSE, /* over whoever is a member at that instant */
+	SBX_EVENT_LEVEL,
 };
 
 struct sbx_event;
@@ -22,6 +25,7 @@ struct sbx_person {
 	char *rec; /* the hash of its recovery key, from its first head */
 	bool trusted; /* a local anchor: where the fold begins */
 	bool anchor, member, revoked;
+	bool plain; /* was an anchor until the mesh let go of it */
 	int depth;
 	struct sbx_person *inviter;
 	struct sbx_invitation *by;
@@ -42,6 +46,39 @@ struct sbx_invitation {
 	bool never;  /* and said the one before */
 };
 
+/* How much of the mesh must be for a proposal, and how it is counted. */
+struct sbx_rules {
+	bool depth;   /* attestation_depth: a voice weighs 1/(1 + depth) */
+	int64_t most; /* millionths of all voices */
+};
+
+struct sbx_proposal {
+	char *id, *ptype, *body, *closes;
+	struct sbx_person *who;
+	unsigned char hash[SBX_HASH_BYTES];
+	struct sbx_rules rules;
+	int64_t time, opens_at, closes_at;
+	bool valid;  /* by a member, under the rules in force */
+	bool clash;  /* another member, or it too, claims the id */
+	bool passed;
+	int64_t yes, no, all; /* weights */
+};
+
+struct sbx_voice {
+	char *id;
+	struct sbx_person *who;
+	unsigned char hash[SBX_HASH_BYTES];
+	int64_t time;
+	int choice; /* 1 for, -1 against, 0 neither */
+};
+
+/* What a witness said of a log. */
+struct sbx_sight {
+	char *domain, *root;
+	struct sbx_person *who;
+	int64_t height, time;
+};
+
 struct sbx_event {
 	enum sbx_event_kind kind;
 	int64_t time;
@@ -53,6 +90,8 @@ struct sbx_event {
 	bool whole; /* scope cascade */
 	bool proof;
 	struct sbx_invitation *invite;
+	struct sbx_proposal *proposal;
+	int64_t level, before; /* id: which anchor goes, or "" */
 };
 
 struct sbx_fold {
@@ -62,6 +101,16 @@ struct sbx_fold {
 	size_t ninvites, invites_cap;
 	struct sbx_event *events;
 	size_t count, cap;
+	struct sbx_proposal **proposals; /* by id */
+	size_t nproposals;
+	struct sbx_voice *voices; /* by id, voter, date */
+	size_t nvoices;
+	struct sbx_sight *sights;
+	size_t nsights;
+	int64_t now;
+	struct sbx_rules rules; /* in force at this place of the fold */
+	struct sbx_rules shown; /* now */
+	int64_t level;		/* of emancipation */
 };
 
 struct sbx_person *sbx_fold_person(struct sbx_fold *f, const char *did);
@@ -69,6 +118,29 @@ bool sbx_fold_stands(const struct sbx_person *p);
 /* Apply every event, in its order. */
 void sbx_fold_run(struct sbx_fold *f);
 void sbx_fold_clear(struct sbx_fold *f);
+
+/* vote: proposals and what comes of them. */
+void sbx_vote_sort(struct sbx_fold *f);
+void sbx_vote_begin(struct sbx_fold *f);
+void sbx_vote_propose(struct sbx_fold *f, struct sbx_proposal *p);
+void sbx_vote_close(struct sbx_fold *f, struct sbx_proposal *p);
+void sbx_vote_clear(struct sbx_fold *f);
+int sbx_vote_load(sqlite3 *db, struct sbx_fold *f, struct sbx_err *err);
+/* Fill temp.proposal and temp.rules. */
+int sbx_vote_store(sqlite3 *db, const struct sbx_fold *f, struct sbx_err *err);
+
+#define SBX_MAX_LEVEL 3
+
+/* emancipate: why the mesh is not ready for level at that time, or NULL.
+ * gone: the anchor that is to go, or NULL. */
+const char *sbx_emancipate_missing(const struct sbx_fold *f, int64_t level,
+	int64_t time, const struct sbx_person *gone);
+void sbx_emancipate(struct sbx_fold *f, const struct sbx_event *e);
+
+/* One more event, its columns: time, hash, author, id. */
+struct sbx_event *sbx_member_event(struct sbx_fold *f, enum sbx_event_kind kind,
+	sqlite3_stmt *st);
+char *sbx_member_column(sqlite3_stmt *st, int i);
 
 /* Read the events from temp.claim. */
 int sbx_member_load(sqlite3 *db, struct sbx_fold *f, struct sbx_err *err);

@@ -24,7 +24,8 @@ sql_time(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 
 /* In the order in which they use each other. */
 static const enum sbx_view order[] = { SBX_VIEW_NODE, SBX_VIEW_NAME,
-	SBX_VIEW_ATTEST, SBX_VIEW_MEMBER,
+	SBX_VIEW_ATTEST, SBX_VIEW_PROPOSAL, SBX_VIEW_VOTE, SBX_VIEW_RULES,
+	SBX_VIEW_MEMBER,
 	SBX_VIEW_INVITE, SBX_VIEW_OFFER, SBX_VIEW_SUB, SBX_VIEW_CONFIG,
 	SBX_VIEW_FORK, SBX_VIEW_BAN };
 

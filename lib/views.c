@@ -59,7 +59,12 @@ const char *const sbx_view_tables =
 	"removed TEXT) WITHOUT ROWID;"
 	"CREATE TABLE temp.invite(invite_id TEXT, inviter TEXT, domain TEXT, "
 	"rights TEXT, max_uses INTEGER, used INTEGER, expires_at TEXT, "
-	"status TEXT, PRIMARY KEY(invite_id, inviter)) WITHOUT ROWID;";
+	"status TEXT, PRIMARY KEY(invite_id, inviter)) WITHOUT ROWID;"
+	"CREATE TABLE temp.proposal(entry BLOB PRIMARY KEY, proposer TEXT, "
+	"opens_us INTEGER, closes_us INTEGER, counts TEXT, passed INTEGER, "
+	"yes INTEGER, no INTEGER, whole INTEGER) WITHOUT ROWID;"
+	"CREATE TABLE temp.rules(quorum_rule TEXT, quorum_millionths INTEGER, "
+	"emancipation_level INTEGER, missing TEXT);";
 
 const struct sbx_view_def sbx_view_defs[] = {
 	[SBX_VIEW_MEMBER] = { "v_member",
@@ -183,6 +188,40 @@ const struct sbx_view_def sbx_view_defs[] = {
 		"USING(name)",
 		{ T("did"), T("name"), T("binder"), T("bound_at"), T("status"),
 			B("member"), T("entry") } },
+	[SBX_VIEW_PROPOSAL] = { "v_proposal",
+		"SELECT f.id AS proposal_id, p.proposer, " P("ptype") " AS ptype, "
+		P("domain") " AS domain, " P("body") " AS body, "
+		P("quorum_rule") " AS quorum_rule, "
+		"e.payload->'$.quorum_threshold' AS quorum_threshold, "
+		P("opens_at") " AS opens_at, " P("closes_at") " AS closes_at, "
+		"p.yes AS votes_for, p.no AS votes_against, p.whole AS votes_of, "
+		"p.counts, CASE WHEN p.counts<>'counts' THEN p.counts WHEN "
+		"p.opens_us>c.us THEN 'future' WHEN p.closes_us>c.us THEN 'open' "
+		"WHEN p.passed THEN 'passed' ELSE 'failed' END AS status, " ENTRY
+		" FROM temp.claim f JOIN main.entry e USING(seq) JOIN "
+		"temp.proposal p ON p.entry=e.id, temp.clock c WHERE "
+		"f.type='Proposal'",
+		{ T("proposal_id"), T("proposer"), T("ptype"), T("domain"),
+			J("body"), T("quorum_rule"), J("quorum_threshold"),
+			T("opens_at"), T("closes_at"), I("votes_for"),
+			I("votes_against"), I("votes_of"), T("counts"),
+			NOW("status"), T("entry") } },
+	[SBX_VIEW_VOTE] = { "v_vote",
+		"SELECT l.id AS proposal_id, a.did AS voter, " P("choice")
+		" AS choice, " P("voted_at") " AS voted_at, " IS_MEMBER("a.did")
+		" AS member, " ENTRY " FROM (SELECT f.*, row_number() OVER "
+		"(PARTITION BY f.author, f.id ORDER BY f.time, e.id) AS place "
+		"FROM temp.claim f JOIN main.entry e USING(seq) WHERE "
+		"f.type='ProposalVote') l JOIN main.entry e USING(seq) JOIN "
+		"main.author a ON a.id=l.author WHERE l.place=1",
+		{ T("proposal_id"), T("voter"), T("choice"), T("voted_at"),
+			B("member"), T("entry") } },
+	[SBX_VIEW_RULES] = { "v_rules",
+		"SELECT quorum_rule, quorum_millionths, emancipation_level, "
+		"missing FROM temp.rules",
+		{ NOW("quorum_rule"),
+			{ "quorum_millionths", SBX_COLUMN_INT, true },
+			I("emancipation_level"), NOW("missing") } },
 };
 
 const size_t sbx_view_count = sizeof(sbx_view_defs) / sizeof(sbx_view_defs[0]);

@@ -21,7 +21,7 @@ struct sbx_column {
 struct sbx_view_def {
 	const char *name; /* of the TEMP view */
 	const char *sql;  /* its SELECT */
-	struct sbx_column columns[14];
+	struct sbx_column columns[16];
 };
 
 extern const char *const sbx_view_tables; /* what the views rest on */

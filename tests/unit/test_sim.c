@@ -12,7 +12,7 @@
 
 #include "world.h"
 
-enum { NODES = 7, FORKER = 6, STEPS = 45, TOKENS = 12, LINES = 512 };
+enum { NODES = 7, FORKER = 6, STEPS = 60, TOKENS = 12, LINES = 512 };
 
 static uint64_t random_state;
 static bool loud;
@@ -221,9 +221,55 @@ say_node(int n)
 		"\"created_at\":\"%s\"}", n, 1 + below(4), at(here(n))));
 }
 
+static int nproposals;
+
+static void
+say_propose(int n)
+{
+	static const char *const bodies[][2] = {
+		{ "quorum_revision", "{\"quorum_percent\":30}" },
+		{ "quorum_revision", "{\"quorum_rule\":\"attestation_depth\"}" },
+		{ "emancipation", "{\"level\":1}" },
+		{ "add_anchor", "{}" },
+	};
+	unsigned what = below(4);
+
+	publish(n, sign(nodes[n].key, "proposal_open", NULL,
+		"{\"proposal_id\":\"%064x\",\"ptype\":\"%s\",\"domain\":\"\","
+		"\"body\":%s,\"quorum_rule\":\"%s\",\"quorum_threshold\":0.6,"
+		"\"opens_at\":\"%s\",\"closes_at\":\"%s\",\"tally_for\":0,"
+		"\"tally_against\":0,\"resolved\":null,\"created_at\":\"%s\"}",
+		/* some claim an id that is taken */
+		chance(85) ? ++nproposals : nproposals, bodies[what][0],
+		bodies[what][1], chance(80) ? "one_node_one_voice" :
+		"attestation_depth", at(here(n)),
+		at(here(n) + 600 + (int)below(1800)), at(here(n))));
+}
+
+static void
+say_vote(int n)
+{
+	if (nproposals == 0)
+		return;
+	publish(n, sign(nodes[n].key, "proposal_vote", NULL,
+		"{\"proposal_id\":\"%064x\",\"choice\":\"%s\","
+		"\"voted_at\":\"%s\"}", 1 + (int)below((unsigned)nproposals),
+		chance(80) ? "for" : "against", at(here(n))));
+}
+
+static void
+say_level(int n)
+{
+	publish(n, sign(nodes[n].key, "emancipate", NULL,
+		"{\"emancipation_level\":1,\"previous_level\":0,"
+		"\"remove_anchor\":null,\"milestone_evidence\":null,"
+		"\"emancipated_at\":\"%s\"}", at(here(n))));
+}
+
 static void (*const sayings[])(int n) = { say_invite, say_invite, say_accept,
 	say_accept, say_accept, say_revoke, say_attest, say_name, say_offer,
-	say_subscribe, say_node };
+	say_subscribe, say_node, say_propose, say_vote, say_vote, say_vote,
+	say_level };
 #define SAYINGS (sizeof(sayings) / sizeof(sayings[0]))
 
 /* Two claims to one id at one instant, the second for other ears. */
@@ -405,7 +451,7 @@ run_seed(const char *dir, uint64_t seed)
 	bool same;
 
 	random_state = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
-	nlines = ntokens = now = 0;
+	nlines = ntokens = nproposals = now = 0;
 	for (int i = 0; i <= NODES; i++)
 		open_node(&nodes[i], dir, i);
 	for (int i = 0; i < NODES; i++)

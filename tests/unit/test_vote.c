@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Proposals and emancipation: who counts, when, and what comes of it. */
+#include "world.h"
+
+enum { FOUNDER = 1, ANN, BOB, CID, EVE, PEOPLE };
+#define MAX 96
+#define DAYS 86400
+
+static struct sbx_key *keys[PEOPLE], *once[8];
+static struct sbx_entry *world[MAX];
+static int count;
+
+static const char *
+did(int who)
+{
+	return sbx_key_did(keys[who]);
+}
+
+static void
+say(struct sbx_entry *e)
+{
+	ck_assert_int_lt(count, MAX);
+	world[count++] = e;
+}
+
+static void
+join(int guest, int host, int token, const char *domain, int when)
+{
+	char id[65];
+
+	sbx_hex_write(id, sbx_key_pub(once[token]), 32);
+	say(sign(keys[host], "invite_issue", NULL, "{\"invite_id\":\"%s\","
+		"\"domain\":\"%s\",\"rights\":[],\"max_uses\":1,\"uses\":0,"
+		"\"expires_at\":\"%s\",\"co_stake\":false,\"created_at\":\"%s\"}",
+		id, domain, at(when + 3600), at(when)));
+	say(accept_invite(keys[guest], once[token], did(host), when + 1));
+}
+
+/* Founder, Ann and Bob below it, Cid below Ann. */
+static void
+setup(void)
+{
+	sbx_clock_set(T0 + 9 * DAYS * INT64_C(1000000));
+	for (int i = FOUNDER; i < PEOPLE; i++)
+		keys[i] = key_of((unsigned char)i);
+	for (int i = 0; i < 8; i++)
+		once[i] = key_of((unsigned char)(100 + i));
+	count = 0;
+	say(identity(keys[FOUNDER], NULL, 0));
+	join(ANN, FOUNDER, 0, "lab", 10);
+	join(BOB, FOUNDER, 1, "home", 10);
+	join(CID, ANN, 2, "lab", 20);
+}
+
+static void
+teardown(void)
+{
+	while (count > 0)
+		sbx_entry_free(world[--count]);
+	for (int i = FOUNDER; i < PEOPLE; i++)
+		sbx_key_free(keys[i]);
+	for (int i = 0; i < 8; i++)
+		sbx_key_free(once[i]);
+}
+
+static void
+propose_as(int who, int id, const char *type, const char *body,
+	const char *rule, const char *most, int opens, int closes)
+{
+	say(sign(keys[who], "proposal_open", NULL, "{\"proposal_id\":\"%064x\","
+		"\"ptype\":\"%s\",\"domain\":\"\",\"body\":%s,\"quorum_rule\":"
+		"\"%s\",\"quorum_threshold\":%s,\"opens_at\":\"%s\","
+		"\"closes_at\":\"%s\",\"tally_for\":0,\"tally_against\":0,"
+		"\"resolved\":null,\"created_at\":\"%s\"}", id, type, body, rule,
+		most, at(opens), at(closes), at(opens)));
+}
+
+static void
+propose(int id, const char *type, const char *body, int opens)
+{
+	propose_as(FOUNDER, id, type, body, "one_node_one_voice", "0.6", opens,
+		opens + 100);
+}
+
+static void
+vote(int who, int id, const char *choice, int when)
+{
+	say(sign(keys[who], "proposal_vote", NULL, "{\"proposal_id\":\"%064x\","
+		"\"choice\":\"%s\",\"voted_at\":\"%s\"}", id, choice, at(when)));
+}
+
+static void
+build(struct sbx_log **l, struct sbx_state **st)
+{
+	enum sbx_log_how how;
+
+	*l = new_log();
+	ck_assert_int_eq(sbx_log_trust(*l, did(FOUNDER), true, &why), 0);
+	ck_assert_int_eq(sbx_log_begin(*l, &why), 0);
+	for (int i = count - 1; i >= 0; i--)
+		ck_assert_int_eq(sbx_log_add(*l, world[i], &how, &why), 0);
+	ck_assert_int_eq(sbx_log_commit(*l, &why), 0);
+	ck_assert_msg(sbx_state_open(*l, st, &why) == 0, "%s", why.text);
+}
+
+static int
+keep_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	(void)err;
+	sbx_doc_free(*(struct sbx_doc **)ctx);
+	*(struct sbx_doc **)ctx = sbx_doc_copy(row);
+	return 0;
+}
+
+static void
+check(enum sbx_view view, int id, const char *member, const char *want)
+{
+	struct sbx_buf got = SBX_BUF(4096);
+	struct sbx_state *st = NULL;
+	struct sbx_log *l = NULL;
+	struct sbx_doc *doc = NULL;
+	char key[65];
+
+	snprintf(key, sizeof(key), "%064x", id);
+	build(&l, &st);
+	ck_assert_int_eq(sbx_state_each(st, view, id != 0 ? key : NULL, keep_row,
+				 &doc, &why), 0);
+	ck_assert_ptr_nonnull(doc);
+	ck_assert_int_eq(sbx_canon_write(&got, sbx_json_get(sbx_doc_root(doc),
+				 member), sbx_rec_fractions, &why), 0);
+	ck_assert_str_eq(got.data, want);
+	sbx_buf_free(&got);
+	sbx_doc_free(doc);
+	sbx_state_free(st);
+	remove_log(l);
+}
+
+static void
+check_status(int id, const char *want)
+{
+	char quoted[32];
+
+	snprintf(quoted, sizeof(quoted), "\"%s\"", want);
+	check(SBX_VIEW_PROPOSAL, id, "status", quoted);
+}
+
+START_TEST(six_of_ten_members_pass_a_proposal)
+{
+	propose(1, "change_protocol", "{}", 100);
+	vote(ANN, 1, "for", 110);
+	vote(BOB, 1, "for", 111);
+	check_status(1, "failed"); /* 2 of 4 */
+	vote(FOUNDER, 1, "for", 112);
+	check_status(1, "passed");
+	check(SBX_VIEW_PROPOSAL, 1, "votes_of", "4");
+}
+END_TEST
+
+START_TEST(the_first_voice_counts_and_only_in_time)
+{
+	propose(1, "change_protocol", "{}", 100);
+	vote(ANN, 1, "for", 110);
+	vote(ANN, 1, "against", 111);
+	vote(BOB, 1, "for", 99);  /* before it opened */
+	vote(CID, 1, "for", 201); /* after it closed */
+	check(SBX_VIEW_PROPOSAL, 1, "votes_for", "1");
+	check(SBX_VIEW_PROPOSAL, 1, "votes_against", "0");
+}
+END_TEST
+
+START_TEST(members_at_closing_time_count_and_nobody_else)
+{
+	propose(1, "change_protocol", "{}", 100);
+	vote(EVE, 1, "for", 110); /* a stranger */
+	vote(ANN, 1, "for", 110);
+	vote(BOB, 1, "for", 110);
+	say(revocation(keys[FOUNDER], did(BOB), 0, 150));
+	join(EVE, FOUNDER, 3, "", 199); /* in at 200, as it closes */
+	say(revocation(keys[FOUNDER], did(ANN), 0, 300)); /* later */
+	check(SBX_VIEW_PROPOSAL, 1, "votes_for", "2"); /* Ann, Eve */
+	check(SBX_VIEW_PROPOSAL, 1, "votes_of", "4");
+}
+END_TEST
+
+START_TEST(a_stranger_opens_no_proposal_and_a_lower_bar_is_void)
+{
+	propose_as(EVE, 1, "change_protocol", "{}", "one_node_one_voice", "0.6",
+		100, 200);
+	check_status(1, "void");
+	propose_as(ANN, 2, "change_protocol", "{}", "one_node_one_voice", "0.1",
+		100, 200);
+	check_status(2, "void");
+	propose_as(ANN, 3, "change_protocol", "{}", "attestation_depth", "0.6",
+		100, 200);
+	check_status(3, "void");
+	propose_as(ANN, 4, "change_protocol", "{}", "one_node_one_voice", "0.6",
+		200, 200);
+	check_status(4, "void");
+}
+END_TEST
+
+START_TEST(two_claims_to_one_proposal_are_contested)
+{
+	propose(1, "change_protocol", "{}", 100);
+	propose_as(ANN, 1, "add_anchor", "{}", "one_node_one_voice", "0.6", 101,
+		190);
+	for (int i = FOUNDER; i <= CID; i++)
+		vote(i, 1, "for", 120);
+	check_status(1, "contested");
+}
+END_TEST
+
+START_TEST(a_proposal_changes_how_the_next_are_counted)
+{
+	propose(1, "quorum_revision",
+		"{\"quorum_rule\":\"attestation_depth\",\"quorum_percent\":50}",
+		100);
+	for (int i = FOUNDER; i <= BOB; i++)
+		vote(i, 1, "for", 120);
+	check(SBX_VIEW_RULES, 0, "quorum_rule", "\"attestation_depth\"");
+	check(SBX_VIEW_RULES, 0, "quorum_millionths", "500000");
+	/* Weights 1, 1/2, 1/2, 1/3: the founder and Cid have over a half. */
+	propose_as(CID, 2, "change_protocol", "{}", "attestation_depth", "0.5",
+		300, 400);
+	vote(FOUNDER, 2, "for", 310);
+	vote(ANN, 2, "against", 310);
+	check_status(2, "failed");
+	vote(CID, 2, "for", 310);
+	check_status(2, "passed");
+	propose(3, "change_protocol", "{}", 300); /* under the old rule */
+	check_status(3, "void");
+}
+END_TEST
+
+START_TEST(what_closes_later_is_open)
+{
+	propose_as(ANN, 1, "change_protocol", "{}", "one_node_one_voice", "0.6",
+		100, 20 * DAYS);
+	check_status(1, "open");
+}
+END_TEST
+
+/* ---- emancipation ------------------------------------------------------------- */
+
+static void
+sight(int who, const char *root, int when)
+{
+	say(sign(keys[who], "witness", NULL, "{\"domain\":\"x/log\","
+		"\"log_height\":7,\"merkle_root\":\"%064x\",\"observed_at\":"
+		"\"%s\"}", (unsigned)root[0], at(when)));
+}
+
+static void
+level(int who, int to, const char *gone, int when)
+{
+	char text[64] = "null";
+
+	if (gone != NULL)
+		snprintf(text, sizeof(text), "\"%s\"", gone);
+	say(sign(keys[who], "emancipate", NULL, "{\"emancipation_level\":%d,"
+		"\"previous_level\":%d,\"remove_anchor\":%s,"
+		"\"milestone_evidence\":null,\"emancipated_at\":\"%s\"}", to,
+		to - 1, text, at(when)));
+}
+
+static void
+mandate(int id, int to, int when)
+{
+	char body[32];
+
+	snprintf(body, sizeof(body), "{\"level\":%d}", to);
+	propose(id, "emancipation", body, when);
+	for (int i = FOUNDER; i <= BOB; i++)
+		vote(i, id, "for", when + 1);
+}
+
+static void
+check_level(const char *want)
+{
+	check(SBX_VIEW_RULES, 0, "emancipation_level", want);
+}
+
+START_TEST(a_level_takes_a_proposal_and_its_milestone)
+{
+	level(ANN, 1, NULL, 50);
+	check_level("0"); /* no proposal */
+	mandate(1, 1, 100);
+	level(ANN, 1, NULL, 150);
+	check_level("0"); /* not closed yet */
+	level(EVE, 1, NULL, 250);
+	check_level("0"); /* a stranger */
+	level(ANN, 1, NULL, 250);
+	check_level("1");
+	mandate(3, 3, 300);
+	level(ANN, 3, NULL, 450);
+	check_level("1"); /* one at a time */
+}
+END_TEST
+
+START_TEST(two_witnesses_that_agree_and_none_that_does_not)
+{
+	mandate(1, 1, 100);
+	level(ANN, 1, NULL, 250);
+	mandate(2, 2, 300);
+	sight(ANN, "a", 410);
+	sight(ANN, "a", 411);
+	level(ANN, 2, NULL, 420);
+	check_level("1"); /* one witness, twice */
+	sight(EVE, "a", 425);
+	level(ANN, 2, NULL, 430);
+	check_level("1"); /* a stranger */
+	sight(CID, "b", 435);
+	level(ANN, 2, NULL, 440);
+	check_level("1"); /* they disagree */
+	say(revocation(keys[ANN], did(CID), 0, 445));
+	sight(BOB, "a", 446);
+	level(ANN, 2, NULL, 450);
+	check_level("2");
+}
+END_TEST
+
+static void
+up_to_two(void)
+{
+	mandate(1, 1, 100);
+	level(ANN, 1, NULL, 250);
+	mandate(2, 2, 300);
+	sight(ANN, "a", 410);
+	sight(CID, "a", 410); /* below Ann: the same operator */
+	level(ANN, 2, NULL, 450);
+	mandate(3, 3, 500);
+}
+
+START_TEST(no_operator_has_over_a_third_of_three_witnesses)
+{
+	up_to_two();
+	sight(BOB, "a", 610);
+	level(ANN, 3, NULL, 650);
+	check_level("2");
+	sight(FOUNDER, "a", 660);
+	level(ANN, 3, NULL, 670);
+	check_level("3");
+}
+END_TEST
+
+static void
+check_founder(const char *want)
+{
+	struct sbx_state *st = NULL;
+	struct sbx_log *l = NULL;
+	struct sbx_doc *doc = NULL;
+
+	build(&l, &st);
+	ck_assert_int_eq(sbx_state_one(st, SBX_VIEW_MEMBER, did(FOUNDER), &doc,
+				 &why), 0);
+	ck_assert_str_eq(sbx_json_str(sbx_doc_root(doc), "state"), want);
+	sbx_doc_free(doc);
+	sbx_state_free(st);
+	remove_log(l);
+}
+
+START_TEST(the_founder_does_not_go_before_the_last_level)
+{
+	mandate(1, 1, 100);
+	level(ANN, 1, did(FOUNDER), 250);
+	check_level("0");
+	check_founder("anchor");
+}
+END_TEST
+
+START_TEST(the_founder_goes_at_the_last_level_and_stays_a_member)
+{
+	up_to_two();
+	sight(BOB, "a", 610);
+	sight(FOUNDER, "a", 610);
+	level(ANN, 3, did(BOB), 640); /* no anchor */
+	check_level("2");
+	level(ANN, 3, did(FOUNDER), 650);
+	check_level("3");
+	check_founder("member");
+	check(SBX_VIEW_PROPOSAL, 3, "votes_of", "4"); /* all hang on it still */
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("vote");
+	TCase *t = tcase_create("vote");
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, six_of_ten_members_pass_a_proposal);
+	tcase_add_test(t, the_first_voice_counts_and_only_in_time);
+	tcase_add_test(t, members_at_closing_time_count_and_nobody_else);
+	tcase_add_test(t, a_stranger_opens_no_proposal_and_a_lower_bar_is_void);
+	tcase_add_test(t, two_claims_to_one_proposal_are_contested);
+	tcase_add_test(t, a_proposal_changes_how_the_next_are_counted);
+	tcase_add_test(t, what_closes_later_is_open);
+	tcase_add_test(t, a_level_takes_a_proposal_and_its_milestone);
+	tcase_add_test(t, two_witnesses_that_agree_and_none_that_does_not);
+	tcase_add_test(t, no_operator_has_over_a_third_of_three_witnesses);
+	tcase_add_test(t, the_founder_does_not_go_before_the_last_level);
+	tcase_add_test(t,
+		the_founder_goes_at_the_last_level_and_stays_a_member);
+	suite_add_tcase(s, t);
+	return finish_suite(s);
+}
