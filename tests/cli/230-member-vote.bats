@@ -73,7 +73,7 @@ status_of() { # NODE PROPOSAL
 	run bash -c "SBX_STATE=$BATS_TEST_TMPDIR/ann sbx-member tally $id"
 	[ "$status" -eq 1 ] || fail "one of three is no quorum"
 	node eve
-	at eve sbx-ledger init
+	at eve sbx-ledger init --no-recovery
 	at eve sbx-member trust "$(did hub)"
 	at eve sbx-member trust -d "$(SBX_STATE=$BATS_TEST_TMPDIR/eve sbx-ledger whoami)"
 	at eve 1 sbx-member propose change_protocol
