@@ -151,10 +151,20 @@ run_proof(const char *data, size_t len)
 	struct sbx_buf extra = SBX_BUF(1u << 20), out = SBX_BUF(4u << 20);
 	unsigned char leaf[SBX_HASH_BYTES] = { 0 };
 	const char *note;
+	struct sbx_proved proved;
 	struct sbx_proof p;
 	uint64_t index;
 	size_t notelen;
 
+	if (sbx_prove_check(data, len, NULL, NULL, &proved, NULL) == 0)
+		sbx_proved_free(&proved);
+	if (sbx_proof_parse_from(data, len, &index, &p, &note, &notelen,
+		    NULL) == 0) {
+		MUST(p.count <= SBX_MAX_PROOF && note + notelen == data + len);
+		sbx_proof_write_from(&out, index, &p, note, notelen);
+		MUST(out.len == len && memcmp(out.data, data, len) == 0);
+		sbx_buf_clear(&out);
+	}
 	if (sbx_proof_parse(data, len, &index, &p, &extra, &note, &notelen, NULL) ==
 		0) {
 		MUST(p.count <= SBX_MAX_PROOF && note >= data &&
