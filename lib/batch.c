@@ -44,6 +44,26 @@ sbx_batch_refuse(struct sbx_item *it, const struct sbx_err *err)
 	it->e = NULL;
 }
 
+/* What a row gives must be what it is made of, to the byte. */
+static int
+check_row(const struct sbx_item *it, struct sbx_err *err)
+{
+	struct sbx_buf line = SBX_BUF(SBX_MAX_LINE);
+	bool same;
+
+	sbx_entry_line(it->e, &line);
+	same = line.len == it->len && memcmp(line.data, it->text, it->len) == 0;
+	sbx_buf_free(&line);
+	if (!same)
+		return sbx_err_set(err, SBX_E_NO, "not in canonical form");
+	if (memcmp(it->e->id, it->id, SBX_HASH_BYTES) != 0)
+		return sbx_err_set(err, SBX_E_NO,
+			"the payload's hash does not match");
+	return SBX_OK;
+}
+
+/* What is no longer needed goes at once: it is this thread's own memory, still
+ * warm, and a batch stays small. */
 static void
 judge(struct sbx_item *it)
 {
@@ -52,39 +72,43 @@ judge(struct sbx_item *it)
 	if (it->err != NULL)
 		return;
 	if (sbx_entry_parse(it->text, it->len, &it->e, &err) != 0 ||
-		(!it->e->keyless && sbx_entry_verify(it->e, &err) != 0))
+		(!it->e->keyless && sbx_entry_verify(it->e, &err) != 0) ||
+		(it->row && check_row(it, &err) != 0))
 		sbx_batch_refuse(it, &err);
+	else if (!it->e->keyless)
+		sbx_entry_shrink(it->e);
+	free(it->text);
+	it->text = NULL;
 }
 
 static void *
-judge_share(void *arg)
+judge_some(void *arg)
 {
-	struct sbx_share *s = arg;
+	struct sbx_batch *b = arg;
+	size_t i;
 
-	for (size_t i = s->first; i < s->batch->count; i += s->batch->threads)
-		judge(&s->batch->items[i]);
+	while ((i = atomic_fetch_add(&b->next, 1)) < b->count)
+		judge(&b->items[i]);
 	return NULL;
 }
 
-/* A thread that cannot be had is work for this one. */
+/* A thread that cannot be had is work for the others. */
 void
 sbx_batch_start(struct sbx_batch *b)
 {
-	for (size_t t = 0; t < b->threads; t++)
-		b->shares[t] = (struct sbx_share){ b, t };
+	b->next = 0;
 	for (b->started = 0; b->count > 64 && b->started < b->threads; b->started++)
-		if (pthread_create(&b->ids[b->started], NULL, judge_share,
-			    &b->shares[b->started]) != 0)
+		if (pthread_create(&b->ids[b->started], NULL, judge_some, b) != 0)
 			break;
 }
 
 void
 sbx_batch_end(struct sbx_batch *b)
 {
-	for (size_t t = b->started; t < b->threads; t++)
-		judge_share(&b->shares[t]);
+	judge_some(b);
 	for (size_t t = 0; t < b->started; t++)
 		pthread_join(b->ids[t], NULL);
+	b->started = 0;
 }
 
 void

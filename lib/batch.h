@@ -4,20 +4,23 @@
 #define SBX_BATCH_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "sbx.h"
 
-#define SBX_BATCH 4096
-#define SBX_BATCH_BYTES (8u << 20)
+/* Two of them, judged, are the most that import and verify hold of a log. */
+#define SBX_BATCH 2048
+#define SBX_BATCH_BYTES (2u << 20)
 #define SBX_BATCH_THREADS 16
 
 struct sbx_item {
 	size_t number;	     /* in the stream, or the row's */
-	char *text;	     /* the line */
+	char *text;	     /* the line, until it is judged */
 	size_t len;
-	struct sbx_entry *e; /* judged good, or waiting for its key */
+	struct sbx_entry *e; /* judged good (shrunk), or waiting for its key */
 	struct sbx_err *err; /* why not */
-	unsigned char id[SBX_HASH_BYTES], hash[SBX_HASH_BYTES]; /* a row's */
+	bool row;	     /* a stored one: text and id as they should be? */
+	unsigned char id[SBX_HASH_BYTES], hash[SBX_HASH_BYTES];
 };
 
 struct sbx_batch {
@@ -25,10 +28,7 @@ struct sbx_batch {
 	size_t count, bytes;
 	size_t threads, started;
 	pthread_t ids[SBX_BATCH_THREADS];
-	struct sbx_share {
-		struct sbx_batch *batch;
-		size_t first; /* its items: first, first + threads, ... */
-	} shares[SBX_BATCH_THREADS];
+	atomic_size_t next; /* to be judged */
 };
 
 struct sbx_batch *sbx_batch_new(void);
@@ -36,7 +36,8 @@ bool sbx_batch_full(const struct sbx_batch *b);
 struct sbx_item *sbx_batch_add(struct sbx_batch *b, size_t number,
 	const char *text, size_t len);
 void sbx_batch_refuse(struct sbx_item *it, const struct sbx_err *err);
-/* Parse and verify what has no err yet, in other threads; end waits. */
+/* Parse and verify what has no err yet, in other threads; end takes part and
+ * waits. */
 void sbx_batch_start(struct sbx_batch *b);
 void sbx_batch_end(struct sbx_batch *b);
 void sbx_batch_empty(struct sbx_batch *b);

@@ -103,6 +103,45 @@ check_identity(const struct sbx_entry *e, struct sbx_err *err)
 	return SBX_OK;
 }
 
+/* A copy of text at *at, which moves behind it. */
+static const char *
+put(char **at, const char *text, size_t len)
+{
+	char *copy = *at;
+
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	*at += len + 1;
+	return copy;
+}
+
+/* The texts that outlive the document, in one allocation. */
+static void
+keep_texts(struct sbx_entry *e, const struct sbx_buf *canon)
+{
+	const char *key = e->rec->id != NULL ?
+		sbx_json_str(e->payload, e->rec->id) : NULL;
+	const char *ref = e->rec->ref != NULL ?
+		sbx_json_str(e->payload, e->rec->ref) : NULL;
+	char *at = sbx_mem_grow(NULL, 1, canon->len + 3 +
+			(key != NULL ? strlen(key) : 0) +
+			(ref != NULL ? strlen(ref) : 0));
+
+	e->canon = at;
+	e->canonlen = canon->len;
+	put(&at, canon->data, canon->len);
+	e->key = key != NULL ? put(&at, key, strlen(key)) : NULL;
+	e->ref = ref != NULL ? put(&at, ref, strlen(ref)) : NULL;
+}
+
+void
+sbx_entry_shrink(struct sbx_entry *e)
+{
+	sbx_doc_free(e->doc);
+	e->doc = NULL;
+	e->payload = NULL;
+}
+
 static int
 read_payload(struct sbx_entry *e, const struct sbx_json *root,
 	struct sbx_err *err)
@@ -129,8 +168,8 @@ read_payload(struct sbx_entry *e, const struct sbx_json *root,
 		sbx_buf_free(&canon);
 		return r;
 	}
-	e->canon = canon.data; /* transferred */
-	e->canonlen = canon.len;
+	keep_texts(e, &canon);
+	sbx_buf_free(&canon);
 	sbx_hash_b2(e->id, e->canon, e->canonlen);
 	return SBX_OK;
 }

@@ -255,11 +255,8 @@ derive(struct sbx_log *log, const struct sbx_entry *e, int64_t author,
 	sqlite3_bind_int64(st, 1, log->size);
 	sbx_db_bind_text(st, 2, e->rec->type);
 	sqlite3_bind_int64(st, 3, author);
-	sbx_db_bind_text(st, 4,
-		e->rec->id != NULL ? sbx_json_str(e->payload, e->rec->id) : NULL);
-	sbx_db_bind_text(st, 5,
-		e->rec->ref != NULL ? sbx_json_str(e->payload, e->rec->ref) :
-				      NULL);
+	sbx_db_bind_text(st, 4, e->key);
+	sbx_db_bind_text(st, 5, e->ref);
 	sqlite3_bind_int64(st, 6, e->time);
 	sbx_db_bind_blob(st, 7, e->leaf, SBX_HASH_BYTES);
 	if ((r = run(log, ADD_FACT, err)) == 0)

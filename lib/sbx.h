@@ -341,10 +341,11 @@ struct sbx_entry {
 	unsigned char leaf[SBX_HASH_BYTES]; /* of its line, see sbx_tree_leaf */
 	int64_t time;			  /* what its time field says */
 	bool keyless;			  /* author_pubkey was null: pub is zero */
-	struct sbx_doc *doc;
+	struct sbx_doc *doc;		/* NULL after sbx_entry_shrink */
 	const struct sbx_json *payload; /* in doc */
 	char *canon;			/* canon(payload) */
 	size_t canonlen;
+	const char *key, *ref; /* what its id and ref fields say, or NULL */
 };
 
 /* Everything about an entry but its signature: shape, table, actor, name. */
@@ -353,6 +354,8 @@ int sbx_entry_parse(const char *text, size_t len, struct sbx_entry **e,
 /* The key of a keyless entry, found elsewhere. */
 void sbx_entry_set_key(struct sbx_entry *e,
 	const unsigned char pub[static SBX_PUB_BYTES]);
+/* After verify: without its doc and payload, a tenth of the size. */
+void sbx_entry_shrink(struct sbx_entry *e);
 /* The signature, and an invitation's proof. Costs what Ed25519 costs. */
 int sbx_entry_verify(const struct sbx_entry *e, struct sbx_err *err);
 /* What the recovery key signs: "sbx-rotate/v1\n" and the canonical form of
