@@ -112,15 +112,24 @@ sbx_batch_end(struct sbx_batch *b)
 }
 
 void
+sbx_batch_cut(struct sbx_batch *b, size_t count)
+{
+	struct sbx_item *it;
+
+	while (b->count > count) {
+		it = &b->items[--b->count];
+		b->bytes -= it->len;
+		free(it->text);
+		free(it->err);
+		sbx_entry_free(it->e);
+		*it = (struct sbx_item){ 0 };
+	}
+}
+
+void
 sbx_batch_empty(struct sbx_batch *b)
 {
-	for (size_t i = 0; i < b->count; i++) {
-		free(b->items[i].text);
-		free(b->items[i].err);
-		sbx_entry_free(b->items[i].e);
-	}
-	memset(b->items, 0, b->count * sizeof(b->items[0]));
-	b->count = b->bytes = 0;
+	sbx_batch_cut(b, 0);
 }
 
 void

@@ -40,6 +40,7 @@ void sbx_batch_refuse(struct sbx_item *it, const struct sbx_err *err);
  * waits. */
 void sbx_batch_start(struct sbx_batch *b);
 void sbx_batch_end(struct sbx_batch *b);
+void sbx_batch_cut(struct sbx_batch *b, size_t count); /* to its first */
 void sbx_batch_empty(struct sbx_batch *b);
 void sbx_batch_free(struct sbx_batch *b);
 

@@ -7,6 +7,8 @@
 #include "batch.h"
 #include "follow.h"
 
+#define COMMIT_US 200000 /* microseconds a bundle waits for others */
+
 struct walk {
 	struct sbx_log *log;
 	struct sbx_follow *f;
@@ -15,6 +17,7 @@ struct walk {
 	struct sbx_checkpoint old, head; /* seen last, shown now */
 	struct sbx_buf note, tile, bundle;
 	struct sbx_tree tree;                 /* what was read of head */
+	int64_t stored;                       /* when that was last */
 	uint64_t start;                       /* from here on */
 	unsigned char passed[SBX_HASH_BYTES]; /* the root at old.size */
 	bool same, save; /* save: remember tree with every bundle */
@@ -31,29 +34,7 @@ get(struct walk *w, const char *name, struct sbx_buf *out, char *etag,
 	return sbx_visit(w->f->base, name, w->f->until, out, etag, status, err);
 }
 
-/* A tile may have grown full since its head was signed, and a cache may have
- * kept that the partial one is not there. */
-static int
-get_tile(struct walk *w, const struct sbx_tile *t, struct sbx_buf *out,
-	struct sbx_err *err)
-{
-	struct sbx_tile full = { t->level, t->n, SBX_TILE_WIDTH };
-	char path[SBX_TILE_PATH];
-	int status, r;
-
-	sbx_tile_path(t, path);
-	r = get(w, path, out, NULL, &status, err);
-	if (r == 0 && status == 404 && t->width < SBX_TILE_WIDTH) {
-		sbx_tile_path(&full, path);
-		r = get(w, path, out, NULL, &status, err);
-	}
-	if (r == 0 && status != 200)
-		r = sbx_err_set(err, SBX_E_INPUT, "%s is missing", path);
-	return r;
-}
-
-/* ---- the head
- * ---------------------------------------------------------------- */
+/* ---- the head ---------------------------------------------------------- */
 
 static int
 check_note(struct walk *w, const struct sbx_delegation *d, struct sbx_err *err)
@@ -171,8 +152,7 @@ get_head(struct walk *w, struct sbx_err *err)
 	return status == 200 ? judge_head(w, err) : SBX_OK;
 }
 
-/* ---- the entries
- * ---------------------------------------------------------------- */
+/* ---- the entries ------------------------------------------------------- */
 
 static const unsigned char *
 leaf_of(const struct walk *w, size_t i)
@@ -189,45 +169,39 @@ read_bundle(struct walk *w, const struct sbx_tile *t, size_t first,
 	unsigned char leaf[SBX_HASH_BYTES];
 	const char *text;
 	size_t len;
-	int r = 1;
+	int r;
 
 	for (size_t i = 0; i < t->width; i++) {
 		if ((r = sbx_bundle_next(&b, &text, &len, err)) < 0)
 			return r;
-		if (r == 0)
-			break;
-		if (i < first || sbx_known_has(w->known, leaf_of(w, i)))
-			continue;
-		sbx_tree_leaf(leaf, text, len);
-		if (memcmp(leaf, leaf_of(w, i), sizeof(leaf)) != 0) {
-			r = 0;
-			break;
-		}
-		sbx_batch_add(
-			w->batch, t->n * SBX_TILE_WIDTH + i + 1, text, len);
-	}
-	if (r == 0) {
-		sbx_batch_empty(w->batch);
-		return sbx_err_set(err, SBX_E_INPUT,
-			"bundle %ju does not hold what its hashes say",
-			(uintmax_t)t->n);
+		if (r == 1)
+			sbx_tree_leaf(leaf, text, len);
+		if (r == 0 || (i >= first && memcmp(leaf, leaf_of(w, i),
+						     sizeof(leaf)) != 0))
+			return sbx_err_set(err, SBX_E_INPUT,
+				"bundle %ju does not hold what its hashes say",
+				(uintmax_t)t->n);
+		if (i >= first && !sbx_known_has(w->known, leaf))
+			sbx_batch_add(w->batch, t->n * SBX_TILE_WIDTH + i + 1,
+				text, len);
 	}
 	return SBX_OK;
 }
 
+/* All of it or nothing: what waits to be stored is of whole bundles. */
 static int
 take_bundle(struct walk *w, const struct sbx_tile *t, size_t first,
 	struct sbx_err *err)
 {
 	struct sbx_tile entries = { SBX_TILE_ENTRIES, t->n, t->width };
+	size_t before = w->batch->count;
 	int r;
 
-	if ((r = get_tile(w, &entries, &w->bundle, err)) != 0 ||
+	if ((r = sbx_visit_tile(w->f->base, &entries, w->f->until, &w->bundle,
+		     err)) == 0 &&
 		(r = read_bundle(w, t, first, err)) != 0)
-		return r;
-	sbx_batch_start(w->batch);
-	sbx_batch_end(w->batch);
-	return SBX_OK;
+		sbx_batch_cut(w->batch, before);
+	return r;
 }
 
 static int
@@ -241,8 +215,27 @@ remember(void *ctx, struct sbx_err *err)
 	return sbx_peerlog_save(w->log, &w->peer, err);
 }
 
-/* The tree grows before its entries are stored, so that both are committed
- * as one. */
+/* Bundles that come fast share a commit, which costs the disk's time. */
+static bool
+due(const struct walk *w)
+{
+	return w->batch->count + SBX_TILE_WIDTH > SBX_BATCH ||
+	       sbx_batch_full(w->batch) ||
+	       sbx_clock_boot() - w->stored > COMMIT_US;
+}
+
+/* The entries that wait, and how far the log was read, as one. */
+static int
+store(struct walk *w, struct sbx_err *err)
+{
+	if (w->batch->count == 0)
+		return SBX_OK;
+	sbx_batch_start(w->batch);
+	sbx_batch_end(w->batch);
+	w->stored = sbx_clock_boot();
+	return sbx_import_batch(w->log, w->batch, w->f->im, remember, w, err);
+}
+
 static int
 step(struct walk *w, uint64_t n, struct sbx_err *err)
 {
@@ -253,7 +246,8 @@ step(struct walk *w, uint64_t n, struct sbx_err *err)
 
 	if (left < SBX_TILE_WIDTH)
 		t.width = (unsigned)left;
-	if ((r = get_tile(w, &t, &w->tile, err)) != 0)
+	if ((r = sbx_visit_tile(w->f->base, &t, w->f->until, &w->tile, err)) !=
+		0)
 		return r;
 	if (w->tile.len < t.width * SBX_HASH_BYTES ||
 		w->tile.len % SBX_HASH_BYTES != 0)
@@ -269,9 +263,8 @@ step(struct walk *w, uint64_t n, struct sbx_err *err)
 		sbx_tree_add(&w->tree, leaf_of(w, i));
 	}
 	w->f->im->done = w->tree.size - w->start;
-	if (news > 0)
-		return sbx_import_batch(
-			w->log, w->batch, w->f->im, remember, w, err);
+	if (w->batch->count > 0 && due(w))
+		return store(w, err);
 	if (w->f->im->progress != NULL)
 		w->f->im->progress(w->f->im->ctx);
 	return SBX_OK;
@@ -282,17 +275,21 @@ static int
 read_on(struct walk *w, uint64_t start, bool *whole, struct sbx_err *err)
 {
 	unsigned char root[SBX_HASH_BYTES];
-	int r;
+	int r, stored;
 
 	if (start == 0)
 		memset(&w->tree, 0, sizeof(w->tree));
 	w->start = start;
+	w->stored = sbx_clock_boot();
 	w->f->im->total = w->head.size - start;
 	w->f->im->done = 0;
 	r = sbx_known_load(w->known, w->log, w->head.size - start, err);
 	for (uint64_t n = start / SBX_TILE_WIDTH;
 		r == 0 && w->tree.size < w->head.size; n++)
 		r = step(w, n, err);
+	/* Whole bundles are kept, whatever came then. */
+	stored = store(w, r == 0 ? err : NULL);
+	r = r != 0 ? r : stored;
 	if (w->tree.size == w->old.size)
 		sbx_tree_root(&w->tree, w->passed);
 	sbx_tree_root(&w->tree, root);
@@ -300,8 +297,7 @@ read_on(struct walk *w, uint64_t start, bool *whole, struct sbx_err *err)
 	return r;
 }
 
-/* ---- what comes of it
- * -------------------------------------------------------------- */
+/* ---- what comes of it -------------------------------------------------- */
 
 static int
 flag(struct walk *w, const char *what, struct sbx_err *err)

@@ -48,6 +48,9 @@ void sbx_known_free(struct sbx_known *k);
  * when etag, which is replaced, still holds.  Given up at until (0: never). */
 int sbx_visit(const char *base, const char *name, int64_t until,
 	struct sbx_buf *out, char *etag, int *status, struct sbx_err *err);
+/* The same for a tile; it may be wider than asked for. */
+int sbx_visit_tile(const char *base, const struct sbx_tile *t, int64_t until,
+	struct sbx_buf *out, struct sbx_err *err);
 
 struct sbx_fork {
 	const char *dir; /* below it a directory for the node */

@@ -171,8 +171,7 @@ sbx_prove_from(struct sbx_log *log, const struct sbx_conf *conf, int64_t from,
 	return r;
 }
 
-/* ---- judged
- * ------------------------------------------------------------------ */
+/* ---- judged ------------------------------------------------------------ */
 
 static int
 no(struct sbx_err *err, const char *why)

@@ -52,3 +52,24 @@ sbx_visit(const char *base, const char *name, int64_t until,
 	sbx_buf_free(&path);
 	return r;
 }
+
+/* A tile may have grown full since its head was signed, and a cache may have
+ * kept that the partial one is not there. */
+int
+sbx_visit_tile(const char *base, const struct sbx_tile *t, int64_t until,
+	struct sbx_buf *out, struct sbx_err *err)
+{
+	struct sbx_tile full = { t->level, t->n, SBX_TILE_WIDTH };
+	char path[SBX_TILE_PATH];
+	int status, r;
+
+	sbx_tile_path(t, path);
+	r = sbx_visit(base, path, until, out, NULL, &status, err);
+	if (r == 0 && status == 404 && t->width < SBX_TILE_WIDTH) {
+		sbx_tile_path(&full, path);
+		r = sbx_visit(base, path, until, out, NULL, &status, err);
+	}
+	if (r == 0 && status != 200)
+		r = sbx_err_set(err, SBX_E_INPUT, "%s is missing", path);
+	return r;
+}

@@ -157,8 +157,7 @@ sbx_cosigned_judge(struct sbx_log *log, const struct sbx_own *own,
 	return SBX_OK;
 }
 
-/* ---- how far
- * ------------------------------------------------------------------- */
+/* ---- how far ----------------------------------------------------------- */
 
 static int
 larger_first(const void *a, const void *b)

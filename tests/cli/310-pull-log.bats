@@ -52,7 +52,8 @@ serve() {
 	URL=http://127.0.0.1:$PORT/
 }
 
-# slow DIR PATH SECONDS [PORT]: a web server that thinks long about one file.
+# slow DIR PATH SECONDS [PORT]: a web server that thinks long about one file
+# and a little about any bundle.
 slow() {
 	PORT=${4:-$(free_port)}
 	python3 - "$1" "$2" "$3" "$PORT" 2>"$D/log" 3>&- <<-'END' &
@@ -61,6 +62,7 @@ slow() {
 		    def __init__(s, *a): super().__init__(*a, directory=sys.argv[1])
 		    def do_GET(s):
 		        if s.path == sys.argv[2]: time.sleep(float(sys.argv[3]))
+		        elif "entries" in s.path: time.sleep(.3)
 		        super().do_GET()
 		h.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[4])), H).serve_forever()
 	END

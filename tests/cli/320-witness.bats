@@ -9,7 +9,7 @@ setup() {
 	D=$BATS_TEST_TMPDIR
 	for n in hub ann bob; do
 		node $n
-		SBX_STATE=$D/$n sbx-ledger init >"$D/$n.did"
+		SBX_STATE=$D/$n sbx-ledger init --no-recovery >"$D/$n.did"
 	done
 	printf '[witness]\nquorum = 2\nann = %s\nbob = %s\n' \
 		"$(cat "$D/ann.did")" "$(cat "$D/bob.did")" >"$D/hub/sbx.conf"
