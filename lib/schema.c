@@ -31,7 +31,6 @@ static const char *const objects[] = {
 	"author INTEGER NOT NULL, id TEXT, ref TEXT, time INTEGER NOT NULL, "
 	"leaf BLOB NOT NULL) STRICT",
 	"CREATE INDEX fact_id ON fact(type, id)",
-	"CREATE INDEX fact_ref ON fact(type, ref)",
 	"CREATE TABLE node(level INTEGER NOT NULL, n INTEGER NOT NULL, "
 	"hash BLOB NOT NULL, PRIMARY KEY(level, n)) STRICT, WITHOUT ROWID",
 	"CREATE TABLE peer(did TEXT PRIMARY KEY, key TEXT NOT NULL, "
