@@ -2,15 +2,21 @@
 /* A batch is read first, judged on all cores next, and only then does a
  * transaction open: a slow peer never holds the journal's lock. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "batch.h"
 #include "db.h"
+
+#define GROUP 8 /* batches of a file that share a commit */
 
 struct importer {
 	struct sbx_log *log;
 	struct sbx_feed *feed;
 	struct sbx_import *im;
 	struct sbx_batch *filling, *judging;
+	struct sbx_import was; /* before what is not yet committed */
+	int group;	       /* batches to a commit: one, unless a file is read */
+	int open;	       /* batches in the transaction; 0: there is none */
 	struct sbx_prefix now;
 	bool end;
 };
@@ -75,6 +81,39 @@ add_item(struct sbx_log *log, struct sbx_item *it, struct sbx_import *im,
 	return r;
 }
 
+static int
+add_batch(struct sbx_log *log, struct sbx_batch *b, struct sbx_import *im,
+	struct sbx_err *err)
+{
+	int r = SBX_OK;
+
+	for (size_t i = 0; r == 0 && i < b->count; i++)
+		r = add_item(log, &b->items[i], im, err);
+	sbx_batch_empty(b);
+	return r;
+}
+
+/* Commit, or undo it all; was: the counts when the transaction began. */
+static int
+settle(struct sbx_log *log, int r, const struct sbx_import *was,
+	struct sbx_import *im, struct sbx_err *err)
+{
+	size_t refused = im->refused;
+
+	if (r == 0)
+		r = sbx_log_commit(log, err);
+	else
+		sbx_log_rollback(log);
+	if (r != 0) {
+		/* What is not in the journal is not counted as if it were. */
+		*im = *was;
+		im->refused = refused;
+	} else if (im->progress != NULL) {
+		im->progress(im->ctx);
+	}
+	return r;
+}
+
 int
 sbx_import_batch(struct sbx_log *log, struct sbx_batch *b,
 	struct sbx_import *im, int (*also)(void *ctx, struct sbx_err *err),
@@ -85,31 +124,41 @@ sbx_import_batch(struct sbx_log *log, struct sbx_batch *b,
 
 	if ((r = sbx_log_begin(log, err)) != 0)
 		return r;
-	for (size_t i = 0; r == 0 && i < b->count; i++)
-		r = add_item(log, &b->items[i], im, err);
-	if (r == 0 && also != NULL)
+	if ((r = add_batch(log, b, im, err)) == 0 && also != NULL)
 		r = also(ctx, err);
-	if (r == 0)
-		r = sbx_log_commit(log, err);
-	else
-		sbx_log_rollback(log);
-	if (r != 0) {
-		/* What is not in the journal is not counted as if it were. */
-		was.refused = im->refused;
-		*im = was;
+	return settle(log, r, &was, im, err);
+}
+
+/* Fewer commits write the pages of the indices fewer times; what could keep
+ * the lock waiting, a pipe or a socket, is committed batch by batch. */
+static int
+store(struct importer *x, struct sbx_batch *b, bool last, struct sbx_err *err)
+{
+	int r = SBX_OK;
+
+	if (x->open == 0 && b->count == 0)
+		return SBX_OK;
+	if (x->open == 0) {
+		x->was = *x->im;
+		if ((r = sbx_log_begin(x->log, err)) != 0)
+			return r;
 	}
-	sbx_batch_empty(b);
-	if (r == 0 && im->progress != NULL)
-		im->progress(im->ctx);
+	x->open++;
+	r = add_batch(x->log, b, x->im, err);
+	if (r != 0 || last || x->open >= x->group) {
+		x->open = 0;
+		r = settle(x->log, r, &x->was, x->im, err);
+	}
 	return r;
 }
 
+/* Of a file the rest is there and need not be waited for. */
 static int
-store(struct importer *x, struct sbx_batch *b, struct sbx_err *err)
+group_of(int fd)
 {
-	if (b->count == 0)
-		return SBX_OK;
-	return sbx_import_batch(x->log, b, x->im, NULL, NULL, err);
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? GROUP : 1;
 }
 
 /* What was read before begins this stream: not looked at again.  Should it
@@ -181,7 +230,8 @@ import_all(struct importer *x, struct sbx_err *err)
 
 	for (;;) {
 		sbx_batch_start(b);
-		stored = store(x, x->judging, broken == 0 ? err : NULL);
+		stored = store(x, x->judging, b->count == 0,
+			broken == 0 ? err : NULL);
 		r = stored == 0 && broken == 0 ? fill(x, x->judging, err) : SBX_OK;
 		sbx_batch_end(b);
 		if (stored != 0)
@@ -199,8 +249,8 @@ int
 sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
 	struct sbx_err *err)
 {
-	struct importer x = { .log = log, .im = im, .filling = sbx_batch_new(),
-		.judging = sbx_batch_new() };
+	struct importer x = { .log = log, .im = im, .group = group_of(fd),
+		.filling = sbx_batch_new(), .judging = sbx_batch_new() };
 	int r;
 
 	im->changed = false;
