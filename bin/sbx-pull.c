@@ -341,6 +341,8 @@ publish_signed(struct pull *p, size_t *changed, struct sbx_err *err)
 		r = sbx_head_publish(p->log, conf, conf->www, changed, err);
 	if (r == 0 && access(sbx_buf_text(&path), F_OK) == 0)
 		r = sbx_witness_publish(p->log, conf, conf->www, changed, err);
+	if (r == 0)
+		r = sbx_witness_own(p->log, conf, conf->www, changed, err);
 	sbx_buf_free(&path);
 	return r;
 }

@@ -9,8 +9,7 @@
 #define MAX_EXTRA (2 * SBX_MAX_LINE)
 #define ID_DIGITS (2 * SBX_HASH_BYTES)
 
-/* ---- made ------------------------------------------------------------------
- */
+/* ---- made -------------------------------------------------------------- */
 
 static int
 find_id(struct sbx_log *log, const char *ref, int64_t *seq, struct sbx_err *err)

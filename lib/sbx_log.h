@@ -398,6 +398,10 @@ int sbx_follow_export(struct sbx_log *log, const char *url, int fd,
  * DIR/w/HEX/checkpoint, HEX the SHA-256 of the origin; and DIR/witness-key. */
 int sbx_witness_publish(struct sbx_log *log, const struct sbx_conf *conf,
 	const char *dir, size_t *changed, struct sbx_err *err);
+/* This log's own head with what was collected of others' cosignatures of it,
+ * in the same place, once there is one. */
+int sbx_witness_own(struct sbx_log *log, const struct sbx_conf *conf,
+	const char *dir, size_t *changed, struct sbx_err *err);
 void sbx_witness_path(struct sbx_buf *path, const char *origin);
 /* Ask the site of did for its cosignature of our head, if the policy of
  * sbx.conf names it and it is not at hand.  SBX_E_NO: it holds a head of ours

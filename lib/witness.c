@@ -7,8 +7,7 @@
 
 #include "follow.h"
 
-/* ---- rows ------------------------------------------------------------------
- */
+/* ---- rows -------------------------------------------------------------- */
 
 int
 sbx_cosigned_load(struct sbx_log *log, const char *name, struct sbx_cosigned *s,
@@ -61,8 +60,7 @@ sbx_cosigned_free(struct sbx_cosigned *s)
 	sbx_buf_free(&s->note);
 }
 
-/* ---- judging --------------------------------------------------------------
- */
+/* ---- judging ----------------------------------------------------------- */
 
 int
 sbx_own_load(struct sbx_log *log, const struct sbx_conf *conf,
@@ -195,6 +193,91 @@ sbx_witness_status(struct sbx_log *log, const struct sbx_conf *conf,
 	qsort(sizes, s->count, sizeof(sizes[0]), larger_first);
 	if (conf->quorum > 0)
 		s->witnessed = sizes[conf->quorum - 1];
+	return r;
+}
+
+/* The line of key in note, with its newline. */
+static bool
+add_line(struct sbx_buf *out, const char *note, const struct sbx_vkey *key)
+{
+	struct sbx_buf start = SBX_BUF(SBX_MAX_NAME + 8);
+	const char *line, *end;
+
+	sbx_buf_fmt(&start, "\n\xe2\x80\x94 %s ", key->name);
+	line = strstr(note, sbx_buf_text(&start));
+	end = line != NULL ? strchr(line + 1, '\n') : NULL;
+	if (end != NULL)
+		sbx_buf_add(out, line + 1, (size_t)(end - line));
+	sbx_buf_free(&start);
+	return end != NULL;
+}
+
+/* This node's head and the signatures of all who have witnessed it. */
+static int
+combine(struct sbx_log *log, const struct sbx_conf *conf, struct sbx_buf *out,
+	size_t *count, struct sbx_err *err)
+{
+	const struct sbx_conf_witness *w = conf->witnesses;
+	struct sbx_own own;
+	int r;
+
+	*count = 0;
+	if ((r = sbx_own_load(log, conf, &own, err)) != 0 ||
+		own.head.size == 0 || conf->nwitnesses == 0 ||
+		(r = sbx_io_read(conf->head, 0, out, err)) != 0)
+		return r;
+	for (size_t i = 0; r == 0 && i < conf->nwitnesses; i++) {
+		struct sbx_cosigned s;
+		struct sbx_vkey key;
+		uint64_t size = 0;
+		int64_t time;
+
+		if ((r = sbx_cosigned_load(log, w[i].name, &s, err)) == 0 &&
+			sbx_cosigned_judge(log, &own, &w[i], &s, &size, &time,
+				NULL) == 0 &&
+			size == own.head.size &&
+			sbx_cosigned_key(&w[i], &s, &key, NULL) == 0)
+			*count += add_line(out, sbx_buf_text(&s.note), &key);
+		sbx_cosigned_free(&s);
+	}
+	return r;
+}
+
+int
+sbx_witness_own(struct sbx_log *log, const struct sbx_conf *conf,
+	const char *dir, size_t *changed, struct sbx_err *err)
+{
+	struct sbx_buf note = SBX_BUF(SBX_MAX_NOTE),
+		       was = SBX_BUF(SBX_MAX_NOTE), path = SBX_BUF(4096);
+	char did[SBX_DID_SIZE], origin[SBX_DID_SIZE + 8];
+	size_t count;
+	char *slash;
+	int r;
+
+	if ((r = combine(log, conf, &note, &count, err)) != 0 || count == 0 ||
+		(r = sbx_log_self(log, did, err)) != 0)
+		goto out;
+	snprintf(origin, sizeof(origin), "%s/log", did);
+	sbx_buf_fmt(&path, "%s/", dir);
+	sbx_witness_path(&path, origin);
+	if (path.over || note.over) {
+		r = sbx_err_set(err, SBX_E_USAGE, "path or note too long");
+		goto out;
+	}
+	if (sbx_io_read(path.data, 0, &was, NULL) == 0 && was.len == note.len &&
+		memcmp(was.data, note.data, note.len) == 0)
+		goto out;
+	slash = strrchr(path.data, '/');
+	*slash = '\0';
+	r = sbx_io_mkdir(path.data, 0755, err);
+	*slash = '/';
+	if (r == 0 && (r = sbx_io_save(path.data, note.data, note.len, 0644, 0,
+			       err)) == 0)
+		++*changed;
+out:
+	sbx_buf_free(&note);
+	sbx_buf_free(&was);
+	sbx_buf_free(&path);
 	return r;
 }
 

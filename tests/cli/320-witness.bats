@@ -81,6 +81,31 @@ witnessed() {
 	assert_says sbx-ledger "no witness is named"
 }
 
+@test "the cosignatures that were collected are published with the head" {
+	own=$D/hub/www/w/$(printf '%s/log' "$(cat "$D/hub.did")" | sha256sum | cut -c1-64)/checkpoint
+	for n in ann bob; do
+		witness $n
+		at hub sbx-ledger -q publish # at first there is none
+	done
+	assert_no_file "$own" "cosigned by nobody"
+	SBX_STATE=$D/hub sbx-pull -q "$D/ann/www" "$D/bob/www"
+	publish hub
+	assert_no_file "$own" "a newer head was cosigned by nobody"
+	for n in ann bob; do
+		witness $n
+		cp "$D/hub/www/checkpoint" "$D/head"
+		SBX_STATE=$D/hub sbx-pull -q "$D/$n/www"
+	done
+	assert_eq "$(witnessed)" "$(sed -n 2p "$D/head")" "not witnessed"
+	publish hub
+	head -n 5 "$own" | cmp - "$D/hub/www/checkpoint" || fail "not the head"
+	assert_eq "$(sed -n '6,$p' "$own" | cut -d' ' -f2 | cut -d/ -f1 | paste -sd' ')" \
+		"$(cat "$D/ann.did" "$D/bob.did" | paste -sd' ')" "who has signed"
+	before=$(snapshot "$D/hub/www")
+	publish hub
+	assert_eq "$(snapshot "$D/hub/www")" "$before" "written again"
+}
+
 @test "a witness asked for what it has not signed yet costs one request more" {
 	publish ann
 	at hub sbx-pull "$D/ann/www"
