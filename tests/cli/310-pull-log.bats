@@ -156,6 +156,7 @@ f.seek(int(sys.argv[2])); f.write(bytes([b ^ 1]))' "$1" "$2"
 		"/checkpoint /log-key /tile/0/000 /tile/entries/000 /tile/0/001.p/46" "requests"
 }
 
+# I32
 @test "a pull that is killed goes on with the bundle it had not stored" {
 	bans hub 1 800
 	publish hub
@@ -196,6 +197,7 @@ twin() {
 	cp -a "$D/hub" "$D/twin"
 }
 
+# I31
 @test "a log whose history was rewritten is flagged, and its entries are taken" {
 	publish hub
 	twin

@@ -151,6 +151,7 @@ witnessed() {
 	assert_eq "$(jq -c '[.witnesses[]|.size]' <<<"$output")" '[0,0]' "ann's for bob's"
 }
 
+# I33
 @test "a log that contradicted itself is witnessed no more" {
 	cp -a "$D/hub" "$D/twin"
 	ban 2

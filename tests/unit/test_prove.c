@@ -86,6 +86,7 @@ START_TEST(every_entry_is_proved_and_each_proof_is_its_own)
 }
 END_TEST
 
+/* I34 */
 START_TEST(no_byte_of_a_proof_is_free)
 {
 	struct sbx_buf b = SBX_BUF(65536);
