@@ -8,6 +8,7 @@
 #include "follow.h"
 
 #define COMMIT_US 200000 /* microseconds a bundle waits for others */
+#define WAITING	  1024	 /* entries that wait at most */
 
 struct walk {
 	struct sbx_log *log;
@@ -219,7 +220,7 @@ remember(void *ctx, struct sbx_err *err)
 static bool
 due(const struct walk *w)
 {
-	return w->batch->count + SBX_TILE_WIDTH > SBX_BATCH ||
+	return w->batch->count + SBX_TILE_WIDTH > WAITING ||
 	       sbx_batch_full(w->batch) ||
 	       sbx_clock_boot() - w->stored > COMMIT_US;
 }

@@ -171,7 +171,7 @@ struct sbx_known {
 };
 
 #define NEWEST 65536
-#define MOST   (UINT64_C(1) << 21) /* 16 MiB of sums */
+#define MOST   (UINT64_C(1) << 20) /* 8 MiB of sums */
 
 static uint64_t
 sum(const struct sbx_known *k, const unsigned char *leaf)
@@ -190,6 +190,38 @@ compare(const void *a, const void *b)
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return x < y ? -1 : x > y;
+}
+
+static void
+sift(uint64_t *a, size_t i, size_t n)
+{
+	uint64_t v = a[i];
+	size_t child;
+
+	while ((child = 2 * i + 1) < n) {
+		child += child + 1 < n && a[child + 1] > a[child];
+		if (a[child] <= v)
+			break;
+		a[i] = a[child];
+		i = child;
+	}
+	a[i] = v;
+}
+
+/* In place, where qsort(3) would take as much memory again. */
+static void
+sort(uint64_t *a, size_t n)
+{
+	uint64_t v;
+
+	for (size_t i = n / 2; i-- > 0;)
+		sift(a, i, n);
+	while (n-- > 1) {
+		v = a[n];
+		a[n] = a[0];
+		a[0] = v;
+		sift(a, 0, n);
+	}
 }
 
 struct sbx_known *
@@ -230,7 +262,7 @@ sbx_known_load(struct sbx_known *k, struct sbx_log *log, uint64_t count,
 	if (step != SQLITE_ROW && step != SQLITE_DONE)
 		r = sbx_db_fail(db, "ledger", err);
 	sqlite3_finalize(st);
-	qsort(k->sums, k->count, sizeof(*k->sums), compare);
+	sort(k->sums, k->count);
 	return r;
 }
 

@@ -105,6 +105,35 @@ START_TEST(known_is_what_the_journal_holds)
 }
 END_TEST
 
+START_TEST(known_are_all_of_many_and_no_other)
+{
+	struct sbx_known *k = sbx_known_new();
+	struct sbx_key *key = key_of(1);
+	unsigned char other[SBX_HASH_BYTES];
+	struct sbx_entry *e[600];
+	enum sbx_log_how how;
+
+	ck_assert_int_eq(sbx_log_begin(logh, &why), 0);
+	for (int i = 0; i < 600; i++) {
+		e[i] = sign(key, "ban_revoke", NULL,
+			"{\"ip\":\"192.0.%d.%d\",\"revoked_at\":\"%s\"}",
+			i / 200, i % 200, at(0));
+		ck_assert_int_eq(sbx_log_add(logh, e[i], &how, &why), 0);
+	}
+	ck_assert_int_eq(sbx_log_commit(logh, &why), 0);
+	ck_assert_int_eq(sbx_known_load(k, logh, 600, &why), 0);
+	for (int i = 0; i < 600; i++) {
+		ck_assert(sbx_known_has(k, e[i]->leaf));
+		memcpy(other, e[i]->leaf, sizeof(other));
+		other[i % SBX_HASH_BYTES] ^= 1;
+		ck_assert(!sbx_known_has(k, other));
+		sbx_entry_free(e[i]);
+	}
+	sbx_known_free(k);
+	sbx_key_free(key);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -116,6 +145,7 @@ main(void)
 	tcase_add_test(t, an_address_is_remembered_with_whose_log_is_there);
 	tcase_add_test(t, a_prefix_is_told_by_every_byte_and_border);
 	tcase_add_test(t, known_is_what_the_journal_holds);
+	tcase_add_test(t, known_are_all_of_many_and_no_other);
 	suite_add_tcase(s, t);
 	return finish_suite(s);
 }
