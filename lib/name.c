@@ -54,14 +54,21 @@ sbx_name_resolve(struct sbx_state *st, const char *text,
 		"%.60s: neither a did nor a name that a member gave one", text);
 }
 
+/* As v_member has it, for one alone: that view is made of all there are. */
+static const char name_sql[] =
+	"SELECT coalesce((SELECT min(name) FROM temp.v_name WHERE did=?1 AND "
+	"member AND status='live'), (SELECT json_extract(e.payload, '$.boxname') "
+	"FROM temp.claim f JOIN main.entry e USING(seq) WHERE f.type='NodeRecord' "
+	"AND f.author=(SELECT id FROM main.author WHERE did=?1) "
+	"ORDER BY f.time DESC, e.id LIMIT 1))";
+
 void
 sbx_name_write(struct sbx_state *st, const char *did, struct sbx_buf *out)
 {
 	sqlite3_stmt *q = NULL;
 	const char *name = NULL;
 
-	if (sbx_db_prepare(st->db, "SELECT name FROM temp.v_member WHERE did=?",
-		    &q, NULL) == 0) {
+	if (sbx_db_prepare(st->db, name_sql, &q, NULL) == 0) {
 		sbx_db_bind_text(q, 1, did);
 		if (sqlite3_step(q) == SQLITE_ROW)
 			name = (const char *)sqlite3_column_text(q, 0);

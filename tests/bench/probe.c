@@ -2,6 +2,8 @@
 /* What scripts/bench measures the tools against, and what it feeds them:
  *
  *	probe gen COUNT AUTHORS		entries, one a line
+ *	probe members COUNT		the same for COUNT members, invited in a chain
+ *					16 deep and fans from it
  *	probe verify			libsodium's Ed25519 verifications a second
  *	probe sync DIR			4 KB appends, each with fdatasync(2), a second
  *	probe spawn COUNT PROGRAM...	seconds a run
@@ -99,6 +101,86 @@ gen(int count, int authors)
 }
 
 static int
+put(const struct sbx_key *key, const char *op, const char *type,
+	struct sbx_doc *doc)
+{
+	struct sbx_buf line = SBX_BUF(SBX_MAX_ENTRY);
+	struct sbx_entry *e = NULL;
+	static int64_t at = INT64_C(1782900000000000);
+
+	sbx_clock_set(at += 1000);
+	if (sbx_entry_make(key, op, type, sbx_doc_root(doc), &e, NULL) != 0)
+		return 4;
+	sbx_entry_line(e, &line);
+	puts(line.data);
+	sbx_buf_free(&line);
+	sbx_entry_free(e);
+	sbx_doc_free(doc);
+	return 0;
+}
+
+static struct sbx_doc *
+invitation(const struct sbx_key *once)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_json *p = sbx_doc_root(doc);
+
+	sbx_json_add_hex(doc, p, "invite_id", sbx_key_pub(once), SBX_PUB_BYTES);
+	sbx_json_add_str(doc, p, "domain", "");
+	sbx_json_add(doc, p, "rights", SBX_JSON_ARRAY);
+	sbx_json_add_int(doc, p, "max_uses", 1);
+	sbx_json_add_int(doc, p, "uses", 0);
+	sbx_json_add_time(doc, p, "expires_at", INT64_C(4102444800000000));
+	sbx_json_add_bool(doc, p, "co_stake", false);
+	return doc;
+}
+
+static struct sbx_doc *
+acceptance(const struct sbx_key *guest, const struct sbx_key *host,
+	const struct sbx_key *once)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_json *p = sbx_doc_root(doc);
+	unsigned char sig[SBX_SIG_BYTES];
+	char id[65], message[256];
+
+	sbx_hex_write(id, sbx_key_pub(once), SBX_PUB_BYTES);
+	snprintf(message, sizeof(message),
+		"{\"invite_id\":\"%s\",\"invitee\":\"%s\"}", id,
+		sbx_key_did(guest));
+	if (sbx_key_sign(once, message, strlen(message), sig, NULL) != 0)
+		exit(4);
+	sbx_json_add_str(doc, p, "invite_id", id);
+	sbx_json_add_str(doc, p, "inviter", sbx_key_did(host));
+	sbx_json_add_str(doc, p, "domain", "");
+	sbx_json_add(doc, p, "rights", SBX_JSON_ARRAY);
+	sbx_json_add_str(doc, p, "grafted_by", sbx_key_did(host));
+	sbx_json_add_hex(doc, p, "proof", sig, sizeof(sig));
+	return doc;
+}
+
+static int
+members(int count)
+{
+	struct sbx_key **keys = sbx_mem_alloc((size_t)count, sizeof(*keys));
+	struct sbx_key *once;
+	int host, r = 0;
+
+	keys[0] = key_of(0);
+	for (int i = 1; r == 0 && i < count; i++) {
+		keys[i] = key_of((unsigned)i);
+		once = key_of(UINT32_C(1) << 31 | (unsigned)i);
+		host = i <= 16 ? i - 1 : i % 16;
+		if ((r = put(keys[host], "invite_issue", NULL,
+			     invitation(once))) == 0)
+			r = put(keys[i], "invite_accept", "InviteAccept",
+				acceptance(keys[i], keys[host], once));
+		sbx_key_free(once);
+	}
+	return r == 0 && fflush(stdout) == 0 ? 0 : 4;
+}
+
+static int
 verify(void)
 {
 	struct sbx_key *key = key_of(1);
@@ -185,6 +267,8 @@ main(int argc, char **argv)
 		return 4;
 	if (argc == 4 && strcmp(argv[1], "gen") == 0)
 		return gen(atoi(argv[2]), atoi(argv[3]));
+	if (argc == 3 && strcmp(argv[1], "members") == 0)
+		return members(atoi(argv[2]));
 	if (argc == 2 && strcmp(argv[1], "verify") == 0)
 		return verify();
 	if (argc == 3 && strcmp(argv[1], "sync") == 0)
@@ -193,6 +277,6 @@ main(int argc, char **argv)
 		return spawn(atoi(argv[2]), argv + 3);
 	if (argc >= 3 && strcmp(argv[1], "rss") == 0)
 		return rss(argv + 2);
-	fputs("usage: probe gen|verify|sync|spawn|rss ...\n", stderr);
+	fputs("usage: probe gen|members|verify|sync|spawn|rss ...\n", stderr);
 	return 2;
 }
