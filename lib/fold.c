@@ -24,6 +24,12 @@ sbx_member_unproven(bool yes)
 	unproven = yes;
 }
 
+bool
+sbx_member_is_unproven(void)
+{
+	return unproven;
+}
+
 static int
 by_did(const void *a, const void *b)
 {

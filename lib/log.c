@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "member.h"
 #include "schema.h"
 
 enum {
@@ -30,6 +31,7 @@ static const char *const statements[COUNT] = {
 struct sbx_log {
 	sqlite3 *db;
 	sqlite3_stmt *st[COUNT];
+	bool write;
 	bool busy;     /* between begin and commit */
 	int64_t size;  /* then: rows so far */
 	unsigned char head[SBX_HASH_BYTES];
@@ -56,6 +58,7 @@ sbx_log_open(const char *path, unsigned flags, struct sbx_log **out,
 	r = sbx_schema_check(log->db, err);
 	if (r != 0)
 		sbx_err_at(err, "%s", path);
+	log->write = r == 0 && (flags & SBX_LOG_WRITE) != 0;
 out:
 	if (r != 0)
 		sbx_log_close(log);
@@ -67,12 +70,22 @@ out:
 void
 sbx_log_close(struct sbx_log *log)
 {
+	const char *name;
+	char *path = NULL;
+
 	if (log == NULL)
 		return;
+	if (log->write && !log->busy && sbx_cache_wanted(log->db)) {
+		name = sqlite3_db_filename(log->db, "main");
+		path = sbx_mem_text(name, strlen(name));
+	}
 	for (int i = 0; i < COUNT; i++)
 		sqlite3_finalize(log->st[i]);
 	sbx_db_close(log->db);
 	free(log);
+	if (path != NULL)
+		sbx_cache_refresh(path);
+	free(path);
 }
 
 static int
@@ -410,7 +423,8 @@ sbx_log_rebuild(struct sbx_log *log, struct sbx_err *err)
 
 	if ((r = sbx_log_begin(log, err)) != 0)
 		return r;
-	if ((r = sbx_db_exec(log->db, "DELETE FROM fact; DELETE FROM node", err)) ==
+	if ((r = sbx_db_exec(log->db, "DELETE FROM fact; DELETE FROM node; "
+			"DELETE FROM local WHERE key='folded'", err)) ==
 			0 &&
 		(r = sbx_log_each(log, 1, 0, rebuild_row, log, err)) == 0)
 		return sbx_log_commit(log, err);

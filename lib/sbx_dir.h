@@ -57,6 +57,9 @@ void sbx_state_free(struct sbx_state *st);
 /* From now on, in this process, acceptances without the one-time key's proof
  * count too: whoever reads the log can use an invitation then. */
 void sbx_member_unproven(bool yes);
+/* Keep what was folded in the file from this many invitations and acceptances
+ * on (1000). */
+void sbx_cache_from(int64_t events);
 /* Rows as JSON objects with the columns above, in a fixed order.  key NULL:
  * all; else those whose first column is key.  Stops when fn returns non-0. */
 int sbx_state_each(struct sbx_state *st, enum sbx_view view, const char *key,

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
+#include "member.h"
 #include "schema.h"
 
 #define VERSION 1
 
 /* The journal: author, entry.  Local and never replicated: local, anchor,
  * held; what others showed us: of their logs peer, by address source, of ours
- * witness.  Derived from the journal's rows and rebuilt from them: fact, node. */
+ * witness.  Derived from the journal's rows and rebuilt from them: fact, node, cache_*. */
 static const char *const objects[] = {
 	"CREATE TABLE author(id INTEGER PRIMARY KEY, did TEXT NOT NULL UNIQUE, "
 	"pub BLOB NOT NULL UNIQUE) STRICT",
@@ -39,6 +40,10 @@ static const char *const objects[] = {
 	"etag TEXT NOT NULL, size INTEGER NOT NULL, hash BLOB NOT NULL) STRICT",
 	"CREATE TABLE witness(name TEXT PRIMARY KEY, key TEXT NOT NULL, "
 	"note TEXT NOT NULL) STRICT",
+	"CREATE TABLE cache_member" SBX_MEMBER_COLUMNS,
+	"CREATE TABLE cache_invite" SBX_INVITE_COLUMNS,
+	"CREATE TABLE cache_proposal" SBX_PROPOSAL_COLUMNS,
+	"CREATE TABLE cache_rules" SBX_RULES_COLUMNS,
 	NULL,
 };
 

@@ -29,13 +29,18 @@ static const enum sbx_view order[] = { SBX_VIEW_NODE, SBX_VIEW_NAME,
 	SBX_VIEW_INVITE, SBX_VIEW_OFFER, SBX_VIEW_SUB, SBX_VIEW_CONFIG,
 	SBX_VIEW_FORK, SBX_VIEW_BAN };
 
-static int
-make_views(sqlite3 *db, const int64_t *at, struct sbx_err *err)
+int
+sbx_state_prepare(sqlite3 *db, const int64_t *at, bool cached,
+	struct sbx_err *err)
 {
 	struct sbx_buf sql = SBX_BUF(1 << 16);
 	int r;
 
+	sqlite3_create_function_v2(db, "sbx_time", 1,
+		SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
+		sql_time, NULL, NULL, NULL);
 	sbx_buf_str(&sql, sbx_view_tables);
+	sbx_buf_str(&sql, cached ? sbx_view_cached : sbx_view_folded);
 	sbx_buf_fmt(&sql, "INSERT INTO temp.clock(us) VALUES(%lld);"
 			  "CREATE TEMP VIEW claim AS SELECT * FROM main.fact "
 			  "WHERE seq NOT IN (SELECT seq FROM temp.frozen)",
@@ -57,15 +62,15 @@ open_state(struct sbx_log *log, const int64_t *at, struct sbx_state **out,
 {
 	sqlite3 *db = sbx_log_db(log);
 	struct sbx_state *st;
+	bool cached;
 	int r;
 
-	sqlite3_create_function_v2(db, "sbx_time", 1,
-		SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
-		sql_time, NULL, NULL, NULL);
 	/* One snapshot for the members and for every view, whoever writes. */
 	if ((r = sbx_db_exec(db, "SAVEPOINT state", err)) != 0)
 		return r;
-	if ((r = make_views(db, at, err)) == 0 && (r = sbx_member_compute(db, err)) == 0) {
+	cached = at == NULL && sbx_cache_valid(db);
+	if ((r = sbx_state_prepare(db, at, cached, err)) == 0 &&
+		(cached || (r = sbx_member_compute(db, err)) == 0)) {
 		st = sbx_mem_alloc(1, sizeof(*st));
 		st->db = db;
 		st->log = log;

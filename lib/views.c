@@ -4,6 +4,7 @@
  *
  * Within an author the claim with the latest date wins, then the lowest hash;
  * a removal as late as the claim beats it. */
+#include "member.h"
 #include "views.h"
 
 #define P(field) "json_extract(e.payload, '$." field "')"
@@ -52,19 +53,19 @@ const char *const sbx_view_tables =
 	"lower(hex(e.id)) NOT IN (SELECT j.value FROM "
 	"main.fact g JOIN main.entry h USING(seq), json_each(h.payload, '$.items') "
 	"j WHERE g.type='SbxHead' AND g.author=k.author AND "
-	"json_extract(h.payload, '$.seq')<k.n);"
-	"CREATE TABLE temp.member(did TEXT PRIMARY KEY, state TEXT, "
-	"depth INTEGER, inviter TEXT, since TEXT, from_us INTEGER, "
-	"domain TEXT, rights TEXT, invitation TEXT, accepted TEXT, "
-	"removed TEXT) WITHOUT ROWID;"
-	"CREATE TABLE temp.invite(invite_id TEXT, inviter TEXT, domain TEXT, "
-	"rights TEXT, max_uses INTEGER, used INTEGER, expires_at TEXT, "
-	"status TEXT, PRIMARY KEY(invite_id, inviter)) WITHOUT ROWID;"
-	"CREATE TABLE temp.proposal(entry BLOB PRIMARY KEY, proposer TEXT, "
-	"opens_us INTEGER, closes_us INTEGER, counts TEXT, passed INTEGER, "
-	"yes INTEGER, no INTEGER, whole INTEGER) WITHOUT ROWID;"
-	"CREATE TABLE temp.rules(quorum_rule TEXT, quorum_millionths INTEGER, "
-	"emancipation_level INTEGER, missing TEXT);";
+	"json_extract(h.payload, '$.seq')<k.n);";
+
+const char *const sbx_view_folded =
+	"CREATE TABLE temp.member" SBX_MEMBER_COLUMNS ";"
+	"CREATE TABLE temp.invite" SBX_INVITE_COLUMNS ";"
+	"CREATE TABLE temp.proposal" SBX_PROPOSAL_COLUMNS ";"
+	"CREATE TABLE temp.rules" SBX_RULES_COLUMNS ";";
+
+const char *const sbx_view_cached =
+	"CREATE TEMP VIEW member AS SELECT * FROM main.cache_member;"
+	"CREATE TEMP VIEW invite AS SELECT * FROM main.cache_invite;"
+	"CREATE TEMP VIEW proposal AS SELECT * FROM main.cache_proposal;"
+	"CREATE TEMP VIEW rules AS SELECT * FROM main.cache_rules;";
 
 const struct sbx_view_def sbx_view_defs[] = {
 	[SBX_VIEW_MEMBER] = { "v_member",
