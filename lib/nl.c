@@ -174,8 +174,8 @@ int
 sbx_nl_addr_is(
 	int index, const struct sbx_net *at, bool *is, struct sbx_err *err)
 {
-	struct nl_cache *cache;
-	struct nl_sock *s;
+	struct nl_cache *cache = NULL;
+	struct nl_sock *s = NULL;
 	struct sbx_net net;
 	int r, same = 0, other = 0;
 
@@ -222,8 +222,8 @@ int
 sbx_nl_addr_set(int index, const struct sbx_net *at, struct sbx_err *err)
 {
 	struct nl_object *next;
-	struct nl_cache *cache;
-	struct nl_sock *s;
+	struct nl_cache *cache = NULL;
+	struct nl_sock *s = NULL;
 	struct sbx_net net;
 	int r;
 
@@ -287,7 +287,7 @@ int
 sbx_nl_overlap(int index, const struct sbx_net *mesh, struct sbx_err *err)
 {
 	struct nl_cache *cache = NULL;
-	struct nl_sock *s;
+	struct nl_sock *s = NULL;
 	struct sbx_net net;
 	struct nl_object *o;
 	int r, via;
