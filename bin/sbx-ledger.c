@@ -163,6 +163,10 @@ static const struct sbx_opt export_opts[] = {
 	{ 0, "old", NULL, "the older form: {\"entries\": [...]}" },
 	{ 0, NULL, NULL, NULL } };
 
+static const struct sbx_opt verify_opts[] = {
+	{ 0, "quick", NULL, "the chain's hashes, without signatures" },
+	{ 0, NULL, NULL, NULL } };
+
 static const struct sbx_opt publish_opts[] = {
 	{ 0, "anew", NULL, "after a restore: begin a new log, keep the old head" },
 	{ 0, NULL, NULL, NULL } };
@@ -189,7 +193,7 @@ static const struct sbx_cmd cmds[] = {
 		export_opts },
 	{ "show", cmd_show, "[FROM [TO]]", 0, 2, "list entries", NULL },
 	{ "verify", cmd_verify, "", 0, 0,
-		"recompute every hash and signature", NULL },
+		"recompute every hash and signature", verify_opts },
 	{ "fsck", cmd_fsck, "", 0, 0,
 		"derive again what rests on the rows, then verify", NULL },
 	{ "status", cmd_status, "", 0, 0, "what this ledger holds", NULL },

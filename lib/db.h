@@ -30,6 +30,11 @@ sqlite3 *sbx_log_db(struct sbx_log *log);
 void sbx_log_chain(unsigned char head[static SBX_HASH_BYTES], const char *canon,
 	size_t canonlen, const unsigned char sig[static SBX_SIG_BYTES]);
 
+/* In a writable database: signatures are verified up to seq, whose hash is
+ * head. */
+void sbx_log_mark(sqlite3 *db, int64_t seq,
+	const unsigned char head[static SBX_HASH_BYTES]);
+
 /* After the row that made size a multiple of 256: the subtrees it completed. */
 int sbx_logtree_grow(sqlite3 *db, int64_t size, struct sbx_err *err);
 

@@ -211,7 +211,8 @@ sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err)
 	v->next = 1;
 	v->filling = sbx_batch_new();
 	v->judging = sbx_batch_new();
-	r = verify(log, v, err);
+	if ((r = verify(log, v, err)) == 0)
+		sbx_log_mark(sbx_log_db(log), v->next - 1, v->head);
 	*bad = r == SBX_E_NO ? v->next : 0;
 	sqlite3_finalize(v->facts);
 	sqlite3_finalize(v->nodes);

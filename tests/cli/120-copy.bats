@@ -175,3 +175,27 @@ print(base64.b64encode(root(sys.stdin.buffer.read().splitlines())).decode())')
 	at a 1 sbx-ledger fsck
 	assert_says sbx-ledger "of which some are others"
 }
+
+@test "verify --quick finds a changed payload, hash, gap and mark, and says how far signatures go" {
+	grow x 700
+	at a sbx-ledger verify --quick
+	assert_has "$output" "verified up to entry 0" "no mark yet"
+	at a sbx-ledger verify
+	grow y 10
+	at a sbx-ledger verify --quick
+	assert_has "$output" "verified up to entry 701" "the mark"
+	assert_has "$output" "ok: 711 entries" "count"
+	sqlite3 "$A/ledger.db" 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null
+	local change
+	for change in "UPDATE entry SET payload=replace(payload, 'x650', 'x651') WHERE seq=651" \
+		"UPDATE entry SET hash=zeroblob(32) WHERE seq=3" \
+		"DELETE FROM entry WHERE seq=400" \
+		"UPDATE entry SET payload=CAST(payload AS BLOB) || ' ' WHERE seq=711" \
+		"UPDATE local SET value='700' || substr(value, 4) WHERE key='verified'"; do
+		rm -rf "$BATS_TEST_TMPDIR/t"
+		cp -r "$A" "$BATS_TEST_TMPDIR/t"
+		sqlite3 -cmd ".dbconfig enable_trigger off" "$BATS_TEST_TMPDIR/t/ledger.db" "$change"
+		at t 1 sbx-ledger verify --quick
+		assert_has "$stderr" entr "$change"
+	done
+}
