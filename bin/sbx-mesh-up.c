@@ -395,6 +395,20 @@ show_peer(struct sbx_ctx *ctx, const struct sbx_mesh *m,
 	sbx_doc_free(doc);
 }
 
+/* By address; who is not in the directory comes last. */
+static int
+by_address(const void *a, const void *b, void *mesh)
+{
+	const struct sbx_wg_peer *x = a, *y = b;
+	const struct sbx_mesh_node *m = sbx_mesh_by_key(mesh, x->key);
+	const struct sbx_mesh_node *n = sbx_mesh_by_key(mesh, y->key);
+
+	if (m == NULL || n == NULL)
+		return m == n ? memcmp(x->key, y->key, sizeof(x->key)) :
+			m == NULL ? 1 : -1;
+	return m->addr < n->addr ? -1 : m->addr > n->addr;
+}
+
 static int
 cmd_show(struct sbx_ctx *ctx)
 {
@@ -411,6 +425,8 @@ cmd_show(struct sbx_ctx *ctx)
 		sbx_mesh_plan(&m, wg.pub);
 	else
 		sbx_tool_warn(ctx, &ctx->err);
+	if (wg.npeers > 0)
+		qsort_r(wg.peers, wg.npeers, sizeof(*wg.peers), by_address, &m);
 	for (size_t i = 0; i < wg.npeers; i++)
 		show_peer(ctx, &m, &wg.peers[i]);
 	sbx_mesh_free(&m);
