@@ -163,6 +163,8 @@ cmd_status(struct sbx_ctx *ctx)
 	if ((r = ledger_open(ctx, 0, &log)) == 0 &&
 		(r = fill_status(log, doc, &ctx->err)) == 0 &&
 		(r = fill_witnessed(ctx, log, doc)) == 0) {
+		sbx_json_add_int(doc, sbx_doc_root(doc), "forks",
+			sbx_fork_count(&ctx->conf));
 		if (ctx->json)
 			sbx_tool_row(ctx, NULL, sbx_doc_root(doc));
 		for (const struct sbx_json *c = sbx_doc_root(doc)->child;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Two heads that one key signed and that cannot both be true, kept as they
  * came: anybody can check them, and whoever sees them need not believe us. */
+#include <dirent.h>
 #include <unistd.h>
 
 #include "follow.h"
@@ -41,6 +42,24 @@ sbx_fork_keep(const struct sbx_fork *f, struct sbx_err *err)
 	sbx_buf_free(&dir);
 	sbx_buf_free(&path);
 	return r;
+}
+
+int64_t
+sbx_fork_count(const struct sbx_conf *conf)
+{
+	struct sbx_buf path = SBX_BUF(4096);
+	int64_t count = 0;
+	struct dirent *e;
+	DIR *d;
+
+	sbx_buf_fmt(&path, "%s/forks", conf->dir);
+	d = opendir(sbx_buf_text(&path));
+	while (d != NULL && (e = readdir(d)) != NULL)
+		count += e->d_name[0] != '.';
+	if (d != NULL)
+		closedir(d);
+	sbx_buf_free(&path);
+	return count;
 }
 
 bool

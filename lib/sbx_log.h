@@ -386,6 +386,8 @@ struct sbx_follow {
  * SBX_E_NO: another node's log, or one whose history was rewritten, of which
  * both heads are kept under forks.  SBX_E_INPUT: the site is broken. */
 int sbx_follow(struct sbx_log *log, struct sbx_follow *f, struct sbx_err *err);
+/* Nodes whose log contradicted itself, as long as the evidence is there. */
+int64_t sbx_fork_count(const struct sbx_conf *conf);
 /* Read an export from fd; what url gave the last time is passed over.  When
  * that fails with im->changed it begins otherwise now: open it once more and
  * call again with the same im. */

@@ -218,6 +218,8 @@ twin() {
 	cmp "$W/checkpoint" "$forks"/321-* || fail "the head shown now is not kept"
 	cmp "$W/log-key" "$forks/log-key" || fail "whose key that was is not kept"
 	assert_eq "$(entries ann)" 622 "the entries of both"
+	at ann sbx-ledger -j status
+	assert_eq "$(jq .forks <<<"$output")" 1 "the forks that status tells"
 	at ann sbx-ledger verify
 	at ann sbx-pull "$URL"
 }
