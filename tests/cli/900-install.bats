@@ -18,6 +18,7 @@ to() {
 
 # How open each unit may be, as systemd-analyze counts it, times ten.
 exposure='directory 10
+expire 6
 grant 30
 macroctl-sync 19
 mesh-up 26
