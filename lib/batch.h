@@ -19,6 +19,7 @@ struct sbx_item {
 	size_t len;
 	struct sbx_entry *e; /* judged good (shrunk), or waiting for its key */
 	struct sbx_err *err; /* why not */
+	bool late;	     /* a stranger's, past its quota: tried once more */
 	bool row;	     /* a stored one: text and id as they should be? */
 	unsigned char id[SBX_HASH_BYTES], hash[SBX_HASH_BYTES];
 };
@@ -48,5 +49,22 @@ void sbx_batch_free(struct sbx_batch *b);
 int sbx_import_batch(struct sbx_log *log, struct sbx_batch *b,
 	struct sbx_import *im, int (*also)(void *ctx, struct sbx_err *err),
 	void *ctx, struct sbx_err *err);
+
+/* ---- quota: what is kept of strangers, within one transaction ---- */
+
+#define SBX_ROW_COST 512 /* bytes that an entry takes beside its payload */
+
+struct sbx_quota;
+struct sbx_quota *sbx_quota_new(struct sbx_log *log);
+/* SBX_E_NO: a stranger's, and too much. */
+int sbx_quota_check(struct sbx_quota *q, const struct sbx_entry *e,
+	struct sbx_err *err);
+/* Whether to say so: once an author, or a flood of entries is one of words. */
+bool sbx_quota_tell(struct sbx_quota *q, const struct sbx_entry *e);
+void sbx_quota_count(struct sbx_quota *q, const struct sbx_entry *e);
+/* Who is a member may have changed. */
+void sbx_quota_again(struct sbx_quota *q);
+int sbx_quota_store(struct sbx_quota *q, struct sbx_err *err);
+void sbx_quota_free(struct sbx_quota *q);
 
 #endif

@@ -51,7 +51,7 @@ find_key(struct sbx_log *log, struct sbx_entry *e)
 
 static int
 add_item(struct sbx_log *log, struct sbx_item *it, struct sbx_import *im,
-	struct sbx_err *err)
+	struct sbx_quota *q, struct sbx_err *err)
 {
 	enum sbx_log_how how = SBX_LOG_DUP;
 	struct sbx_err why = { 0 };
@@ -61,8 +61,16 @@ add_item(struct sbx_log *log, struct sbx_item *it, struct sbx_import *im,
 		find_key(log, it->e);
 		r = sbx_entry_verify(it->e, &why);
 	}
+	it->late = false;
+	if (it->e != NULL && r == 0 &&
+		(r = sbx_quota_check(q, it->e, &why)) == SBX_E_NO) {
+		it->late = true;
+		return SBX_OK;
+	}
 	if (it->e != NULL && r == 0 &&
 		(r = sbx_log_add(log, it->e, &how, &why)) == 0) {
+		if (how != SBX_LOG_DUP)
+			sbx_quota_count(q, it->e);
 		im->added += how == SBX_LOG_NEW;
 		im->known += how == SBX_LOG_DUP;
 		im->held += how == SBX_LOG_HELD;
@@ -81,14 +89,52 @@ add_item(struct sbx_log *log, struct sbx_item *it, struct sbx_import *im,
 	return r;
 }
 
+/* What was too much of a stranger: its author may have become a member by
+ * what came later in the batch.  The rest is refused. */
+static int
+add_late(struct sbx_log *log, struct sbx_batch *b, struct sbx_import *im,
+	struct sbx_quota *q, struct sbx_err *err)
+{
+	struct sbx_err why = { 0 };
+	bool more = true, left = true;
+	int r = SBX_OK;
+
+	while (more && left && r == 0) {
+		more = left = false;
+		sbx_quota_again(q);
+		for (size_t i = 0; r == 0 && i < b->count; i++) {
+			if (!b->items[i].late)
+				continue;
+			r = add_item(log, &b->items[i], im, q, err);
+			more |= !b->items[i].late;
+			left |= b->items[i].late;
+		}
+	}
+	for (size_t i = 0; r == 0 && i < b->count; i++) {
+		if (!b->items[i].late)
+			continue;
+		r = sbx_quota_check(q, b->items[i].e, &why);
+		im->refused++;
+		if (r == SBX_E_NO && im->refuse != NULL &&
+			sbx_quota_tell(q, b->items[i].e))
+			im->refuse(im->ctx, b->items[i].number, &why);
+		r = r == SBX_E_NO ? SBX_OK : r;
+	}
+	return r;
+}
+
 static int
 add_batch(struct sbx_log *log, struct sbx_batch *b, struct sbx_import *im,
 	struct sbx_err *err)
 {
+	struct sbx_quota *q = sbx_quota_new(log);
 	int r = SBX_OK;
 
 	for (size_t i = 0; r == 0 && i < b->count; i++)
-		r = add_item(log, &b->items[i], im, err);
+		r = add_item(log, &b->items[i], im, q, err);
+	if (r == 0 && (r = add_late(log, b, im, q, err)) == 0)
+		r = sbx_quota_store(q, err);
+	sbx_quota_free(q);
 	sbx_batch_empty(b);
 	return r;
 }

@@ -36,6 +36,11 @@
 #define SBX_MAX_EXPORT (256u << 20) /* bytes of a peer's whole export */
 #define SBX_MAX_AHEAD (600 * INT64_C(1000000)) /* an entry dated later is held */
 #define SBX_MAX_HELD 4096	/* entries held at a time */
+#define SBX_MAX_STRANGERS 1024 /* authors that are not members */
+/* What is kept of one of them: dated on one day; whatever the dates, which are
+ * its own say.  Members have no such limit. */
+#define SBX_MAX_STRANGER_BYTES (1 << 20)
+#define SBX_MAX_STRANGER_ALL (8 << 20)
 #define SBX_MAX_SEALED 128 /* entries that one SbxHead covers */
 #define SBX_MAX_INVITE_DEPTH 16 /* invitations between an anchor and a member */
 #define SBX_MAX_TTL 86400	/* seconds a grant may last */

@@ -7,8 +7,9 @@
 #define VERSION 1
 
 /* The journal: author, entry.  Local and never replicated: local, anchor,
- * held; what others showed us: of their logs peer, by address source, of ours
- * witness.  Derived from the journal's rows and rebuilt from them: fact, node, cache_*. */
+ * held, spent (imported bytes an author and day); what others showed us: of
+ * their logs peer, by address source, of ours witness.  Derived from the
+ * journal's rows and rebuilt from them: fact, node, cache_*. */
 static const char *const objects[] = {
 	"CREATE TABLE author(id INTEGER PRIMARY KEY, did TEXT NOT NULL UNIQUE, "
 	"pub BLOB NOT NULL UNIQUE) STRICT",
@@ -40,6 +41,8 @@ static const char *const objects[] = {
 	"etag TEXT NOT NULL, size INTEGER NOT NULL, hash BLOB NOT NULL) STRICT",
 	"CREATE TABLE witness(name TEXT PRIMARY KEY, key TEXT NOT NULL, "
 	"note TEXT NOT NULL) STRICT",
+	"CREATE TABLE spent(did TEXT NOT NULL, day INTEGER NOT NULL, "
+	"bytes INTEGER NOT NULL, PRIMARY KEY(did, day)) STRICT, WITHOUT ROWID",
 	"CREATE TABLE cache_member" SBX_MEMBER_COLUMNS,
 	"CREATE TABLE cache_invite" SBX_INVITE_COLUMNS,
 	"CREATE TABLE cache_proposal" SBX_PROPOSAL_COLUMNS,

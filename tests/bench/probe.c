@@ -86,7 +86,8 @@ gen(int count, int authors)
 	for (int i = 0; i < authors; i++)
 		keys[i] = key_of((unsigned)i);
 	for (int i = 0; i < count; i++) {
-		sbx_clock_set(INT64_C(1782900000000000) + i * INT64_C(1000));
+		/* Some a day, as strangers may. */
+		sbx_clock_set(INT64_C(1782900000000000) - i * INT64_C(60000000));
 		doc = payload(i, &op);
 		if (sbx_entry_make(keys[i % authors], op, NULL, sbx_doc_root(doc),
 			    &e, NULL) != 0)

@@ -23,7 +23,9 @@ CALLS = ("write", "pwrite64", "fsync", "fdatasync", "rename", "renameat2",
          "openat", "ftruncate", "mkdir")
 FULL = ("write", "pwrite64", "openat", "ftruncate", "rename", "renameat2",
         "mkdir")
-ENV = dict(os.environ, SBX_NOW="2026-07-01T12:00:00Z", LC_ALL="C")
+# A sanitized build looks for leaks by ptrace(2), which strace has already.
+ENV = dict(os.environ, SBX_NOW="2026-07-01T12:00:00Z", LC_ALL="C",
+           ASAN_OPTIONS="detect_leaks=0")
 BAN = ('{"ban_id":"%064x","expires_at":null,"ip":"192.0.2.1","reason":"scan",'
        '"severity":1}\n')
 INPUT = {"append": BAN % 7, "import": "\n".join(entries.bans(20, 3)) + "\n",

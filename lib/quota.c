@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How much of who is not a member is kept.  What a stranger says has no effect,
+ * so a refused entry changes no state; should its author become a member, a
+ * pull of everything brings it. */
+#include <search.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "batch.h"
+#include "db.h"
+
+#define DAY (86400 * INT64_C(1000000))
+#define ALL INT64_MIN /* in place of a day */
+
+struct spent {
+	char did[SBX_DID_SIZE];
+	int64_t day, bytes;
+	bool known, dirty, told; /* known: has its row in author */
+};
+
+struct sbx_quota {
+	struct sbx_log *log;
+	void *spent;   /* tsearch(3) trees: of struct spent, */
+	void *members; /* of DIDs, and of open invitations' ids */
+	bool computed;
+	int64_t authors, insiders;
+	int r; /* of storing */
+	struct sbx_err *err;
+};
+
+struct sbx_quota *
+sbx_quota_new(struct sbx_log *log)
+{
+	struct sbx_quota *q = sbx_mem_alloc(1, sizeof(*q));
+
+	q->log = log;
+	q->authors = -1;
+	return q;
+}
+
+void
+sbx_quota_again(struct sbx_quota *q)
+{
+	tdestroy(q->members, free);
+	q->members = NULL;
+	q->computed = false;
+	q->insiders = 0;
+}
+
+void
+sbx_quota_free(struct sbx_quota *q)
+{
+	if (q == NULL)
+		return;
+	tdestroy(q->spent, free);
+	tdestroy(q->members, free);
+	free(q);
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+static int
+by_day(const void *a, const void *b)
+{
+	const struct spent *x = a, *y = b;
+
+	if (x->day != y->day)
+		return x->day < y->day ? -1 : 1;
+	return strcmp(x->did, y->did);
+}
+
+/* Whether there is a row of sql for a text and a number or hash, and its
+ * number. */
+static int
+look(struct sbx_quota *q, const char *sql, const char *did, int64_t day,
+	const unsigned char *id, int64_t *value, bool *found, struct sbx_err *err)
+{
+	sqlite3 *db = sbx_log_db(q->log);
+	sqlite3_stmt *st = NULL;
+	int r, step;
+
+	if ((r = sbx_db_prepare(db, sql, &st, err)) != 0)
+		return r;
+	sbx_db_bind_text(st, 1, did);
+	if (id != NULL)
+		sbx_db_bind_blob(st, 2, id, SBX_HASH_BYTES);
+	else
+		sqlite3_bind_int64(st, 2, day);
+	step = sqlite3_step(st);
+	*found = step == SQLITE_ROW;
+	*value = *found ? sqlite3_column_int64(st, 0) : 0;
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		r = sbx_db_fail(db, "ledger", err);
+	sqlite3_finalize(st);
+	return r;
+}
+
+static int
+spent_on(struct sbx_quota *q, const char *did, int64_t day, struct spent **out,
+	struct sbx_err *err)
+{
+	struct spent probe = { .day = day }, **found, *s;
+	bool there;
+	int64_t n;
+	int r;
+
+	memcpy(probe.did, did, SBX_DID_SIZE);
+	if ((found = tfind(&probe, &q->spent, by_day)) != NULL)
+		return *out = *found, SBX_OK;
+	if ((r = look(q, "SELECT bytes FROM spent WHERE did=? AND day=?", did, day,
+		     NULL, &probe.bytes, &there, err)) != 0)
+		return r;
+	if (day == ALL &&
+		(r = look(q, "SELECT id FROM author WHERE did=? AND ?<0", did, ALL,
+			 NULL, &n, &probe.known, err)) != 0)
+		return r;
+	s = sbx_mem_alloc(1, sizeof(*s));
+	*s = probe;
+	if (tsearch(s, &q->spent, by_day) == NULL)
+		sbx_mem_out();
+	*out = s;
+	return SBX_OK;
+}
+
+static void
+insider(struct sbx_quota *q, const char *text)
+{
+	char *copy = sbx_mem_text(text, strlen(text));
+	char **found = tsearch(copy, &q->members, by_text);
+
+	if (found == NULL)
+		sbx_mem_out();
+	if (*found != copy)
+		free(copy);
+}
+
+static int
+take_member(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	const struct sbx_json *state = sbx_json_get(row, "state");
+	struct sbx_quota *q = ctx;
+
+	(void)err;
+	if (sbx_json_is(state, "anchor") || sbx_json_is(state, "member")) {
+		insider(q, sbx_json_str(row, "did"));
+		q->insiders++;
+	}
+	return SBX_OK;
+}
+
+/* One that was taken in time may come when its time is over; one that is used
+ * up lets nobody in, so this is bounded by its uses. */
+static int
+take_invite(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	const struct sbx_json *status = sbx_json_get(row, "status");
+
+	(void)err;
+	if (sbx_json_is(status, "open") || sbx_json_is(status, "expired"))
+		insider(ctx, sbx_json_str(row, "invite_id"));
+	return SBX_OK;
+}
+
+/* Only when somebody is past a quota: it costs a fold over the members. */
+static int
+compute(struct sbx_quota *q, struct sbx_err *err)
+{
+	struct sbx_state *st = NULL;
+	int r;
+
+	if (q->computed)
+		return SBX_OK;
+	if ((r = sbx_state_open(q->log, &st, err)) == 0 &&
+		(r = sbx_state_each(st, SBX_VIEW_MEMBER, NULL, take_member, q,
+			 err)) == 0)
+		r = sbx_state_each(st, SBX_VIEW_INVITE, NULL, take_invite, q, err);
+	sbx_state_free(st);
+	q->computed = r == 0;
+	return r;
+}
+
+static int64_t
+cost(const struct sbx_entry *e)
+{
+	return (int64_t)e->canonlen + SBX_ROW_COST;
+}
+
+static int
+past(struct sbx_quota *q, const struct sbx_entry *e, const struct spent *all,
+	const struct spent *day, struct sbx_err *err)
+{
+	const char *why = NULL;
+	int r;
+
+	if (all->bytes + cost(e) > SBX_MAX_STRANGER_ALL)
+		why = "has had its room";
+	else if (day->bytes + cost(e) > SBX_MAX_STRANGER_BYTES)
+		why = "has had its room for the day";
+	else if (!all->known && q->authors >= SBX_MAX_STRANGERS)
+		why = "is one too many";
+	if (why == NULL)
+		return SBX_OK;
+	if ((r = compute(q, err)) != 0)
+		return r;
+	if (tfind(e->author, &q->members, by_text) != NULL ||
+		(strcmp(e->rec->type, "InviteAccept") == 0 && e->key != NULL &&
+			tfind(e->key, &q->members, by_text) != NULL) ||
+		(strcmp(why, "is one too many") == 0 &&
+			q->authors - q->insiders < SBX_MAX_STRANGERS))
+		return SBX_OK;
+	return sbx_err_set(err, SBX_E_NO, "%s is no member and %s", e->author, why);
+}
+
+int
+sbx_quota_check(struct sbx_quota *q, const struct sbx_entry *e,
+	struct sbx_err *err)
+{
+	struct spent *all, *day;
+	bool there = false;
+	int64_t n;
+	int r;
+
+	if (q->authors < 0 &&
+		(r = sbx_db_int(sbx_log_db(q->log), "SELECT count(*) FROM author",
+			 0, &q->authors, err)) != 0)
+		return r;
+	if ((r = spent_on(q, e->author, ALL, &all, err)) != 0 ||
+		(r = spent_on(q, e->author, e->time / DAY, &day, err)) != 0)
+		return r;
+	if ((r = past(q, e, all, day, err)) != SBX_E_NO)
+		return r;
+	/* What is there already takes no room. */
+	if (look(q, "SELECT 1 FROM entry e JOIN author a ON a.id=e.author WHERE "
+		    "a.did=? AND e.id=?", e->author, 0, e->id, &n, &there, NULL) ==
+			0 && there)
+		return SBX_OK;
+	return SBX_E_NO;
+}
+
+bool
+sbx_quota_tell(struct sbx_quota *q, const struct sbx_entry *e)
+{
+	struct spent *all;
+	bool told;
+
+	if (spent_on(q, e->author, ALL, &all, NULL) != 0)
+		return true;
+	told = all->told;
+	all->told = true;
+	return !told;
+}
+
+void
+sbx_quota_count(struct sbx_quota *q, const struct sbx_entry *e)
+{
+	struct spent *s;
+
+	if (spent_on(q, e->author, e->time / DAY, &s, NULL) == 0) {
+		s->bytes += cost(e);
+		s->dirty = true;
+	}
+	if (spent_on(q, e->author, ALL, &s, NULL) == 0) {
+		s->bytes += cost(e);
+		s->dirty = true;
+		q->authors += !s->known;
+		s->known = true;
+	}
+}
+
+static void
+store(const void *node, VISIT visit, void *ctx)
+{
+	const struct spent *s = *(struct spent *const *)node;
+	struct sbx_quota *q = ctx;
+	sqlite3_stmt *st = NULL;
+
+	if ((visit != postorder && visit != leaf) || !s->dirty || q->r != 0)
+		return;
+	if ((q->r = sbx_db_prepare(sbx_log_db(q->log),
+		     "INSERT OR REPLACE INTO spent(did, day, bytes) VALUES(?, ?, ?)",
+		     &st, q->err)) != 0)
+		return;
+	sbx_db_bind_text(st, 1, s->did);
+	sqlite3_bind_int64(st, 2, s->day);
+	sqlite3_bind_int64(st, 3, s->bytes);
+	if (sqlite3_step(st) != SQLITE_DONE)
+		q->r = sbx_db_fail(sbx_log_db(q->log), "ledger", q->err);
+	sqlite3_finalize(st);
+}
+
+int
+sbx_quota_store(struct sbx_quota *q, struct sbx_err *err)
+{
+	q->r = SBX_OK;
+	q->err = err;
+	twalk_r(q->spent, store, q);
+	return q->r;
+}

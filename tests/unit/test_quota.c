@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How much of a stranger is kept, at the limit and past it. */
+#include <sys/mman.h>
+
+#include "world.h"
+
+static struct sbx_key *us, *them, *once;
+static struct sbx_log *logh;
+static struct sbx_import im;
+static struct sbx_buf in = SBX_BUF(64u << 20);
+static char said[512];
+static size_t told;
+
+static void
+setup(void)
+{
+	sbx_clock_set(T0 + 40 * INT64_C(86400000000));
+	us = key_of(1);
+	them = key_of(2);
+	once = key_of(3);
+	logh = new_log();
+	ck_assert_int_eq(sbx_log_set_self(logh, sbx_key_did(us), &why), 0);
+	ck_assert_int_eq(sbx_log_trust(logh, sbx_key_did(us), true, &why), 0);
+	sbx_buf_clear(&in);
+}
+
+static void
+teardown(void)
+{
+	remove_log(logh);
+	sbx_key_free(us);
+	sbx_key_free(them);
+	sbx_key_free(once);
+	sbx_buf_free(&in);
+}
+
+static void
+put(struct sbx_entry *e)
+{
+	sbx_entry_line(e, &in);
+	sbx_buf_str(&in, "\n");
+	sbx_entry_free(e);
+}
+
+/* A config of some 14 KB, number n, said on that day. */
+static void
+put_big(const struct sbx_key *key, int n, int day)
+{
+	static char uri[2001], text[7000];
+	size_t len = 0;
+
+	memset(uri, 'u', sizeof(uri) - 1);
+	for (int i = 0; i < 6; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len,
+			"%s\"k%d\":\"%.1000s\"", i > 0 ? "," : "", i, uri);
+	put(sign(key, "config_publish", NULL, "{\"config_id\":\"%d\","
+		"\"scope\":\"mesh\",\"version\":1,\"content_hash\":\"%064d\","
+		"\"payload\":{%s},\"payload_uri\":null,\"valid_from\":\"%s\","
+		"\"valid_until\":null}", n, n, text, at(day * 86400 + n)));
+}
+
+static void
+refuse(void *ctx, size_t number, const struct sbx_err *err)
+{
+	(void)ctx;
+	(void)number;
+	snprintf(said, sizeof(said), "%s", err->text);
+	told++;
+}
+
+static void
+import(void)
+{
+	int fd = memfd_create("in", MFD_CLOEXEC);
+
+	ck_assert(!in.over);
+	ck_assert_int_eq(sbx_io_write_fd(fd, in.data, in.len, &why), 0);
+	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
+	im = (struct sbx_import){ .refuse = refuse };
+	told = 0;
+	ck_assert_msg(sbx_import_fd(logh, fd, &im, &why) == 0, "%s", why.text);
+	close(fd);
+	sbx_buf_clear(&in);
+}
+
+/* How many of put_big() there is room for. */
+static size_t
+room(int64_t limit)
+{
+	static size_t each;
+
+	if (each == 0) {
+		struct sbx_buf b = in;
+
+		in = (struct sbx_buf)SBX_BUF(1u << 20);
+		put_big(them, 100, 0);
+		each = (size_t)(strstr(in.data, ",\"payload_type\"") -
+			       strstr(in.data, "\"payload\":")) - 10 + 512;
+		sbx_buf_free(&in);
+		in = b;
+	}
+	return (size_t)limit / each;
+}
+
+START_TEST(a_stranger_has_its_room_for_a_day_and_no_more)
+{
+	size_t fits = room(SBX_MAX_STRANGER_BYTES);
+
+	for (int n = 0; n < (int)fits + 5; n++)
+		put_big(them, 100 + n, 0);
+	import();
+	ck_assert_uint_eq(im.added, fits);
+	ck_assert_uint_eq(im.refused, 5);
+	ck_assert_uint_eq(told, 1);
+	ck_assert_ptr_nonnull(strstr(said, "no member and has had its room"));
+	/* Another time and another day: it is remembered, and counted by day. */
+	put_big(them, 100, 0);
+	put_big(them, 900, 0);
+	put_big(them, 900, 1);
+	import();
+	ck_assert_uint_eq(im.known, 1);
+	ck_assert_uint_eq(im.refused, 1);
+	ck_assert_uint_eq(im.added, 1);
+}
+END_TEST
+
+START_TEST(dates_of_its_choice_give_a_stranger_no_more_than_all)
+{
+	size_t fits = room(SBX_MAX_STRANGER_ALL);
+
+	for (int n = 0; n < (int)fits + 3; n++)
+		put_big(them, 100 + n % 100, n / 100);
+	import();
+	ck_assert_uint_eq(im.added, fits);
+	ck_assert_uint_eq(im.refused, 3);
+}
+END_TEST
+
+START_TEST(a_member_has_no_such_limit)
+{
+	for (int n = 0; n < (int)room(SBX_MAX_STRANGER_BYTES) + 5; n++)
+		put_big(us, 100 + n, 0);
+	import();
+	ck_assert_uint_eq(im.refused, 0);
+}
+END_TEST
+
+/* Its acceptance comes after what it said, and is past the quota itself. */
+START_TEST(who_becomes_a_member_in_the_same_batch_was_no_stranger)
+{
+	int n, fits = (int)room(SBX_MAX_STRANGER_BYTES);
+
+	for (n = 0; n < fits + 5; n++)
+		put_big(them, 100 + n, 0);
+	put(accept_invite(them, once, sbx_key_did(us), 500));
+	put(invite(us, once, 1, 400, 90000));
+	import();
+	ck_assert_uint_eq(im.refused, 0);
+	ck_assert_uint_eq(im.added, (size_t)fits + 7);
+}
+END_TEST
+
+/* The room for strangers is full; who holds an invitation comes in. */
+START_TEST(strangers_are_counted_and_the_invited_are_not_kept_out)
+{
+	unsigned char seed[SBX_SEED_BYTES] = { 99 };
+	struct sbx_key *key;
+
+	put(invite(us, once, 1, 400, 90000));
+	for (int n = 0; n < SBX_MAX_STRANGERS + 2; n++) {
+		memcpy(seed, &n, sizeof(n));
+		ck_assert_int_eq(sbx_key_from_seed(seed, &key, &why), 0);
+		put(sign(key, "config_revoke", NULL,
+			"{\"config_id\":\"x\",\"revoked_at\":\"%s\"}", at(n)));
+		sbx_key_free(key);
+	}
+	import();
+	ck_assert_uint_eq(im.added, SBX_MAX_STRANGERS + 1);
+	ck_assert_uint_eq(im.refused, 2);
+	ck_assert_ptr_nonnull(strstr(said, "one too many"));
+	put(identity(them, sbx_key_did(us), 500));
+	put(accept_invite(them, once, sbx_key_did(us), 500));
+	import();
+	ck_assert_uint_eq(im.added, 2);
+	ck_assert_uint_eq(im.refused, 0);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("quota");
+	TCase *t = tcase_create("strangers");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, a_stranger_has_its_room_for_a_day_and_no_more);
+	tcase_add_test(t, dates_of_its_choice_give_a_stranger_no_more_than_all);
+	tcase_add_test(t, a_member_has_no_such_limit);
+	tcase_add_test(t, who_becomes_a_member_in_the_same_batch_was_no_stranger);
+	tcase_add_test(t, strangers_are_counted_and_the_invited_are_not_kept_out);
+	suite_add_tcase(s, t);
+	return finish_suite(s);
+}
