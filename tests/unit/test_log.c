@@ -143,6 +143,46 @@ reopen(void)
 }
 
 /* I11 */
+START_TEST(the_limit_on_dates_ahead_is_exact)
+{
+	int64_t now = T0 + 3600 * INT64_C(1000000);
+
+	for (int past = 0; past < 2; past++) {
+		struct sbx_entry *e = ban(3600 + 600 + past);
+
+		ck_assert_int_eq(e->time, now + SBX_MAX_AHEAD + past * 1000000);
+		ck_assert_int_eq(add(logh, e),
+			past != 0 ? SBX_LOG_HELD : SBX_LOG_NEW);
+		sbx_entry_free(e);
+	}
+}
+END_TEST
+
+START_TEST(no_more_than_so_many_are_held)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *st = NULL;
+	enum sbx_log_how how;
+
+	ck_assert_int_eq(sbx_log_begin(logh, &why), 0);
+	for (int n = 0; n < SBX_MAX_HELD + 2; n++) {
+		struct sbx_entry *e = ban(100000 + n);
+
+		ck_assert_int_eq(sbx_log_add(logh, e, &how, &why), 0);
+		ck_assert_int_eq(how, SBX_LOG_HELD);
+		sbx_entry_free(e);
+	}
+	ck_assert_int_eq(sbx_log_commit(logh, &why), 0);
+	ck_assert_int_eq(sqlite3_open(log_path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT count(*) FROM held", -1,
+				 &st, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(st), SQLITE_ROW);
+	ck_assert_int_eq(sqlite3_column_int(st, 0), SBX_MAX_HELD);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+}
+END_TEST
+
 START_TEST(update_and_delete_are_refused_by_the_database_itself)
 {
 	static const char *const acts[] = { "UPDATE entry SET op='x'",
@@ -295,6 +335,8 @@ main(void)
 	tcase_add_test(t, what_is_rolled_back_was_never_there);
 	tcase_add_test(t, the_chain_is_what_design_says);
 	tcase_add_test(t, a_future_entry_is_held_and_taken_when_its_time_comes);
+	tcase_add_test(t, the_limit_on_dates_ahead_is_exact);
+	tcase_add_test(t, no_more_than_so_many_are_held);
 	tcase_add_loop_test(t, update_and_delete_are_refused_by_the_database_itself,
 		0, 4);
 	tcase_add_loop_test(t, verify_names_the_first_bad_entry, 0,
