@@ -8,6 +8,10 @@
 #include "schema.h"
 
 enum {
+	BEGIN,
+	COMMIT,
+	HEAD,
+	DUE,
 	FIND_AUTHOR,
 	ADD_AUTHOR,
 	ADD_ENTRY,
@@ -17,6 +21,10 @@ enum {
 };
 
 static const char *const statements[COUNT] = {
+	[BEGIN] = "BEGIN IMMEDIATE",
+	[COMMIT] = "COMMIT",
+	[HEAD] = "SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1",
+	[DUE] = "SELECT line FROM held WHERE due<=? ORDER BY due, id",
 	[FIND_AUTHOR] = "SELECT id, pub FROM author WHERE did=?",
 	[ADD_AUTHOR] = "INSERT INTO author(did, pub) VALUES(?, ?)",
 	[ADD_ENTRY] = "INSERT INTO entry(seq, author, op, type, payload, sig, id, "
@@ -113,13 +121,13 @@ int
 sbx_log_head(struct sbx_log *log, int64_t *size,
 	unsigned char hash[static SBX_HASH_BYTES], struct sbx_err *err)
 {
-	sqlite3_stmt *st = NULL;
-	int r, step;
+	sqlite3_stmt *st;
+	int step, r = SBX_OK;
 
-	if ((r = sbx_db_prepare(log->db,
-		     "SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1",
-		     &st, err)) != 0)
+	if (log->st[HEAD] == NULL && (r = sbx_db_prepare(log->db,
+		     statements[HEAD], &log->st[HEAD], err)) != 0)
 		return r;
+	st = log->st[HEAD];
 	step = sqlite3_step(st);
 	*size = 0;
 	memset(hash, 0, SBX_HASH_BYTES);
@@ -134,7 +142,7 @@ sbx_log_head(struct sbx_log *log, int64_t *size,
 	} else if (step != SQLITE_DONE) {
 		r = sbx_db_fail(log->db, "ledger", err);
 	}
-	sqlite3_finalize(st);
+	sqlite3_reset(st);
 	return r;
 }
 
@@ -144,17 +152,15 @@ release(struct sbx_log *log, struct sbx_err *err)
 {
 	struct sbx_entry *e = NULL;
 	enum sbx_log_how how;
-	sqlite3_stmt *st = NULL;
+	sqlite3_stmt *st = log->st[DUE];
 	char del[80];
 	int64_t due = sbx_clock_now() + SBX_MAX_AHEAD;
-	int r;
+	bool any = false;
+	int r = SBX_OK;
 
-	if ((r = sbx_db_prepare(log->db,
-		     "SELECT line FROM held WHERE due<=? ORDER BY due, id", &st,
-		     err)) != 0)
-		return r;
 	sqlite3_bind_int64(st, 1, due);
 	while (r == 0 && sqlite3_step(st) == SQLITE_ROW) {
+		any = true;
 		/* It was good when it was held; a line that is not any more
 		 * was changed by hand and is dropped below with the rest. */
 		if (sbx_entry_parse((const char *)sqlite3_column_text(st, 0),
@@ -166,10 +172,10 @@ release(struct sbx_log *log, struct sbx_err *err)
 		sbx_entry_free(e);
 		e = NULL;
 	}
-	sqlite3_finalize(st);
+	sqlite3_reset(st);
 	snprintf(del, sizeof(del), "DELETE FROM held WHERE due<=%lld",
 		(long long)due);
-	return r == 0 ? sbx_db_exec(log->db, del, err) : r;
+	return r == 0 && any ? sbx_db_exec(log->db, del, err) : r;
 }
 
 int
@@ -178,7 +184,7 @@ sbx_log_begin(struct sbx_log *log, struct sbx_err *err)
 	int r;
 
 	if ((r = prepare(log, err)) != 0 ||
-		(r = sbx_db_exec(log->db, "BEGIN IMMEDIATE", err)) != 0)
+		(r = run(log, BEGIN, err)) != 0)
 		return r;
 	/* The head is read under the lock: two writers never chain to one. */
 	if ((r = sbx_log_head(log, &log->size, log->head, err)) == 0) {
@@ -193,7 +199,7 @@ sbx_log_begin(struct sbx_log *log, struct sbx_err *err)
 int
 sbx_log_commit(struct sbx_log *log, struct sbx_err *err)
 {
-	int r = sbx_db_exec(log->db, "COMMIT", err);
+	int r = run(log, COMMIT, err);
 
 	if (r != 0)
 		sbx_log_rollback(log);
