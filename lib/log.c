@@ -183,6 +183,8 @@ sbx_log_begin(struct sbx_log *log, struct sbx_err *err)
 {
 	int r;
 
+	if (!log->write)
+		return sbx_err_set(err, SBX_E_SYS, "not opened to be written");
 	if ((r = prepare(log, err)) != 0 ||
 		(r = run(log, BEGIN, err)) != 0)
 		return r;
