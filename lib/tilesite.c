@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The log as C2SP tlog-tiles: what is written once never changes. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -92,29 +93,59 @@ write_tile(void *ctx, const struct sbx_tile *tile, struct sbx_err *err)
 	return r;
 }
 
-/* Remove the partial forms of a tile, but the one of width keep. */
+/* Empty the directory of a tile's partial forms, but for the widths a and b
+ * (0: none); drafts that a crash left go too. */
 static void
-sweep_tile(struct tiles *t, const struct sbx_tile *tile, unsigned keep)
+sweep_partial(int parent, const char *name, unsigned a, unsigned b)
+{
+	char keep[2][16];
+	struct dirent *e;
+	DIR *d;
+	int fd = openat(parent, name,
+		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (fd < 0 || (d = fdopendir(fd)) == NULL)
+		return;
+	snprintf(keep[0], sizeof(keep[0]), "%u", a);
+	snprintf(keep[1], sizeof(keep[1]), "%u", b);
+	while ((e = readdir(d)) != NULL)
+		if (e->d_name[0] != '.' && strcmp(e->d_name, keep[0]) != 0 &&
+			strcmp(e->d_name, keep[1]) != 0)
+			unlinkat(fd, e->d_name, 0);
+	closedir(d);
+	if (a == 0 && b == 0)
+		unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+/* All partial tiles that stand beside tile, which is partial itself. */
+static void
+sweep_beside(const struct tiles *t, const struct sbx_tile *tile, unsigned old)
 {
 	struct sbx_tile partial = { tile->level, tile->n, 1 };
 	struct sbx_buf path = SBX_BUF(4096);
 	struct dirent *e;
 	DIR *d = NULL;
-	char *slash;
+	char *own = NULL;
 
+	/* .../000.p/1: the tile's own directory, and what it stands in */
 	if (full_path(t, &partial, &path, NULL) == 0) {
-		slash = strrchr(path.data, '/');
-		*slash = '\0';
+		*strrchr(path.data, '/') = '\0';
+		own = strrchr(path.data, '/');
+		*own++ = '\0';
 		d = opendir(path.data);
 	}
-	while (d != NULL && (e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.' && (unsigned)atoi(e->d_name) != keep &&
-			(unsigned)atoi(e->d_name) != tile->width)
-			unlinkat(dirfd(d), e->d_name, 0);
+	while (d != NULL && (e = readdir(d)) != NULL) {
+		size_t len = strlen(e->d_name);
+
+		if (len < 3 || strcmp(e->d_name + len - 2, ".p") != 0)
+			continue;
+		if (strcmp(e->d_name, own) == 0)
+			sweep_partial(dirfd(d), e->d_name, old, tile->width);
+		else
+			sweep_partial(dirfd(d), e->d_name, 0, 0);
+	}
 	if (d != NULL)
 		closedir(d);
-	if (keep == 0)
-		rmdir(path.data); /* if it is empty */
 	sbx_buf_free(&path);
 }
 
@@ -126,15 +157,15 @@ sweep(struct tiles *t, uint64_t old, uint64_t size)
 	for (int level = SBX_TILE_ENTRIES; level < 8; level++) {
 		unsigned shift = level < 0 ? 0 : 8 * (unsigned)level;
 		uint64_t was = old >> shift, is = size >> shift;
-		struct sbx_tile tile = { level, was / SBX_TILE_WIDTH,
-			SBX_TILE_WIDTH };
-		unsigned keep = 0;
+		struct sbx_tile tile = { level, is / SBX_TILE_WIDTH,
+			(unsigned)(is % SBX_TILE_WIDTH) };
+		unsigned keep = was / SBX_TILE_WIDTH == tile.n ?
+			(unsigned)(was % SBX_TILE_WIDTH) : 0;
 
-		if (is / SBX_TILE_WIDTH == tile.n) {
-			tile.width = (unsigned)(is % SBX_TILE_WIDTH);
-			keep = (unsigned)(was % SBX_TILE_WIDTH);
-		}
-		sweep_tile(t, &tile, keep);
+		if (was / SBX_TILE_WIDTH / 1000 != tile.n / 1000)
+			sweep_beside(t, &(struct sbx_tile){ level,
+				was / SBX_TILE_WIDTH, 0 }, 0);
+		sweep_beside(t, &tile, keep);
 		if (is == 0)
 			return;
 	}
