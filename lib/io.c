@@ -108,8 +108,8 @@ sbx_io_write_fd(int fd, const void *data, size_t len, struct sbx_err *err)
 }
 
 /* Make what was renamed into path's directory survive a power cut. */
-static int
-sync_dir(const char *path, struct sbx_err *err)
+int
+sbx_io_sync_dir(const char *path, struct sbx_err *err)
 {
 	const char *slash = strrchr(path, '/');
 	char *dir;
@@ -215,7 +215,7 @@ sbx_io_save(const char *path, const void *data, size_t len, mode_t mode,
 	if (r != 0 || (r = settle(temp.data, path, flags, err)) != 0)
 		unlink(temp.data);
 	else
-		r = sync_dir(path, err);
+		r = sbx_io_sync_dir(path, err);
 	close(fd);
 out:
 	sbx_buf_free(&temp);
@@ -248,7 +248,7 @@ make_dir(const char *path, mode_t mode, struct sbx_err *err)
 		return SBX_E_SYS;
 	}
 	close(fd);
-	return sync_dir(path, err);
+	return sbx_io_sync_dir(path, err);
 }
 
 int

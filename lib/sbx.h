@@ -148,6 +148,8 @@ int sbx_io_write_fd(int fd, const void *data, size_t len, struct sbx_err *err);
 /* Temporary file beside path, write, fsync, rename, fsync the directory. */
 int sbx_io_save(const char *path, const void *data, size_t len, mode_t mode,
 	unsigned flags, struct sbx_err *err);
+/* Make durable that path, or no path, stands in its directory. */
+int sbx_io_sync_dir(const char *path, struct sbx_err *err);
 int sbx_io_mkdir(const char *path, mode_t mode, struct sbx_err *err); /* -p */
 
 /* Lines of a descriptor, without their newline. */

@@ -97,20 +97,6 @@ draft_equal(const struct draft *d)
 }
 
 static int
-sync_dir(const char *path, struct sbx_err *err)
-{
-	char *dir = sbx_mem_text(path, (size_t)(strrchr(path, '/') - path));
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = SBX_OK;
-
-	if (fd < 0 || fsync(fd) != 0)
-		r = sbx_err_sys(err, "%s", dir);
-	if (fd >= 0)
-		close(fd);
-	free(dir);
-	return r;
-}
-
-static int
 draft_settle(struct draft *d, size_t *changed, struct sbx_err *err)
 {
 	int r;
@@ -123,7 +109,7 @@ draft_settle(struct draft *d, size_t *changed, struct sbx_err *err)
 	free(d->temp);
 	d->temp = NULL; /* transferred */
 	++*changed;
-	return sync_dir(d->path, err);
+	return sbx_io_sync_dir(d->path, err);
 }
 
 static void
