@@ -1,87 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is a member, and that order of arrival means nothing (invariant I5). */
-#include "world.h"
-
-enum { FOUNDER = 1, ANN, BOB, CID, EVE, PEOPLE };
-enum { FIRST_ONCE = 100 };
-#define MAX 64
-
-static struct sbx_key *keys[PEOPLE + 1], *once[8];
-static struct sbx_entry *world[MAX];
-static int count;
-
-static const char *
-did(int who)
-{
-	return sbx_key_did(keys[who]);
-}
-
-static void
-say(struct sbx_entry *e)
-{
-	ck_assert_int_lt(count, MAX);
-	world[count++] = e;
-}
-
-static void
-setup(void)
-{
-	sbx_clock_set(T0 + 86400 * INT64_C(1000000));
-	for (int i = FOUNDER; i < PEOPLE; i++)
-		keys[i] = key_of((unsigned char)i);
-	for (int i = 0; i < 8; i++)
-		once[i] = key_of((unsigned char)(FIRST_ONCE + i));
-	count = 0;
-	say(identity(keys[FOUNDER], NULL, 0));
-}
-
-static void
-teardown(void)
-{
-	while (count > 0)
-		sbx_entry_free(world[--count]);
-	for (int i = FOUNDER; i < PEOPLE; i++)
-		sbx_key_free(keys[i]);
-	for (int i = 0; i < 8; i++)
-		sbx_key_free(once[i]);
-}
-
-/* The world in the given order into a fresh log; its state. */
-static void
-build(const int *order, struct sbx_log **l, struct sbx_state **st)
-{
-	enum sbx_log_how how;
-
-	*l = new_log();
-	ck_assert_int_eq(sbx_log_trust(*l, did(FOUNDER), true, &why), 0);
-	ck_assert_int_eq(sbx_log_begin(*l, &why), 0);
-	for (int i = 0; i < count; i++)
-		ck_assert_msg(sbx_log_add(*l, world[order != NULL ? order[i] : i],
-				      &how, &why) == 0, "%s", why.text);
-	ck_assert_int_eq(sbx_log_commit(*l, &why), 0);
-	ck_assert_msg(sbx_state_open(*l, st, &why) == 0, "%s", why.text);
-}
-
-static bool
-member(int who)
-{
-	struct sbx_state *st = NULL;
-	struct sbx_log *l = NULL;
-	bool yes;
-
-	build(NULL, &l, &st);
-	yes = sbx_state_member(st, did(who));
-	sbx_state_free(st);
-	remove_log(l);
-	return yes;
-}
-
-static void
-join(int guest, int host, int token, int when)
-{
-	say(invite(keys[host], once[token], 1, when, when + 3600));
-	say(accept_invite(keys[guest], once[token], did(host), when + 1));
-}
+/* Who is a member, and that order of arrival means nothing (I14). */
+#include "people.h"
 
 /* I15 */
 START_TEST(a_strangers_own_claim_counts_for_nothing)
@@ -142,15 +61,15 @@ START_TEST(anyone_may_revoke_itself_and_those_below_nobody_else)
 	join(ANN, FOUNDER, 0, 10);
 	join(BOB, ANN, 1, 20);
 	join(CID, FOUNDER, 2, 30);
-	say(revocation(keys[CID], did(BOB), 0, 40)); /* not above Bob */
-	say(revocation(keys[BOB], did(ANN), 0, 41)); /* below Ann */
-	say(revocation(keys[EVE], did(ANN), 8, 42)); /* a stranger */
-	say(revocation(keys[ANN], did(FOUNDER), 8, 43));
+	put_out(CID, BOB, 0, 40); /* not above Bob */
+	put_out(BOB, ANN, 0, 41); /* below Ann */
+	put_out(EVE, ANN, 8, 42); /* a stranger */
+	put_out(ANN, FOUNDER, 8, 43);
 	ck_assert(member(ANN));
 	ck_assert(member(BOB));
 	ck_assert(member(FOUNDER));
-	say(revocation(keys[ANN], did(BOB), 0, 50));
-	say(revocation(keys[CID], did(CID), 0, 51));
+	put_out(ANN, BOB, 0, 50);
+	put_out(CID, CID, 0, 51);
 	ck_assert(!member(BOB));
 	ck_assert(!member(CID));
 	ck_assert(member(ANN));
@@ -162,7 +81,7 @@ START_TEST(a_cascade_reaches_as_far_as_it_says)
 	join(ANN, FOUNDER, 0, 10);
 	join(BOB, ANN, 1, 20);
 	join(CID, BOB, 2, 30);
-	say(revocation(keys[FOUNDER], did(ANN), 1, 40));
+	put_out(FOUNDER, ANN, 1, 40);
 	ck_assert(!member(ANN));
 	ck_assert(!member(BOB));
 	ck_assert(member(CID));
@@ -174,7 +93,7 @@ START_TEST(what_the_revoked_sign_later_counts_for_nothing)
 	join(ANN, FOUNDER, 0, 10);
 	join(BOB, FOUNDER, 1, 11);
 	say(invite(keys[ANN], once[2], 1, 15, 3600));
-	say(revocation(keys[FOUNDER], did(ANN), 0, 20));
+	put_out(FOUNDER, ANN, 0, 20);
 	say(accept_invite(keys[CID], once[2], did(ANN), 25));
 	join(EVE, ANN, 3, 30);
 	ck_assert(!member(CID));
@@ -185,21 +104,12 @@ END_TEST
 START_TEST(removal_beats_what_is_concurrent_and_a_later_invitation_heals)
 {
 	join(ANN, FOUNDER, 0, 10); /* accepts at 11 */
-	say(revocation(keys[FOUNDER], did(ANN), 0, 11));
+	put_out(FOUNDER, ANN, 0, 11);
 	ck_assert(!member(ANN));
 	join(ANN, FOUNDER, 1, 20);
 	ck_assert(member(ANN));
 }
 END_TEST
-
-static void
-take_back(int who, int token, int whole, int when)
-{
-	char id[2 * SBX_PUB_BYTES + 1];
-
-	sbx_hex_write(id, sbx_key_pub(once[token]), SBX_PUB_BYTES);
-	say(revocation(keys[who], id, whole, when));
-}
 
 START_TEST(an_invitation_taken_back_lets_nobody_in_from_then_on)
 {
@@ -244,7 +154,7 @@ START_TEST(who_comes_in_by_a_voided_invitation_takes_nothing_back)
 {
 	join(ANN, FOUNDER, 0, 10);
 	join(BOB, ANN, 1, 20);
-	say(revocation(keys[FOUNDER], did(ANN), 0, 30));
+	put_out(FOUNDER, ANN, 0, 30);
 	join(ANN, FOUNDER, 2, 40); /* by an invitation that is voided */
 	take_back(FOUNDER, 2, 1, 60);
 	take_back(ANN, 1, 1, 50);
@@ -257,7 +167,7 @@ START_TEST(readmission_takes_an_invitation_newer_than_the_removal)
 {
 	say(invite(keys[FOUNDER], once[0], 5, 10, 3600));
 	say(accept_invite(keys[ANN], once[0], did(FOUNDER), 11));
-	say(revocation(keys[FOUNDER], did(ANN), 0, 20));
+	put_out(FOUNDER, ANN, 0, 20);
 	say(accept_invite(keys[ANN], once[0], did(FOUNDER), 30));
 	ck_assert(!member(ANN));
 	join(ANN, FOUNDER, 1, 40);
@@ -267,20 +177,18 @@ END_TEST
 
 START_TEST(the_state_of_an_earlier_time_leaves_out_what_came_later)
 {
-	struct sbx_state *st = NULL;
-	struct sbx_log *l = NULL;
+	struct sbx_state *st;
 
 	join(ANN, FOUNDER, 0, 10);
-	say(revocation(keys[FOUNDER], did(ANN), 0, 20));
-	build(NULL, &l, &st);
+	put_out(FOUNDER, ANN, 0, 20);
+	st = open_world(NULL);
 	ck_assert(!sbx_state_member(st, did(ANN)));
 	sbx_state_free(st);
 	st = NULL;
-	ck_assert_int_eq(sbx_state_open_at(l, T0 + 15 * INT64_C(1000000), &st,
-				 &why), 0);
+	ck_assert_int_eq(sbx_state_open_at(world_log,
+				 T0 + 15 * INT64_C(1000000), &st, &why), 0);
 	ck_assert(sbx_state_member(st, did(ANN)));
-	sbx_state_free(st);
-	remove_log(l);
+	close_world(st);
 }
 END_TEST
 
@@ -292,11 +200,7 @@ END_TEST
 static void
 offer(int who, const char *name, const char *mode, int when)
 {
-	say(sign(keys[who], "service_offer", NULL, "{\"service_id\":\"" SERVICE
-		"\",\"name\":\"%s\",\"kind\":\"http\",\"endpoint\":"
-		"\"10.10.0.1:8080\",\"scope\":{},\"approval_mode\":\"%s\","
-		"\"description\":\"\",\"created_at\":\"%s\"}", name, mode,
-		at(when)));
+	offer_as(who, 0xaa, name, mode, when);
 }
 
 static void
@@ -315,27 +219,10 @@ answer(int who, const char *op, const char *field, int when)
 		at(when)));
 }
 
-static void
-check_field(enum sbx_view view, const char *key, const char *field,
-	const char *want)
-{
-	struct sbx_state *st = NULL;
-	struct sbx_log *l = NULL;
-	struct sbx_doc *doc = NULL;
-
-	build(NULL, &l, &st);
-	ck_assert_msg(sbx_state_one(st, view, key, &doc, &why) == 0, "%s",
-		why.text);
-	ck_assert_str_eq(sbx_json_str(sbx_doc_root(doc), field), want);
-	sbx_doc_free(doc);
-	sbx_state_free(st);
-	remove_log(l);
-}
-
 START_TEST(a_removed_anchor_comes_back_as_a_member)
 {
 	join(ANN, FOUNDER, 0, 10);
-	say(revocation(keys[FOUNDER], did(FOUNDER), 0, 20));
+	put_out(FOUNDER, FOUNDER, 0, 20);
 	check_field(SBX_VIEW_MEMBER, did(FOUNDER), "state", "revoked");
 	join(FOUNDER, ANN, 1, 30);
 	check_field(SBX_VIEW_MEMBER, did(FOUNDER), "state", "member");
@@ -402,23 +289,10 @@ END_TEST
 
 /* ---- order ------------------------------------------------------------------ */
 
-static void
-digest(const int *order, unsigned char out[32])
-{
-	struct sbx_state *st = NULL;
-	struct sbx_log *l = NULL;
-
-	build(order, &l, &st);
-	ck_assert_msg(sbx_state_digest(st, out, &why) == 0, "%s", why.text);
-	sbx_state_free(st);
-	remove_log(l);
-}
-
 /* I14 */
 START_TEST(any_order_of_arrival_gives_the_same_state)
 {
 	unsigned char want[32], got[32];
-	int order[MAX];
 
 	join(ANN, FOUNDER, 0, 10);
 	join(BOB, ANN, 1, 20);
@@ -426,8 +300,8 @@ START_TEST(any_order_of_arrival_gives_the_same_state)
 	say(invite(keys[FOUNDER], once[3], 1, 31, 3600));
 	say(accept_invite(keys[EVE], once[3], did(FOUNDER), 33));
 	say(accept_invite(keys[CID], once[3], did(FOUNDER), 32));
-	say(revocation(keys[FOUNDER], did(ANN), 2, 40));
-	say(revocation(keys[ANN], did(BOB), 0, 40));
+	put_out(FOUNDER, ANN, 2, 40);
+	put_out(ANN, BOB, 0, 40);
 	join(BOB, FOUNDER, 4, 41);
 	offer(FOUNDER, "a", "pending", 50);
 	offer(FOUNDER, "b", "pending", 50); /* one date: the hash decides */
@@ -435,21 +309,10 @@ START_TEST(any_order_of_arrival_gives_the_same_state)
 	subscription(ANN, 52);
 	answer(FOUNDER, "service_approve", "approved_at", 60);
 	answer(FOUNDER, "service_reject", "rejected_at", 60);
-	digest(NULL, want);
-	srand(_i + 1);
-	for (int i = 0; i < count; i++)
-		order[i] = i;
-	for (int i = count - 1; i > 0; i--) {
-		int j = rand() % (i + 1), t = order[i];
-
-		order[i] = order[j];
-		order[j] = t;
-	}
-	digest(order, got);
-	ck_assert_msg(memcmp(want, got, 32) == 0, "seed %d gives another state",
-		_i + 1);
+	check_order(_i + 1);
 	/* and the digest does see a difference */
-	say(revocation(keys[FOUNDER], did(BOB), 0, 70));
+	digest(NULL, want);
+	put_out(FOUNDER, BOB, 0, 70);
 	digest(NULL, got);
 	ck_assert_mem_ne(want, got, 32);
 }
@@ -461,7 +324,7 @@ main(void)
 	Suite *s = suite_create("state");
 	TCase *t = tcase_create("state");
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, people_begin, people_end);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, a_strangers_own_claim_counts_for_nothing);
 	tcase_add_test(t, an_invitation_makes_a_member_and_its_guest_too);

@@ -74,16 +74,23 @@ identity(const struct sbx_key *key, const char *inviter, int when)
 }
 
 __attribute__((unused)) static struct sbx_entry *
-invite(const struct sbx_key *key, const struct sbx_key *once, int uses,
-	int when, int until)
+invite_to(const struct sbx_key *key, const struct sbx_key *once, int uses,
+	const char *domain, int when, int until)
 {
 	char id[2 * SBX_PUB_BYTES + 1];
 
 	sbx_hex_write(id, sbx_key_pub(once), SBX_PUB_BYTES);
 	return sign(key, "invite_issue", NULL, "{\"invite_id\":\"%s\","
-		"\"domain\":\"\",\"rights\":[],\"max_uses\":%d,\"uses\":0,"
+		"\"domain\":\"%s\",\"rights\":[],\"max_uses\":%d,\"uses\":0,"
 		"\"expires_at\":\"%s\",\"co_stake\":false,\"created_at\":\"%s\"}",
-		id, uses, at(until), at(when));
+		id, domain, uses, at(until), at(when));
+}
+
+__attribute__((unused)) static struct sbx_entry *
+invite(const struct sbx_key *key, const struct sbx_key *once, int uses,
+	int when, int until)
+{
+	return invite_to(key, once, uses, "", when, until);
 }
 
 __attribute__((unused)) static struct sbx_entry *
