@@ -196,7 +196,7 @@ static const struct sbx_cmd cmds[] = {
 	{ "names", cmd_names, "", 0, 0, "who is called what", NULL },
 	{ "propose", cmd_propose, "TYPE", 1, 1, "open a proposal", propose_opts },
 	{ "vote", cmd_vote, "PROPOSAL for|against|abstain", 2, 2,
-		"give this box's voice", NULL },
+		"give this box's voice", vote_opts },
 	{ "tally", cmd_tally, "[PROPOSAL]", 0, 1, "how proposals stand",
 		tally_opts },
 	{ "rules", cmd_rules, "", 0, 0, "how the mesh decides now", NULL },

@@ -32,6 +32,7 @@ int cmd_invite(struct sbx_ctx *ctx);
 int cmd_accept(struct sbx_ctx *ctx);
 int cmd_revoke(struct sbx_ctx *ctx);
 int cmd_expire(struct sbx_ctx *ctx);
+int cmd_rotate(struct sbx_ctx *ctx);
 int cmd_attest(struct sbx_ctx *ctx);
 int cmd_attestations(struct sbx_ctx *ctx);
 int cmd_name(struct sbx_ctx *ctx);
@@ -43,9 +44,8 @@ int cmd_tally(struct sbx_ctx *ctx);
 int cmd_rules(struct sbx_ctx *ctx);
 int cmd_emancipate(struct sbx_ctx *ctx);
 
-extern const struct sbx_opt invite_opts[], revoke_opts[], expire_opts[];
-int cmd_rotate(struct sbx_ctx *ctx);
-extern const struct sbx_opt attest_opts[], attestations_opts[], name_opts[],
-	can_opts[], propose_opts[], tally_opts[], emancipate_opts[];
+extern const struct sbx_opt invite_opts[], revoke_opts[], expire_opts[],
+	attest_opts[], attestations_opts[], name_opts[],
+	can_opts[], propose_opts[], vote_opts[], tally_opts[], emancipate_opts[];
 
 #endif

@@ -60,11 +60,11 @@ add_body(struct sbx_ctx *ctx, struct sbx_doc *doc, struct sbx_json *p)
 }
 
 static int
-proposal(struct work *w, int64_t seconds, struct sbx_doc *doc, char id[static 65])
+proposal(struct work *w, int64_t seconds, struct sbx_doc *doc,
+	char id[static SBX_ID_SIZE])
 {
 	const char *domain = sbx_tool_opt(w->ctx, "domain");
 	struct sbx_json *p = sbx_doc_root(doc), share = { 0 };
-	unsigned char raw[SBX_HASH_BYTES];
 	struct sbx_doc *rules = NULL;
 	int64_t now = sbx_clock_now(), most = 0;
 	char text[32];
@@ -72,14 +72,12 @@ proposal(struct work *w, int64_t seconds, struct sbx_doc *doc, char id[static 65
 
 	if ((r = add_body(w->ctx, doc, p)) != 0 || (r = rules_now(w, &rules)) != 0)
 		return r;
-	sbx_random(raw, sizeof(raw));
-	sbx_hex_write(id, raw, sizeof(raw));
 	sbx_json_int(sbx_json_get(sbx_doc_root(rules), "quorum_millionths"), 0,
 		1000000, &most);
 	share_text(text, most);
 	share = (struct sbx_json){ .type = SBX_JSON_NUMBER, .text = text,
 		.len = strlen(text) };
-	sbx_json_add_str(doc, p, "proposal_id", id);
+	sbx_json_add_str(doc, p, "proposer", w->self);
 	sbx_json_add_str(doc, p, "ptype", w->ctx->argv[0]);
 	sbx_json_add_str(doc, p, "domain", domain != NULL ? domain : "");
 	sbx_json_add_copy(doc, p, "quorum_rule",
@@ -92,6 +90,10 @@ proposal(struct work *w, int64_t seconds, struct sbx_doc *doc, char id[static 65
 	sbx_json_add(doc, p, "resolved", SBX_JSON_NULL);
 	sbx_json_add_time(doc, p, "created_at", now);
 	sbx_doc_free(rules);
+	if ((r = sbx_proposal_id(p, id)) != 0)
+		return sbx_err_set(&w->ctx->err, SBX_E_USAGE,
+			"--body: it has no canonical form");
+	sbx_json_add_str(doc, p, "proposal_id", id);
 	return SBX_OK;
 }
 
@@ -101,7 +103,7 @@ cmd_propose(struct sbx_ctx *ctx)
 	struct sbx_doc *doc = sbx_doc_new();
 	struct work w = { 0 };
 	int64_t seconds;
-	char id[65];
+	char id[SBX_ID_SIZE];
 	int r;
 
 	if ((r = sbx_tool_num(ctx, "closes", 60, 366 * DAY, 7 * DAY,
@@ -181,6 +183,13 @@ check_vote(struct work *w, struct search *s)
 	if (strcmp(status, "open") != 0)
 		return sbx_err_set(err, SBX_E_NO, "the proposal is not open: %s",
 			status);
+	if (sbx_json_is(sbx_json_get(sbx_doc_root(s->doc), "counts"), "loose") &&
+		sbx_tool_opt(w->ctx, "force") == NULL) {
+		sbx_err_set(err, SBX_E_NO, "the proposal's identifier is not "
+			"bound to its text: another text could get this voice");
+		sbx_err_hint(err, "-f gives it all the same");
+		return SBX_E_NO;
+	}
 	r = sbx_state_each(w->st, SBX_VIEW_VOTE,
 		sbx_json_str(sbx_doc_root(s->doc), "proposal_id"), see_vote, s,
 		err);
@@ -347,6 +356,9 @@ const struct sbx_opt propose_opts[] = {
 	{ 'b', "body", "JSON", "what is proposed, an object ({})" },
 	{ 'd', "domain", "NAME", "in this domain" },
 	{ 'c', "closes", "SECONDS", "how long it is open (604800)" },
+	{ 0, NULL, NULL, NULL } };
+const struct sbx_opt vote_opts[] = {
+	{ 'f', "force", NULL, "even where the text could yet be another" },
 	{ 0, NULL, NULL, NULL } };
 const struct sbx_opt tally_opts[] = {
 	{ 'a', "all", NULL, "also those that do not count" },

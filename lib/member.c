@@ -6,9 +6,8 @@
 #include "member.h"
 #include "state.h"
 
-/* A damaged row has NULL where no entry has: such a text is nobody's. */
-static const char *
-text(sqlite3_stmt *st, int i)
+const char *
+sbx_member_text(sqlite3_stmt *st, int i)
 {
 	const char *t = (const char *)sqlite3_column_text(st, i);
 
@@ -18,7 +17,18 @@ text(sqlite3_stmt *st, int i)
 char *
 sbx_member_column(sqlite3_stmt *st, int i)
 {
-	return sbx_mem_text(text(st, i), strlen(text(st, i)));
+	const char *text = sbx_member_text(st, i);
+
+	return sbx_mem_text(text, strlen(text));
+}
+
+void
+sbx_member_hash(sqlite3_stmt *st, int i,
+	unsigned char hash[static SBX_HASH_BYTES])
+{
+	memset(hash, 0, SBX_HASH_BYTES);
+	if (sqlite3_column_bytes(st, i) == SBX_HASH_BYTES)
+		memcpy(hash, sqlite3_column_blob(st, i), SBX_HASH_BYTES);
 }
 
 struct sbx_event *
@@ -34,9 +44,8 @@ sbx_member_event(struct sbx_fold *f, enum sbx_event_kind kind, sqlite3_stmt *st)
 	memset(e, 0, sizeof(*e));
 	e->kind = kind;
 	e->time = sqlite3_column_int64(st, 0);
-	if (sqlite3_column_bytes(st, 1) == SBX_HASH_BYTES)
-		memcpy(e->hash, sqlite3_column_blob(st, 1), SBX_HASH_BYTES);
-	e->who = sbx_fold_person(f, text(st, 2));
+	sbx_member_hash(st, 1, e->hash);
+	e->who = sbx_fold_person(f, sbx_member_text(st, 2));
 	e->id = sbx_member_column(st, 3);
 	return e;
 }
@@ -90,7 +99,7 @@ load_revoke(struct sbx_fold *f, sqlite3_stmt *st)
 static void
 load_recovery(struct sbx_fold *f, sqlite3_stmt *st)
 {
-	struct sbx_person *p = sbx_fold_person(f, text(st, 0));
+	struct sbx_person *p = sbx_fold_person(f, sbx_member_text(st, 0));
 
 	if (p->rec == NULL)
 		p->rec = sbx_member_column(st, 1);
@@ -105,51 +114,54 @@ load_rotate(struct sbx_fold *f, sqlite3_stmt *st)
 static void
 load_anchor(struct sbx_fold *f, sqlite3_stmt *st)
 {
-	sbx_fold_person(f, text(st, 0))->trusted = true;
+	sbx_fold_person(f, sbx_member_text(st, 0))->trusted = true;
 }
 
-#define ROWS "FROM temp.claim f JOIN main.entry e USING(seq) " \
-	     "JOIN main.author a ON a.id=f.author "
-#define P(field) "json_extract(e.payload, '$." field "')"
+#define P SBX_FIELD
 
-static const struct {
-	const char *sql;
-	void (*load)(struct sbx_fold *f, sqlite3_stmt *st);
-} sources[] = {
+static const struct sbx_source sources[] = {
 	{ "SELECT did FROM anchor", load_anchor },
 	{ "SELECT f.time, e.id, a.did, f.id, " P("max_uses") ", " P("expires_at")
-	  ", " P("domain") ", " P("rights") " " ROWS "WHERE f.type='Invitation'",
+	  ", " P("domain") ", " P("rights") " " SBX_CLAIMS "WHERE f.type='Invitation'",
 		load_invite },
 	{ "SELECT f.time, e.id, a.did, f.id, f.ref, " P("proof") " IS NOT NULL "
-	  ROWS "WHERE f.type='InviteAccept'", load_accept },
+	  SBX_CLAIMS "WHERE f.type='InviteAccept'", load_accept },
 	{ "SELECT f.time, e.id, a.did, f.id, f.ref, " P("scope") "='cascade', "
-	  P("cascade_depth") " " ROWS "WHERE f.type='RevocationNotice'",
+	  P("cascade_depth") " " SBX_CLAIMS "WHERE f.type='RevocationNotice'",
 		load_revoke },
-	{ "SELECT a.did, " P("rec") " " ROWS "WHERE f.type='SbxHead' AND "
+	{ "SELECT a.did, " P("rec") " " SBX_CLAIMS "WHERE f.type='SbxHead' AND "
 	  P("seq") "=1 AND " P("rec") " IS NOT NULL ORDER BY f.time, e.id",
 		load_recovery },
-	{ "SELECT f.time, e.id, a.did, f.id, " P("rec_pub") " " ROWS
+	{ "SELECT f.time, e.id, a.did, f.id, " P("rec_pub") " " SBX_CLAIMS
 	  "WHERE f.type='SbxRotate'", load_rotate },
+	{ NULL, NULL },
 };
 
 int
-sbx_member_load(sqlite3 *db, struct sbx_fold *f, struct sbx_err *err)
+sbx_member_read(sqlite3 *db, const struct sbx_source *from,
+	struct sbx_fold *f, struct sbx_err *err)
 {
 	sqlite3_stmt *st = NULL;
 	int r, step;
 
-	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
-		if ((r = sbx_db_prepare(db, sources[i].sql, &st, err)) != 0)
+	for (; from->sql != NULL; from++) {
+		if ((r = sbx_db_prepare(db, from->sql, &st, err)) != 0)
 			return r;
 		while ((step = sqlite3_step(st)) == SQLITE_ROW)
-			sources[i].load(f, st);
+			from->load(f, st);
 		if (step != SQLITE_DONE)
-			r = sbx_db_fail(db, "members", err);
+			r = sbx_db_fail(db, "directory", err);
 		sqlite3_finalize(st);
 		if (r != 0)
 			return r;
 	}
 	return SBX_OK;
+}
+
+int
+sbx_member_load(sqlite3 *db, struct sbx_fold *f, struct sbx_err *err)
+{
+	return sbx_member_read(db, sources, f, err);
 }
 
 /* ---- what came of it ---------------------------------------------------- */

@@ -59,8 +59,9 @@ struct sbx_proposal {
 	struct sbx_rules rules;
 	int64_t time, opens_at, closes_at;
 	bool valid;  /* by a member, under the rules in force */
-	bool clash;  /* another member, or it too, claims the id */
-	bool passed;
+	bool bound;  /* its id is its text's hash, so nobody else's */
+	bool clash;  /* loose, and another member, or it too, claims the id */
+	bool closed, passed;
 	int64_t yes, no, all; /* weights */
 };
 
@@ -162,10 +163,26 @@ const char *sbx_emancipate_missing(const struct sbx_fold *f, int64_t level,
 	int64_t time, const struct sbx_person *gone);
 void sbx_emancipate(struct sbx_fold *f, const struct sbx_event *e);
 
+/* What the fold reads, source by source: each row of a query over the claims
+ * goes to load. */
+#define SBX_CLAIMS "FROM temp.claim f JOIN main.entry e USING(seq) " \
+		   "JOIN main.author a ON a.id=f.author "
+#define SBX_FIELD(name) "json_extract(e.payload, '$." name "')"
+struct sbx_source {
+	const char *sql; /* NULL behind the last */
+	void (*load)(struct sbx_fold *f, sqlite3_stmt *st);
+};
+int sbx_member_read(sqlite3 *db, const struct sbx_source *from,
+	struct sbx_fold *f, struct sbx_err *err);
+
 /* One more event, its columns: time, hash, author, id. */
 struct sbx_event *sbx_member_event(struct sbx_fold *f, enum sbx_event_kind kind,
 	sqlite3_stmt *st);
+/* A damaged row has NULL where no entry has: such a text is "", such a hash 0. */
+const char *sbx_member_text(sqlite3_stmt *st, int i);
 char *sbx_member_column(sqlite3_stmt *st, int i);
+void sbx_member_hash(sqlite3_stmt *st, int i,
+	unsigned char hash[static SBX_HASH_BYTES]);
 
 /* Read the events from temp.claim. */
 int sbx_member_load(sqlite3 *db, struct sbx_fold *f, struct sbx_err *err);

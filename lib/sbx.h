@@ -51,6 +51,7 @@
 #define SBX_PUB_BYTES 32
 #define SBX_SIG_BYTES 64
 #define SBX_HASH_BYTES 32
+#define SBX_ID_SIZE (2 * SBX_HASH_BYTES + 1) /* in hex */
 #define SBX_DID_SIZE 41		/* "did:plc:" + 32 hex digits + NUL */
 #define SBX_TIME_SIZE 33	/* 2026-07-01T10:00:00.123456+00:00 + NUL */
 #define SBX_WGKEY_SIZE 45	/* 44 base64 characters + NUL */

@@ -40,7 +40,7 @@ enum sbx_view {
 	SBX_VIEW_FORK,	  /* did seq heads: authors frozen from head seq on */
 	SBX_VIEW_BAN,	  /* publisher ban_id ip reason severity expires_at status member */
 	SBX_VIEW_ATTEST,  /* subject context domain attester weight valid_from valid_until created_at status member entry; status: live future expired revoked */
-	SBX_VIEW_PROPOSAL, /* proposal_id proposer ptype domain body quorum_rule quorum_threshold opens_at closes_at votes_for votes_against votes_of counts status entry; status: future open passed failed void contested */
+	SBX_VIEW_PROPOSAL, /* proposal_id proposer ptype domain body quorum_rule quorum_threshold opens_at closes_at votes_for votes_against votes_of counts status entry; counts: counts void contested loose (the id is not the text's hash); status: future open passed failed void contested */
 	SBX_VIEW_VOTE,	  /* proposal_id voter choice voted_at member entry: each voter's first */
 	SBX_VIEW_RULES,	  /* quorum_rule quorum_millionths emancipation_level missing: one row, in force now; missing: for the next level */
 	SBX_VIEW_NAME,	  /* did name binder bound_at status member entry; status: live contested; claims taken back are not in it */
@@ -81,6 +81,13 @@ int sbx_name_resolve(struct sbx_state *st, const char *text,
 	char did[static SBX_DID_SIZE], struct sbx_err *err);
 /* "NAME (DID)", or the DID alone. */
 void sbx_name_write(struct sbx_state *st, const char *did, struct sbx_buf *out);
+
+/* ---- vote: what the mesh decides ------------------------------------------- */
+
+/* The identifier that no other proposal can have: the hash of the payload's
+ * other members, its author among them. */
+int sbx_proposal_id(const struct sbx_json *payload,
+	char id[static SBX_ID_SIZE]);
 
 /* ---- emancipate: when a mesh outgrows its founder ------------------------- */
 

@@ -8,8 +8,6 @@
 
 /* ---- offer: offers and subscriptions, named and found ----------------------- */
 
-#define SBX_ID_SIZE (2 * SBX_HASH_BYTES + 1)
-
 /* One offer per provider and name: publishing it again updates it. */
 void sbx_offer_id(char id[static SBX_ID_SIZE], const char *provider,
 	const char *name);

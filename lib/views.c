@@ -196,7 +196,8 @@ const struct sbx_view_def sbx_view_defs[] = {
 		"e.payload->'$.quorum_threshold' AS quorum_threshold, "
 		P("opens_at") " AS opens_at, " P("closes_at") " AS closes_at, "
 		"p.yes AS votes_for, p.no AS votes_against, p.whole AS votes_of, "
-		"p.counts, CASE WHEN p.counts<>'counts' THEN p.counts WHEN "
+		"p.counts, CASE WHEN p.counts IN ('void', 'contested') THEN "
+		"p.counts WHEN "
 		"p.opens_us>c.us THEN 'future' WHEN p.closes_us>c.us THEN 'open' "
 		"WHEN p.passed THEN 'passed' ELSE 'failed' END AS status, " ENTRY
 		" FROM temp.claim f JOIN main.entry e USING(seq) JOIN "

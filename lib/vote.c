@@ -54,13 +54,15 @@ sbx_vote_begin(struct sbx_fold *f)
 	for (size_t i = 0; i < f->nproposals; i++) {
 		struct sbx_proposal *p = f->proposals[i];
 
-		p->valid = p->clash = p->passed = false;
+		p->valid = p->clash = p->closed = p->passed = false;
 		p->yes = p->no = p->all = 0;
 	}
 }
 
-/* Voters name an id alone: of two claims to one neither counts, or a second
- * text would get the voices that were for the first. */
+/* Voters name an id alone, so a second text under it would get the voices that
+ * were for the first.  An id that is its text's hash can have no second one:
+ * it is that text's, and any other claim to it is void.  Of two loose claims,
+ * as older nodes make them, neither counts, unless one had closed by then. */
 static void
 find_clash(struct sbx_fold *f, struct sbx_proposal *p)
 {
@@ -74,7 +76,9 @@ find_clash(struct sbx_fold *f, struct sbx_proposal *p)
 			high = mid;
 	}
 	for (; i < n && strcmp(f->proposals[i]->id, p->id) == 0; i++)
-		if (f->proposals[i] != p && f->proposals[i]->valid)
+		if (f->proposals[i]->bound || f->proposals[i]->closed)
+			p->valid = false;
+		else if (f->proposals[i] != p && f->proposals[i]->valid)
 			f->proposals[i]->clash = p->clash = true;
 }
 
@@ -84,7 +88,7 @@ sbx_vote_propose(struct sbx_fold *f, struct sbx_proposal *p)
 	p->valid = sbx_fold_stands(p->who) && p->closes_at > p->opens_at &&
 		p->closes_at > p->time && p->rules.depth == f->rules.depth &&
 		p->rules.most >= f->rules.most && p->rules.most <= WHOLE;
-	if (p->valid)
+	if (p->valid && !p->bound)
 		find_clash(f, p);
 }
 
@@ -161,6 +165,7 @@ sbx_vote_close(struct sbx_fold *f, struct sbx_proposal *p)
 	if (!p->valid || p->clash)
 		return;
 	count(f, p);
+	p->closed = true;
 	p->passed = p->yes > p->no &&
 		p->yes * WHOLE >= p->all * p->rules.most;
 	if (p->passed && strcmp(p->ptype, "quorum_revision") == 0)
@@ -174,12 +179,45 @@ sbx_vote_close(struct sbx_fold *f, struct sbx_proposal *p)
 static int64_t
 when(sqlite3_stmt *st, int i)
 {
-	const char *text = (const char *)sqlite3_column_text(st, i);
+	const char *text = sbx_member_text(st, i);
 	int64_t us = 0;
 
-	if (text != NULL)
-		sbx_time_parse(&us, text, strlen(text));
+	sbx_time_parse(&us, text, strlen(text));
 	return us;
+}
+
+int
+sbx_proposal_id(const struct sbx_json *payload, char id[static SBX_ID_SIZE])
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_buf canon = SBX_BUF(SBX_MAX_ENTRY);
+	unsigned char hash[SBX_HASH_BYTES];
+	int r;
+
+	for (const struct sbx_json *c = payload->child; c != NULL; c = c->next)
+		if (strcmp(c->key, "proposal_id") != 0)
+			sbx_json_add_copy(doc, sbx_doc_root(doc), c->key, c);
+	r = sbx_canon_write(&canon, sbx_doc_root(doc), sbx_rec_fractions, NULL);
+	sbx_hash_b2(hash, sbx_buf_text(&canon), canon.len);
+	sbx_hex_write(id, hash, sizeof(hash));
+	sbx_buf_free(&canon);
+	sbx_doc_free(doc);
+	return r;
+}
+
+static bool
+is_bound(const char *id, const char *payload)
+{
+	struct sbx_doc *doc = NULL;
+	char own[SBX_ID_SIZE];
+	bool yes;
+
+	if (sbx_json_parse(payload, strlen(payload), NULL, &doc, NULL) != 0)
+		return false;
+	yes = sbx_proposal_id(sbx_doc_root(doc), own) == 0 &&
+		strcmp(own, id) == 0;
+	sbx_doc_free(doc);
+	return yes;
 }
 
 static void
@@ -201,6 +239,7 @@ load_proposal(struct sbx_fold *f, sqlite3_stmt *st)
 	p->closes_at = when(st, 8);
 	p->closes = sbx_member_column(st, 8);
 	p->body = sbx_member_column(st, 9);
+	p->bound = is_bound(p->id, sbx_member_text(st, 10));
 	e->proposal = p;
 	e = sbx_member_event(f, SBX_EVENT_CLOSE, st);
 	e->time = p->closes_at;
@@ -213,14 +252,14 @@ load_proposal(struct sbx_fold *f, sqlite3_stmt *st)
 static void
 load_voice(struct sbx_fold *f, sqlite3_stmt *st)
 {
-	const char *choice = (const char *)sqlite3_column_text(st, 4);
+	const char *choice = sbx_member_text(st, 4);
 	struct sbx_voice *v;
 
 	f->voices = sbx_mem_grow(f->voices, f->nvoices + 1, sizeof(*f->voices));
 	v = &f->voices[f->nvoices++];
 	v->time = sqlite3_column_int64(st, 0);
-	memcpy(v->hash, sqlite3_column_blob(st, 1), SBX_HASH_BYTES);
-	v->who = sbx_fold_person(f, (const char *)sqlite3_column_text(st, 2));
+	sbx_member_hash(st, 1, v->hash);
+	v->who = sbx_fold_person(f, sbx_member_text(st, 2));
 	v->id = sbx_member_column(st, 3);
 	v->choice = strcmp(choice, "for") == 0 ? 1 :
 		strcmp(choice, "against") == 0 ? -1 : 0;
@@ -234,7 +273,7 @@ load_sight(struct sbx_fold *f, sqlite3_stmt *st)
 	f->sights = sbx_mem_grow(f->sights, f->nsights + 1, sizeof(*f->sights));
 	s = &f->sights[f->nsights++];
 	s->time = sqlite3_column_int64(st, 0);
-	s->who = sbx_fold_person(f, (const char *)sqlite3_column_text(st, 2));
+	s->who = sbx_fold_person(f, sbx_member_text(st, 2));
 	s->root = sbx_member_column(st, 3);
 	s->domain = sbx_member_column(st, 4);
 	s->height = sqlite3_column_int64(st, 5);
@@ -249,47 +288,33 @@ load_level(struct sbx_fold *f, sqlite3_stmt *st)
 	e->before = sqlite3_column_int64(st, 5);
 }
 
-#define ROWS "FROM temp.claim f JOIN main.entry e USING(seq) " \
-	     "JOIN main.author a ON a.id=f.author "
-#define P(field) "json_extract(e.payload, '$." field "')"
+#define P SBX_FIELD
 
-static const struct {
-	const char *sql;
-	void (*load)(struct sbx_fold *f, sqlite3_stmt *st);
-} sources[] = {
+static const struct sbx_source sources[] = {
 	{ "SELECT f.time, e.id, a.did, f.id, " P("ptype") ", " P("quorum_rule")
 	  "='attestation_depth', " P("quorum_threshold") ", " P("opens_at") ", "
-	  P("closes_at") ", " P("body") " " ROWS "WHERE f.type='Proposal'",
+	  P("closes_at") ", " P("body") ", e.payload " SBX_CLAIMS "WHERE f.type='Proposal'",
 		load_proposal },
-	{ "SELECT f.time, e.id, a.did, f.id, " P("choice") " " ROWS
+	{ "SELECT f.time, e.id, a.did, f.id, " P("choice") " " SBX_CLAIMS
 	  "WHERE f.type='ProposalVote'", load_voice },
 	/* Read only where it may matter: they are many. */
 	{ "SELECT f.time, e.id, a.did, f.id, " P("domain") ", " P("log_height")
-	  " " ROWS "WHERE f.type='WitnessAttest' AND EXISTS(SELECT 1 FROM "
+	  " " SBX_CLAIMS "WHERE f.type='WitnessAttest' AND EXISTS(SELECT 1 FROM "
 	  "temp.claim p JOIN main.entry q USING(seq) WHERE p.type='Proposal' AND "
 	  "json_extract(q.payload, '$.ptype')='emancipation')", load_sight },
 	{ "SELECT f.time, e.id, a.did, " P("remove_anchor") ", "
-	  P("emancipation_level") ", " P("previous_level") " " ROWS
+	  P("emancipation_level") ", " P("previous_level") " " SBX_CLAIMS
 	  "WHERE f.type='EmancipationRecord'", load_level },
+	{ NULL, NULL },
 };
 
 int
 sbx_vote_load(sqlite3 *db, struct sbx_fold *f, struct sbx_err *err)
 {
-	sqlite3_stmt *st = NULL;
-	int r = SBX_OK, step;
+	int r = sbx_member_read(db, sources, f, err);
 
-	for (size_t i = 0; i < sizeof(sources) / sizeof(sources[0]); i++) {
-		if ((r = sbx_db_prepare(db, sources[i].sql, &st, err)) != 0)
-			return r;
-		while ((step = sqlite3_step(st)) == SQLITE_ROW)
-			sources[i].load(f, st);
-		if (step != SQLITE_DONE)
-			r = sbx_db_fail(db, "proposals", err);
-		sqlite3_finalize(st);
-		if (r != 0)
-			return r;
-	}
+	if (r != 0)
+		return r;
 	return sbx_db_int(db, "SELECT us FROM temp.clock", 0, &f->now, err);
 }
 
@@ -334,7 +359,8 @@ sbx_vote_store(sqlite3 *db, const struct sbx_fold *f, struct sbx_err *err)
 		sqlite3_bind_int64(st, 3, p->opens_at);
 		sqlite3_bind_int64(st, 4, p->closes_at);
 		sbx_db_bind_text(st, 5, !p->valid ? "void" :
-			p->clash ? "contested" : "counts");
+			p->clash ? "contested" :
+			p->bound ? "counts" : "loose");
 		sqlite3_bind_int(st, 6, p->passed);
 		sqlite3_bind_int64(st, 7, p->yes);
 		sqlite3_bind_int64(st, 8, p->no);

@@ -80,6 +80,44 @@ status_of() { # NODE PROPOSAL
 	assert_says sbx-member "not a member"
 }
 
+# claim NODE PROPOSAL TYPE: another text under that identifier
+claim() {
+	printf '{"proposal_id":"%s","ptype":"%s","domain":"","body":{},"quorum_rule":"one_node_one_voice","quorum_threshold":0.6,"opens_at":"%s","closes_at":"2026-07-01T14:00:00Z","tally_for":0,"tally_against":0,"resolved":null}' \
+		"$2" "$3" "$SBX_NOW" >"$BATS_TEST_TMPDIR/p"
+	at "$1" sbx-ledger append proposal_open "$BATS_TEST_TMPDIR/p"
+}
+
+@test "a claim to a proposal's identifier neither spoils it nor gets its voices" {
+	at hub sbx-member propose -c 3600 change_protocol
+	id=$output
+	everywhere
+	claim ann "$id" add_anchor
+	everywhere
+	for n in hub ann bob; do
+		at $n sbx-member vote "$id" for
+	done
+	everywhere
+	later 01T14:00:01
+	for n in hub ann bob; do
+		at $n sbx-member -j tally "$id"
+		assert_eq "$(jq -c '[.ptype,.status,.votes_for]' <<<"$output")" \
+			'["change_protocol","passed",3]' "$n"
+		at $n sbx-member -j tally -a
+		assert_eq "$(jq -r 'select(.status=="void").ptype' <<<"$output")" add_anchor "$n: the other"
+	done
+}
+
+@test "a voice for an identifier that another text could take needs -f" {
+	id=$(printf 'c%.0s' {1..64})
+	claim ann "$id" add_anchor
+	at ann 1 sbx-member vote "$id" for
+	assert_says sbx-member "not bound to its text"
+	assert_hint sbx-member
+	at ann sbx-member vote -f "$id" for
+	at ann sbx-member -j tally "$id"
+	assert_eq "$(jq -c '[.counts,.votes_for]' <<<"$output")" '["loose",1]' "the tally"
+}
+
 @test "the quorum is changed by a proposal, and the next carries it" {
 	at hub sbx-member propose -c 60 -b '{"quorum_percent":30}' quorum_revision
 	id=$output

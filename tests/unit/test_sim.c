@@ -221,6 +221,7 @@ say_node(int n)
 		"\"created_at\":\"%s\"}", n, 1 + below(4), at(here(n))));
 }
 
+static char proposals[LINES][SBX_ID_SIZE];
 static int nproposals;
 
 static void
@@ -233,28 +234,30 @@ say_propose(int n)
 		{ "add_anchor", "{}" },
 	};
 	unsigned what = below(4);
+	struct asked a = { .type = bodies[what][0], .body = bodies[what][1],
+		.rule = chance(80) ? "one_node_one_voice" : "attestation_depth",
+		.most = "0.6", .opens = here(n),
+		.closes = here(n) + 600 + (int)below(1800) };
+	char *id = proposals[nproposals];
 
-	publish(n, sign(nodes[n].key, "proposal_open", NULL,
-		"{\"proposal_id\":\"%064x\",\"ptype\":\"%s\",\"domain\":\"\","
-		"\"body\":%s,\"quorum_rule\":\"%s\",\"quorum_threshold\":0.6,"
-		"\"opens_at\":\"%s\",\"closes_at\":\"%s\",\"tally_for\":0,"
-		"\"tally_against\":0,\"resolved\":null,\"created_at\":\"%s\"}",
-		/* some claim an id that is taken */
-		chance(85) ? ++nproposals : nproposals, bodies[what][0],
-		bodies[what][1], chance(80) ? "one_node_one_voice" :
-		"attestation_depth", at(here(n)),
-		at(here(n) + 600 + (int)below(1800)), at(here(n))));
+	if (nproposals > 0 && chance(20)) { /* an id that is taken */
+		id = proposals[below((unsigned)nproposals)];
+	} else {
+		id[0] = '\0'; /* its text's hash, or a number */
+		if (chance(40))
+			snprintf(id, SBX_ID_SIZE, "%064x", nproposals);
+		nproposals++;
+	}
+	publish(n, proposal(nodes[n].key, id, &a));
 }
 
 static void
 say_vote(int n)
 {
-	if (nproposals == 0)
-		return;
-	publish(n, sign(nodes[n].key, "proposal_vote", NULL,
-		"{\"proposal_id\":\"%064x\",\"choice\":\"%s\","
-		"\"voted_at\":\"%s\"}", 1 + (int)below((unsigned)nproposals),
-		chance(80) ? "for" : "against", at(here(n))));
+	if (nproposals > 0)
+		publish(n, voice(nodes[n].key,
+			proposals[below((unsigned)nproposals)],
+			chance(80) ? "for" : "against", here(n)));
 }
 
 static void

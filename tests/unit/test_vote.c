@@ -12,16 +12,22 @@ setup(void)
 	join_in(CID, ANN, 2, "lab", 20);
 }
 
+/* A number as an identifier; it is good until the next call. */
+static char *
+number(int n)
+{
+	static char id[SBX_ID_SIZE];
+
+	snprintf(id, sizeof(id), "%064x", n);
+	return id;
+}
+
 static void
 propose_as(int who, int id, const char *type, const char *body,
 	const char *rule, const char *most, int opens, int closes)
 {
-	say(sign(keys[who], "proposal_open", NULL, "{\"proposal_id\":\"%064x\","
-		"\"ptype\":\"%s\",\"domain\":\"\",\"body\":%s,\"quorum_rule\":"
-		"\"%s\",\"quorum_threshold\":%s,\"opens_at\":\"%s\","
-		"\"closes_at\":\"%s\",\"tally_for\":0,\"tally_against\":0,"
-		"\"resolved\":null,\"created_at\":\"%s\"}", id, type, body, rule,
-		most, at(opens), at(closes), at(opens)));
+	say(proposal(keys[who], number(id), &(struct asked){ type, body, rule,
+		most, opens, closes }));
 }
 
 static void
@@ -34,17 +40,13 @@ propose(int id, const char *type, const char *body, int opens)
 static void
 vote(int who, int id, const char *choice, int when)
 {
-	say(sign(keys[who], "proposal_vote", NULL, "{\"proposal_id\":\"%064x\","
-		"\"choice\":\"%s\",\"voted_at\":\"%s\"}", id, choice, at(when)));
+	say(voice(keys[who], number(id), choice, when));
 }
 
 static void
 check(enum sbx_view view, int id, const char *field, const char *want)
 {
-	char key[65];
-
-	snprintf(key, sizeof(key), "%064x", id);
-	check_field(view, id != 0 ? key : NULL, field, want);
+	check_field(view, id != 0 ? number(id) : NULL, field, want);
 }
 
 static void
@@ -115,6 +117,100 @@ START_TEST(two_claims_to_one_proposal_are_contested)
 		190);
 	for (int i = FOUNDER; i <= CID; i++)
 		vote(i, 1, "for", 120);
+	check_status(1, "contested");
+}
+END_TEST
+
+#define PLAIN "{}", "one_node_one_voice", "0.6"
+
+/* One whose id is its text's hash, as ours are; the id, good until the next. */
+static const char *
+propose_bound(int who, const char *type, int opens, int closes)
+{
+	static char id[SBX_ID_SIZE];
+
+	id[0] = '\0';
+	say(proposal(keys[who], id, &(struct asked){ type, PLAIN, opens, closes }));
+	return id;
+}
+
+/* Another text under that id, dated as one likes. */
+static void
+claim_id(int who, const char *id, const char *type, int opens, int closes)
+{
+	char taken[SBX_ID_SIZE];
+
+	memcpy(taken, id, sizeof(taken));
+	say(proposal(keys[who], taken, &(struct asked){ type, PLAIN, opens,
+		closes }));
+}
+
+/* The state and type of each proposal of that id, in the view's order. */
+static int
+list_proposal(void *out, const struct sbx_json *row, struct sbx_err *err)
+{
+	(void)err;
+	sbx_buf_fmt(out, "%s %s %s; ", sbx_json_str(row, "ptype"),
+		sbx_json_str(row, "counts"), sbx_json_str(row, "status"));
+	return 0;
+}
+
+static void
+check_proposals(const char *id, const char *want)
+{
+	struct sbx_state *st = open_world(NULL);
+	struct sbx_buf got = SBX_BUF(1024);
+
+	ck_assert_int_eq(sbx_state_each(st, SBX_VIEW_PROPOSAL, id,
+				 list_proposal, &got, &why), 0);
+	ck_assert_str_eq(sbx_buf_text(&got), want);
+	sbx_buf_free(&got);
+	close_world(st);
+}
+
+START_TEST(nobody_spoils_a_proposal_by_claiming_its_identifier)
+{
+	const char *id = propose_bound(FOUNDER, "change_protocol", 100, 200);
+
+	claim_id(ANN, id, "add_anchor", 99, 190);      /* before it */
+	claim_id(BOB, id, "remove_anchor", 150, 300);  /* after it */
+	claim_id(FOUNDER, id, "emancipation", 90, 95); /* its own author */
+	for (int i = FOUNDER; i <= CID; i++)
+		say(voice(keys[i], id, "for", 120));
+	check_proposals(id, "change_protocol counts passed; "
+		"emancipation void void; add_anchor void void; "
+		"remove_anchor void void; ");
+	for (int seed = 1; seed <= 8; seed++)
+		check_order(seed);
+}
+END_TEST
+
+/* A stranger's hash is as little free to claim as a member's. */
+START_TEST(an_identifier_is_its_texts_alone_even_when_that_does_not_count)
+{
+	const char *id = propose_bound(EVE, "change_protocol", 100, 200);
+
+	claim_id(ANN, id, "add_anchor", 100, 200);
+	for (int i = FOUNDER; i <= CID; i++)
+		say(voice(keys[i], id, "for", 120));
+	check_proposals(id, "add_anchor void void; change_protocol void void; ");
+}
+END_TEST
+
+START_TEST(an_identifier_that_is_no_hash_counts_until_a_second_text_claims_it)
+{
+	propose(1, "change_protocol", "{}", 100);
+	for (int i = FOUNDER; i <= CID; i++)
+		vote(i, 1, "for", 120);
+	check(SBX_VIEW_PROPOSAL, 1, "counts", "loose");
+	check_status(1, "passed");
+	/* One that had closed is what it was. */
+	propose_as(ANN, 1, "add_anchor", "{}", "one_node_one_voice", "0.6", 201,
+		300);
+	check_proposals(number(1),
+		"change_protocol loose passed; add_anchor void void; ");
+	propose_as(BOB, 1, "add_witness", "{}", "one_node_one_voice", "0.6", 199,
+		300);
 	check_status(1, "contested");
 }
 END_TEST
@@ -294,6 +390,11 @@ main(void)
 	tcase_add_test(t, members_at_closing_time_count_and_nobody_else);
 	tcase_add_test(t, a_stranger_opens_no_proposal_and_a_lower_bar_is_void);
 	tcase_add_test(t, two_claims_to_one_proposal_are_contested);
+	tcase_add_test(t, nobody_spoils_a_proposal_by_claiming_its_identifier);
+	tcase_add_test(t,
+		an_identifier_is_its_texts_alone_even_when_that_does_not_count);
+	tcase_add_test(t,
+		an_identifier_that_is_no_hash_counts_until_a_second_text_claims_it);
 	tcase_add_test(t, a_proposal_changes_how_the_next_are_counted);
 	tcase_add_test(t, what_closes_later_is_open);
 	tcase_add_test(t, a_level_takes_a_proposal_and_its_milestone);

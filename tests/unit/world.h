@@ -122,6 +122,42 @@ revocation(const struct sbx_key *key, const char *target, int cascade, int when)
 		cascade > 0 ? "cascade" : "self", cascade, at(when));
 }
 
+/* What a proposal says besides whose it is. */
+struct asked {
+	const char *type, *body, *rule, *most;
+	int opens, closes;
+};
+
+/* Opened under that identifier; of 65 zero bytes: under its text's hash, which
+ * is written there. */
+__attribute__((unused)) static struct sbx_entry *
+proposal(const struct sbx_key *key, char id[static SBX_ID_SIZE],
+	const struct asked *a)
+{
+	struct sbx_doc *doc = NULL;
+	char text[1024];
+
+	snprintf(text, sizeof(text), "{\"proposer\":\"%s\",\"ptype\":\"%s\","
+		"\"domain\":\"\",\"body\":%s,\"quorum_rule\":\"%s\","
+		"\"quorum_threshold\":%s,\"opens_at\":\"%s\",\"closes_at\":"
+		"\"%s\",\"tally_for\":0,\"tally_against\":0,\"resolved\":null,"
+		"\"created_at\":\"%s\"}", sbx_key_did(key), a->type, a->body,
+		a->rule, a->most, at(a->opens), at(a->closes), at(a->opens));
+	ck_assert_int_eq(sbx_json_parse(text, strlen(text), NULL, &doc, &why), 0);
+	if (id[0] == '\0')
+		ck_assert_int_eq(sbx_proposal_id(sbx_doc_root(doc), id), 0);
+	sbx_doc_free(doc);
+	return sign(key, "proposal_open", NULL, "{\"proposal_id\":\"%s\",%s", id,
+		text + 1);
+}
+
+__attribute__((unused)) static struct sbx_entry *
+voice(const struct sbx_key *key, const char *id, const char *choice, int when)
+{
+	return sign(key, "proposal_vote", NULL, "{\"proposal_id\":\"%s\","
+		"\"choice\":\"%s\",\"voted_at\":\"%s\"}", id, choice, at(when));
+}
+
 /* A ledger of its own in a fresh directory; log_path is where. */
 static char log_path[64];
 
