@@ -61,7 +61,7 @@ int sbx_quota_check(struct sbx_quota *q, const struct sbx_entry *e,
 	struct sbx_err *err);
 /* Whether to say so: once an author, or a flood of entries is one of words. */
 bool sbx_quota_tell(struct sbx_quota *q, const struct sbx_entry *e);
-void sbx_quota_count(struct sbx_quota *q, const struct sbx_entry *e);
+void sbx_quota_count(struct sbx_quota *q, const struct sbx_entry *e, bool held);
 /* Who is a member may have changed. */
 void sbx_quota_again(struct sbx_quota *q);
 int sbx_quota_store(struct sbx_quota *q, struct sbx_err *err);

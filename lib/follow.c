@@ -410,7 +410,7 @@ static int
 follow(struct walk *w, struct sbx_err *err)
 {
 	struct sbx_import *im = w->f->im;
-	size_t before = im->added + im->held + im->refused;
+	size_t before = im->added + im->held + im->refused, known = im->known;
 	uint64_t size;
 	const char *end;
 	int r;
@@ -434,8 +434,7 @@ follow(struct walk *w, struct sbx_err *err)
 		r = w->head.size < w->old.size ? go_back(w, err)
 					       : go_on(w, err);
 	before = im->added + im->held + im->refused - before;
-	if (size > before)
-		im->known += size - before;
+	im->known = known + (size > before ? size - before : 0);
 	return r;
 }
 

@@ -70,7 +70,7 @@ add_item(struct sbx_log *log, struct sbx_item *it, struct sbx_import *im,
 	if (it->e != NULL && r == 0 &&
 		(r = sbx_log_add(log, it->e, &how, &why)) == 0) {
 		if (how != SBX_LOG_DUP)
-			sbx_quota_count(q, it->e);
+			sbx_quota_count(q, it->e, how == SBX_LOG_HELD);
 		im->added += how == SBX_LOG_NEW;
 		im->known += how == SBX_LOG_DUP;
 		im->held += how == SBX_LOG_HELD;

@@ -24,7 +24,7 @@ static const char *const statements[COUNT] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
 	[HEAD] = "SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1",
-	[DUE] = "SELECT line FROM held WHERE due<=? ORDER BY due, id",
+	[DUE] = "SELECT line FROM held WHERE due<=? ORDER BY due, did, id",
 	[FIND_AUTHOR] = "SELECT id, pub FROM author WHERE did=?",
 	[ADD_AUTHOR] = "INSERT INTO author(did, pub) VALUES(?, ?)",
 	[ADD_ENTRY] = "INSERT INTO entry(seq, author, op, type, payload, sig, id, "
@@ -32,8 +32,8 @@ static const char *const statements[COUNT] = {
 		      "ON CONFLICT(id, author) DO NOTHING",
 	[ADD_FACT] = "INSERT INTO fact(seq, type, author, id, ref, time, leaf) "
 		     "VALUES(?, ?, ?, ?, ?, ?, ?)",
-	[HOLD] = "INSERT OR IGNORE INTO held(id, due, line) SELECT ?, ?, ? "
-		 "WHERE (SELECT count(*) FROM held) < ?",
+	[HOLD] = "INSERT OR IGNORE INTO held(did, id, due, line) "
+		 "VALUES(?, ?, ?, ?)",
 };
 
 struct sbx_log {
@@ -248,19 +248,22 @@ author_row(struct sbx_log *log, const struct sbx_entry *e, int64_t *id,
 	return r;
 }
 
+/* How much is held of whom is for the caller to bound: see quota. */
 static int
-hold(struct sbx_log *log, const struct sbx_entry *e, struct sbx_err *err)
+hold(struct sbx_log *log, const struct sbx_entry *e, enum sbx_log_how *how,
+	struct sbx_err *err)
 {
 	struct sbx_buf line = SBX_BUF(SBX_MAX_LINE);
 	sqlite3_stmt *st = log->st[HOLD];
 	int r;
 
 	sbx_entry_line(e, &line);
-	sbx_db_bind_blob(st, 1, e->id, SBX_HASH_BYTES);
-	sqlite3_bind_int64(st, 2, e->time);
-	sbx_db_bind_text(st, 3, line.data);
-	sqlite3_bind_int64(st, 4, SBX_MAX_HELD);
-	r = run(log, HOLD, err);
+	sbx_db_bind_text(st, 1, e->author);
+	sbx_db_bind_blob(st, 2, e->id, SBX_HASH_BYTES);
+	sqlite3_bind_int64(st, 3, e->time);
+	sbx_db_bind_text(st, 4, line.data);
+	if ((r = run(log, HOLD, err)) == 0)
+		*how = sqlite3_changes(log->db) > 0 ? SBX_LOG_HELD : SBX_LOG_DUP;
 	sbx_buf_free(&line);
 	return r;
 }
@@ -312,10 +315,8 @@ sbx_log_add(struct sbx_log *log, const struct sbx_entry *e,
 
 	if (!log->busy)
 		return sbx_err_set(err, SBX_E_SYS, "no transaction is open");
-	if (e->time > sbx_clock_now() + SBX_MAX_AHEAD) {
-		*how = SBX_LOG_HELD;
-		return hold(log, e, err);
-	}
+	if (e->time > sbx_clock_now() + SBX_MAX_AHEAD)
+		return hold(log, e, how, err);
 	if ((r = author_row(log, e, &author, err)) != 0)
 		return r;
 	memcpy(next, log->head, sizeof(next));

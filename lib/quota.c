@@ -14,16 +14,18 @@
 
 struct spent {
 	char did[SBX_DID_SIZE];
-	int64_t day, bytes;
-	bool known, dirty, told; /* known: has its row in author */
+	int64_t day, bytes, held;
+	bool known, dirty, told; /* known: something of it is there */
 };
 
 struct sbx_quota {
 	struct sbx_log *log;
+	char self[SBX_DID_SIZE]; /* no stranger to itself, member or not */
 	void *spent;   /* tsearch(3) trees: of struct spent, */
 	void *members; /* of DIDs, and of open invitations' ids */
 	bool computed;
-	int64_t authors, insiders;
+	int64_t authors, held;	       /* all of them, their rows in held */
+	int64_t insiders, heldinside; /* of those: members */
 	int r; /* of storing */
 	struct sbx_err *err;
 };
@@ -35,6 +37,7 @@ sbx_quota_new(struct sbx_log *log)
 
 	q->log = log;
 	q->authors = -1;
+	sbx_log_self(log, q->self, NULL); /* "": it has none yet */
 	return q;
 }
 
@@ -44,7 +47,7 @@ sbx_quota_again(struct sbx_quota *q)
 	tdestroy(q->members, free);
 	q->members = NULL;
 	q->computed = false;
-	q->insiders = 0;
+	q->insiders = q->heldinside = 0;
 }
 
 void
@@ -115,9 +118,12 @@ spent_on(struct sbx_quota *q, const char *did, int64_t day, struct spent **out,
 		     NULL, &probe.bytes, &there, err)) != 0)
 		return r;
 	if (day == ALL &&
-		(r = look(q, "SELECT id FROM author WHERE did=? AND ?<0", did, ALL,
-			 NULL, &n, &probe.known, err)) != 0)
+		((r = look(q, "SELECT count(*) FROM held WHERE did=? AND ?<0", did,
+			  ALL, NULL, &probe.held, &there, err)) != 0 ||
+			(r = look(q, "SELECT id FROM author WHERE did=? AND ?<0",
+				 did, ALL, NULL, &n, &probe.known, err)) != 0))
 		return r;
+	probe.known |= probe.held > 0;
 	s = sbx_mem_alloc(1, sizeof(*s));
 	*s = probe;
 	if (tsearch(s, &q->spent, by_day) == NULL)
@@ -142,14 +148,21 @@ static int
 take_member(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 {
 	const struct sbx_json *state = sbx_json_get(row, "state");
+	const char *did = sbx_json_str(row, "did");
 	struct sbx_quota *q = ctx;
+	bool there;
+	int64_t n;
+	int r;
 
-	(void)err;
-	if (sbx_json_is(state, "anchor") || sbx_json_is(state, "member")) {
-		insider(q, sbx_json_str(row, "did"));
-		q->insiders++;
-	}
-	return SBX_OK;
+	if (!sbx_json_is(state, "anchor") && !sbx_json_is(state, "member"))
+		return SBX_OK;
+	insider(q, did);
+	/* An anchor may have said nothing here. */
+	if ((r = look(q, "SELECT 1 FROM author WHERE did=?1 AND ?2<0 UNION ALL "
+			 "SELECT 1 FROM held WHERE did=?1", did, ALL, NULL, &n,
+		     &there, err)) == 0)
+		q->insiders += there;
+	return r;
 }
 
 /* One that was taken in time may come when its time is over; one that is used
@@ -163,6 +176,32 @@ take_invite(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 	if (sbx_json_is(status, "open") || sbx_json_is(status, "expired"))
 		insider(ctx, sbx_json_str(row, "invite_id"));
 	return SBX_OK;
+}
+
+static bool
+inside(const struct sbx_quota *q, const char *text)
+{
+	return tfind(text, &q->members, by_text) != NULL;
+}
+
+/* Of what is held, how much is members'. */
+static int
+count_inside(struct sbx_quota *q, struct sbx_err *err)
+{
+	sqlite3 *db = sbx_log_db(q->log);
+	sqlite3_stmt *st = NULL;
+	int r, step;
+
+	if ((r = sbx_db_prepare(db, "SELECT did, count(*) FROM held GROUP BY did",
+		     &st, err)) != 0)
+		return r;
+	while ((step = sqlite3_step(st)) == SQLITE_ROW)
+		if (inside(q, (const char *)sqlite3_column_text(st, 0)))
+			q->heldinside += sqlite3_column_int64(st, 1);
+	if (step != SQLITE_DONE)
+		r = sbx_db_fail(db, "ledger", err);
+	sqlite3_finalize(st);
+	return r;
 }
 
 /* Only when somebody is past a quota: it costs a fold over the members. */
@@ -179,6 +218,9 @@ compute(struct sbx_quota *q, struct sbx_err *err)
 			 err)) == 0)
 		r = sbx_state_each(st, SBX_VIEW_INVITE, NULL, take_invite, q, err);
 	sbx_state_free(st);
+	insider(q, q->self);
+	if (r == 0)
+		r = count_inside(q, err);
 	q->computed = r == 0;
 	return r;
 }
@@ -189,30 +231,64 @@ cost(const struct sbx_entry *e)
 	return (int64_t)e->canonlen + SBX_ROW_COST;
 }
 
+/* Which room of its own e is past, if it is a stranger's. */
+static const char *
+own_room(const struct sbx_entry *e, const struct spent *all,
+	const struct spent *day, bool ahead)
+{
+	if (all->bytes + cost(e) > SBX_MAX_STRANGER_ALL)
+		return "has had its room";
+	if (day->bytes + cost(e) > SBX_MAX_STRANGER_BYTES)
+		return "has had its room for the day";
+	if (ahead && all->held >= SBX_MAX_HELD_EACH)
+		return "has had its room for what is dated ahead";
+	return NULL;
+}
+
+/* No room is left of what strangers share.  Until computed, members take of
+ * it too: then the answer may be wrong, but only when it is yes. */
+static bool
+crowded(const struct sbx_quota *q, const struct spent *all, bool ahead)
+{
+	return (!all->known && q->authors - q->insiders >= SBX_MAX_STRANGERS) ||
+		(ahead && q->held - q->heldinside >= SBX_MAX_HELD);
+}
+
 static int
 past(struct sbx_quota *q, const struct sbx_entry *e, const struct spent *all,
 	const struct spent *day, struct sbx_err *err)
 {
-	const char *why = NULL;
+	bool ahead = e->time > sbx_clock_now() + SBX_MAX_AHEAD;
+	const char *why = own_room(e, all, day, ahead);
 	int r;
 
-	if (all->bytes + cost(e) > SBX_MAX_STRANGER_ALL)
-		why = "has had its room";
-	else if (day->bytes + cost(e) > SBX_MAX_STRANGER_BYTES)
-		why = "has had its room for the day";
-	else if (!all->known && q->authors >= SBX_MAX_STRANGERS)
-		why = "is one too many";
-	if (why == NULL)
+	if (why == NULL && !crowded(q, all, ahead))
 		return SBX_OK;
 	if ((r = compute(q, err)) != 0)
 		return r;
-	if (tfind(e->author, &q->members, by_text) != NULL ||
+	if (inside(q, e->author) ||
 		(strcmp(e->rec->type, "InviteAccept") == 0 && e->key != NULL &&
-			tfind(e->key, &q->members, by_text) != NULL) ||
-		(strcmp(why, "is one too many") == 0 &&
-			q->authors - q->insiders < SBX_MAX_STRANGERS))
+			inside(q, e->key)) ||
+		(why == NULL && !crowded(q, all, ahead)))
 		return SBX_OK;
-	return sbx_err_set(err, SBX_E_NO, "%s is no member and %s", e->author, why);
+	return sbx_err_set(err, SBX_E_NO, "%s is no member and %s", e->author,
+		why != NULL ? why : "is one too many");
+}
+
+/* How many have their room here. */
+static int
+count_authors(struct sbx_quota *q, struct sbx_err *err)
+{
+	sqlite3 *db = sbx_log_db(q->log);
+	int r;
+
+	if (q->authors >= 0)
+		return SBX_OK;
+	if ((r = sbx_db_int(db, "SELECT count(*) FROM held", 0, &q->held, err)) != 0)
+		return r;
+	return sbx_db_int(db, "SELECT (SELECT count(*) FROM author)+(SELECT "
+		"count(DISTINCT did) FROM held WHERE did NOT IN (SELECT did FROM "
+		"author))", 0, &q->authors, err);
 }
 
 int
@@ -224,18 +300,18 @@ sbx_quota_check(struct sbx_quota *q, const struct sbx_entry *e,
 	int64_t n;
 	int r;
 
-	if (q->authors < 0 &&
-		(r = sbx_db_int(sbx_log_db(q->log), "SELECT count(*) FROM author",
-			 0, &q->authors, err)) != 0)
-		return r;
-	if ((r = spent_on(q, e->author, ALL, &all, err)) != 0 ||
+	if (strcmp(e->author, q->self) == 0)
+		return SBX_OK;
+	if ((r = count_authors(q, err)) != 0 ||
+		(r = spent_on(q, e->author, ALL, &all, err)) != 0 ||
 		(r = spent_on(q, e->author, e->time / DAY, &day, err)) != 0)
 		return r;
 	if ((r = past(q, e, all, day, err)) != SBX_E_NO)
 		return r;
 	/* What is there already takes no room. */
 	if (look(q, "SELECT 1 FROM entry e JOIN author a ON a.id=e.author WHERE "
-		    "a.did=? AND e.id=?", e->author, 0, e->id, &n, &there, NULL) ==
+		    "a.did=?1 AND e.id=?2 UNION ALL SELECT 1 FROM held WHERE "
+		    "did=?1 AND id=?2", e->author, 0, e->id, &n, &there, NULL) ==
 			0 && there)
 		return SBX_OK;
 	return SBX_E_NO;
@@ -255,7 +331,7 @@ sbx_quota_tell(struct sbx_quota *q, const struct sbx_entry *e)
 }
 
 void
-sbx_quota_count(struct sbx_quota *q, const struct sbx_entry *e)
+sbx_quota_count(struct sbx_quota *q, const struct sbx_entry *e, bool held)
 {
 	struct spent *s;
 
@@ -268,6 +344,9 @@ sbx_quota_count(struct sbx_quota *q, const struct sbx_entry *e)
 		s->dirty = true;
 		q->authors += !s->known;
 		s->known = true;
+		s->held += held;
+		q->held += held;
+		q->heldinside += held && q->computed && inside(q, e->author);
 	}
 }
 

@@ -35,7 +35,10 @@
 #define SBX_MAX_INT INT64_C(9007199254740991) /* 2^53 - 1 */
 #define SBX_MAX_EXPORT (256u << 20) /* bytes of a peer's whole export */
 #define SBX_MAX_AHEAD (600 * INT64_C(1000000)) /* an entry dated later is held */
-#define SBX_MAX_HELD 4096	/* entries held at a time */
+/* Entries of strangers, all together and of each, that are held at a time.
+ * Members have no such limit. */
+#define SBX_MAX_HELD 4096
+#define SBX_MAX_HELD_EACH 16
 #define SBX_MAX_STRANGERS 1024 /* authors that are not members */
 /* What is kept of one of them: dated on one day; whatever the dates, which are
  * its own say.  Members have no such limit. */
@@ -389,7 +392,7 @@ enum sbx_log_flag {
 
 enum sbx_log_how {
 	SBX_LOG_NEW,  /* it is in the journal now */
-	SBX_LOG_DUP,  /* it was there */
+	SBX_LOG_DUP,  /* it was there, or is held already */
 	SBX_LOG_HELD, /* dated too far ahead: kept aside, tried again later */
 };
 

@@ -27,8 +27,9 @@ static const char *const objects[] = {
 	"SELECT RAISE(ABORT, 'the journal is append-only'); END",
 	"CREATE TABLE local(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
 	"CREATE TABLE anchor(did TEXT PRIMARY KEY) STRICT",
-	"CREATE TABLE held(id BLOB PRIMARY KEY, due INTEGER NOT NULL, "
-	"line TEXT NOT NULL) STRICT",
+	"CREATE TABLE held(did TEXT NOT NULL, id BLOB NOT NULL, "
+	"due INTEGER NOT NULL, line TEXT NOT NULL, PRIMARY KEY(did, id)) STRICT",
+	"CREATE INDEX held_due ON held(due)",
 	"CREATE TABLE fact(seq INTEGER PRIMARY KEY, type TEXT NOT NULL, "
 	"author INTEGER NOT NULL, id TEXT, ref TEXT, time INTEGER NOT NULL, "
 	"leaf BLOB NOT NULL) STRICT",

@@ -110,7 +110,7 @@ START_TEST(a_future_entry_is_held_and_taken_when_its_time_comes)
 		"{\"config_id\":\"b\",\"revoked_at\":\"%s\"}", at(3600 + 600));
 	ck_assert_int_eq(add(logh, soon), SBX_LOG_NEW);
 	ck_assert_int_eq(add(logh, late), SBX_LOG_HELD);
-	ck_assert_int_eq(add(logh, late), SBX_LOG_HELD);
+	ck_assert_int_eq(add(logh, late), SBX_LOG_DUP);
 	sbx_clock_set(T0 + 3602 * INT64_C(1000000));
 	ck_assert_int_eq(add(logh, soon), SBX_LOG_DUP);
 	ck_assert_int_eq(sbx_log_head(logh, &size, head, &why), 0);
@@ -142,7 +142,6 @@ reopen(void)
 	ck_assert_msg(sbx_log_open(log_path, 0, &logh, &why) == 0, "%s", why.text);
 }
 
-/* I11 */
 START_TEST(the_limit_on_dates_ahead_is_exact)
 {
 	int64_t now = T0 + 3600 * INT64_C(1000000);
@@ -158,31 +157,7 @@ START_TEST(the_limit_on_dates_ahead_is_exact)
 }
 END_TEST
 
-START_TEST(no_more_than_so_many_are_held)
-{
-	sqlite3 *db = NULL;
-	sqlite3_stmt *st = NULL;
-	enum sbx_log_how how;
-
-	ck_assert_int_eq(sbx_log_begin(logh, &why), 0);
-	for (int n = 0; n < SBX_MAX_HELD + 2; n++) {
-		struct sbx_entry *e = ban(100000 + n);
-
-		ck_assert_int_eq(sbx_log_add(logh, e, &how, &why), 0);
-		ck_assert_int_eq(how, SBX_LOG_HELD);
-		sbx_entry_free(e);
-	}
-	ck_assert_int_eq(sbx_log_commit(logh, &why), 0);
-	ck_assert_int_eq(sqlite3_open(log_path, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT count(*) FROM held", -1,
-				 &st, NULL), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_step(st), SQLITE_ROW);
-	ck_assert_int_eq(sqlite3_column_int(st, 0), SBX_MAX_HELD);
-	sqlite3_finalize(st);
-	sqlite3_close(db);
-}
-END_TEST
-
+/* I11 */
 START_TEST(update_and_delete_are_refused_by_the_database_itself)
 {
 	static const char *const acts[] = { "UPDATE entry SET op='x'",
@@ -336,7 +311,6 @@ main(void)
 	tcase_add_test(t, the_chain_is_what_design_says);
 	tcase_add_test(t, a_future_entry_is_held_and_taken_when_its_time_comes);
 	tcase_add_test(t, the_limit_on_dates_ahead_is_exact);
-	tcase_add_test(t, no_more_than_so_many_are_held);
 	tcase_add_loop_test(t, update_and_delete_are_refused_by_the_database_itself,
 		0, 4);
 	tcase_add_loop_test(t, verify_names_the_first_bad_entry, 0,

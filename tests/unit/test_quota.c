@@ -2,6 +2,8 @@
 /* How much of a stranger is kept, at the limit and past it. */
 #include <sys/mman.h>
 
+#include <sqlite3.h>
+
 #include "world.h"
 
 static struct sbx_key *us, *them, *once;
@@ -186,6 +188,131 @@ START_TEST(strangers_are_counted_and_the_invited_are_not_kept_out)
 }
 END_TEST
 
+/* ---- what is dated ahead ------------------------------------------------- */
+
+/* The n-th thing that key says, dated a day ahead: some 200 bytes. */
+static void
+put_ahead(const struct sbx_key *key, int n)
+{
+	put(sign(key, "config_revoke", NULL,
+		"{\"config_id\":\"%d\",\"revoked_at\":\"%s\"}", n,
+		at(41 * 86400)));
+}
+
+static int64_t
+count(const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db = NULL;
+	int64_t n;
+
+	ck_assert_int_eq(sqlite3_open(log_path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(st), SQLITE_ROW);
+	n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
+}
+
+START_TEST(a_stranger_has_room_for_a_few_dated_ahead)
+{
+	int64_t bytes;
+
+	for (int n = 0; n < SBX_MAX_HELD_EACH + 2; n++)
+		put_ahead(them, n);
+	import();
+	ck_assert_uint_eq(im.held, SBX_MAX_HELD_EACH);
+	ck_assert_uint_eq(im.refused, 2);
+	ck_assert_ptr_nonnull(strstr(said, "its room for what is dated ahead"));
+	/* Told again it is known, and takes no room again. */
+	bytes = count("SELECT sum(bytes) FROM spent");
+	for (int n = 0; n < SBX_MAX_HELD_EACH + 1; n++)
+		put_ahead(them, n);
+	import();
+	ck_assert_uint_eq(im.known, SBX_MAX_HELD_EACH);
+	ck_assert_uint_eq(im.refused, 1);
+	ck_assert_int_eq(count("SELECT sum(bytes) FROM spent"), bytes);
+	/* Its time comes, and there is room again. */
+	sbx_clock_set(T0 + 42 * INT64_C(86400000000));
+	for (int n = 0; n < SBX_MAX_HELD_EACH; n++)
+		put(sign(them, "config_revoke", NULL,
+			"{\"config_id\":\"%d\",\"revoked_at\":\"%s\"}", n,
+			at(50 * 86400)));
+	import();
+	ck_assert_uint_eq(im.held, SBX_MAX_HELD_EACH);
+	ck_assert_int_eq(count("SELECT count(*) FROM entry"), SBX_MAX_HELD_EACH);
+}
+END_TEST
+
+/* What strangers hold altogether is full: members and the invited come in. */
+START_TEST(strangers_cannot_fill_what_is_held)
+{
+	unsigned char seed[SBX_SEED_BYTES] = { 98 };
+	struct sbx_key *key;
+
+	put(invite(us, once, 1, 400, 90 * 86400));
+	for (int n = 0; n <= SBX_MAX_HELD / SBX_MAX_HELD_EACH; n++) {
+		memcpy(seed, &n, sizeof(n));
+		ck_assert_int_eq(sbx_key_from_seed(seed, &key, &why), 0);
+		for (int i = 0; i < SBX_MAX_HELD_EACH; i++)
+			put_ahead(key, i);
+		sbx_key_free(key);
+	}
+	import();
+	ck_assert_uint_eq(im.held, SBX_MAX_HELD);
+	ck_assert_uint_eq(im.refused, SBX_MAX_HELD_EACH);
+	ck_assert_ptr_nonnull(strstr(said, "one too many"));
+	for (int n = 0; n < 2 * SBX_MAX_HELD_EACH; n++)
+		put_ahead(us, n);
+	put(accept_invite(them, once, sbx_key_did(us), 41 * 86400));
+	import();
+	ck_assert_uint_eq(im.held, 2 * SBX_MAX_HELD_EACH + 1);
+	ck_assert_uint_eq(im.refused, 0);
+	/* What members hold takes none of the strangers' room. */
+	ck_assert_int_eq(count("SELECT count(*) FROM held"),
+		SBX_MAX_HELD + 2 * SBX_MAX_HELD_EACH + 1);
+}
+END_TEST
+
+/* An author of whom all is held has no row yet; it is one of the strangers. */
+START_TEST(whose_entries_are_all_held_is_counted_too)
+{
+	unsigned char seed[SBX_SEED_BYTES] = { 97 };
+	struct sbx_key *key;
+
+	for (int n = 0; n < SBX_MAX_STRANGERS + 2; n++) {
+		memcpy(seed, &n, sizeof(n));
+		ck_assert_int_eq(sbx_key_from_seed(seed, &key, &why), 0);
+		put_ahead(key, 0);
+		sbx_key_free(key);
+		if (n % 400 == 0)
+			import(); /* across imports as within one */
+	}
+	import();
+	ck_assert_int_eq(count("SELECT count(*) FROM held"), SBX_MAX_STRANGERS);
+	ck_assert_int_eq(count("SELECT count(DISTINCT did) FROM spent"),
+		SBX_MAX_STRANGERS);
+	ck_assert_uint_eq(im.refused, 2);
+}
+END_TEST
+
+/* A payload that names nobody can be copied and signed by anybody. */
+START_TEST(a_copy_does_not_keep_out_what_it_copies)
+{
+	put_ahead(them, 7);
+	put_ahead(us, 7);
+	import();
+	ck_assert_uint_eq(im.held, 2);
+	sbx_clock_set(T0 + 42 * INT64_C(86400000000));
+	import();
+	put_ahead(us, 7);
+	import();
+	ck_assert_uint_eq(im.known, 1);
+	ck_assert_int_eq(count("SELECT count(*) FROM entry"), 2);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -199,6 +326,10 @@ main(void)
 	tcase_add_test(t, a_member_has_no_such_limit);
 	tcase_add_test(t, who_becomes_a_member_in_the_same_batch_was_no_stranger);
 	tcase_add_test(t, strangers_are_counted_and_the_invited_are_not_kept_out);
+	tcase_add_test(t, a_stranger_has_room_for_a_few_dated_ahead);
+	tcase_add_test(t, strangers_cannot_fill_what_is_held);
+	tcase_add_test(t, whose_entries_are_all_held_is_counted_too);
+	tcase_add_test(t, a_copy_does_not_keep_out_what_it_copies);
 	suite_add_tcase(s, t);
 	return finish_suite(s);
 }
