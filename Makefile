@@ -27,7 +27,7 @@ LIBSRC := $(wildcard lib/*.c)
 LIBOBJ := $(LIBSRC:lib/%.c=build/lib/%.o)
 UNITS := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
 
-PKGS = libsodium sqlite3 libcurl inih libnl-3.0 libnl-route-3.0 libqrencode
+PKGS = libsodium nettle sqlite3 libcurl inih libnl-3.0 libnl-route-3.0 libqrencode
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 

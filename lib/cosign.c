@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* This node as a witness: it signs heads of others' logs, each after it was
  * seen to go on from the one before, and never two that contradict. */
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,9 +18,9 @@ struct cosigner {
 void
 sbx_witness_path(struct sbx_buf *path, const char *origin)
 {
-	unsigned char hash[crypto_hash_sha256_BYTES];
+	unsigned char hash[SBX_HASH_BYTES];
 
-	crypto_hash_sha256(hash, (const unsigned char *)origin, strlen(origin));
+	sbx_hash_sha256(hash, origin, strlen(origin));
 	sbx_buf_str(path, "w/");
 	sbx_buf_hex(path, hash, sizeof(hash));
 	sbx_buf_str(path, "/checkpoint");

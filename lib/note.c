@@ -3,7 +3,7 @@
  * Notes as c2sp.org/signed-note has them.  A note is believed for its
  * signatures only, so its form is judged first and its text never used before.
  */
-#include <sodium.h>
+#include <nettle/sha2.h>
 #include <string.h>
 
 #include "doc.h"
@@ -43,7 +43,7 @@ sbx_vkey_make(struct sbx_vkey *k, const char *name, enum sbx_note_type type,
 {
 	unsigned char mid[2] = { '\n', (unsigned char)type };
 	unsigned char hash[SBX_HASH_BYTES];
-	crypto_hash_sha256_state st;
+	struct sha256_ctx st;
 	size_t len = strlen(name);
 
 	if (!name_ok(name, len))
@@ -53,11 +53,11 @@ sbx_vkey_make(struct sbx_vkey *k, const char *name, enum sbx_note_type type,
 	memcpy(k->name, name, len);
 	k->type = type;
 	memcpy(k->pub, pub, SBX_PUB_BYTES);
-	crypto_hash_sha256_init(&st);
-	crypto_hash_sha256_update(&st, (const unsigned char *)name, len);
-	crypto_hash_sha256_update(&st, mid, sizeof(mid));
-	crypto_hash_sha256_update(&st, pub, SBX_PUB_BYTES);
-	crypto_hash_sha256_final(&st, hash);
+	sha256_init(&st);
+	sha256_update(&st, len, (const unsigned char *)name);
+	sha256_update(&st, sizeof(mid), mid);
+	sha256_update(&st, SBX_PUB_BYTES, pub);
+	sha256_digest(&st, sizeof(hash), hash);
 	memcpy(k->id, hash, ID_BYTES);
 	return 0;
 }

@@ -284,6 +284,8 @@ void sbx_did_write(char did[static SBX_DID_SIZE],
 bool sbx_did_check(const char *text, size_t len); /* its form only */
 void sbx_hash_b2(unsigned char out[static SBX_HASH_BYTES], const void *data,
 	size_t len); /* BLAKE2b-256, no key */
+void sbx_hash_sha256(unsigned char out[static SBX_HASH_BYTES], const void *data,
+	size_t len);
 void sbx_random(void *out, size_t len);
 
 /* ---- rec: the table of record types (design 4.3) ----------------------- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The directory: a pure function of the set of entries and of the anchors. */
-#include <sodium.h>
+#include <nettle/sha2.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -275,7 +275,7 @@ digest_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 
 	if ((r = sbx_canon_write(&line, row, sbx_rec_fractions, err)) == 0) {
 		sbx_buf_str(&line, "\n");
-		crypto_hash_sha256_update(ctx, (unsigned char *)line.data, line.len);
+		sha256_update(ctx, line.len, (unsigned char *)line.data);
 	}
 	sbx_buf_free(&line);
 	return r;
@@ -285,13 +285,13 @@ int
 sbx_state_digest(struct sbx_state *st,
 	unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err)
 {
-	crypto_hash_sha256_state hash;
+	struct sha256_ctx hash;
 	int r = SBX_OK;
 
-	crypto_hash_sha256_init(&hash);
+	sha256_init(&hash);
 	for (size_t v = 0; r == 0 && v < sbx_view_count; v++)
 		r = each(st, (enum sbx_view)v, NULL, false, digest_row, &hash, err);
 	if (r == 0)
-		crypto_hash_sha256_final(&hash, out);
+		sha256_digest(&hash, SBX_HASH_BYTES, out);
 	return r;
 }

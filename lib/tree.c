@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <sodium.h>
+#include <nettle/sha2.h>
 #include <string.h>
 
 #include "sbx.h"
@@ -9,12 +9,12 @@ void
 sbx_tree_leaf(
 	unsigned char out[static SBX_HASH_BYTES], const void *data, size_t len)
 {
-	crypto_hash_sha256_state st;
+	struct sha256_ctx st;
 
-	crypto_hash_sha256_init(&st);
-	crypto_hash_sha256_update(&st, (const unsigned char *)"\0", 1);
-	crypto_hash_sha256_update(&st, data, len);
-	crypto_hash_sha256_final(&st, out);
+	sha256_init(&st);
+	sha256_update(&st, 1, (const unsigned char *)"\0");
+	sha256_update(&st, len, data);
+	sha256_digest(&st, SBX_HASH_BYTES, out);
 }
 
 void
@@ -22,11 +22,13 @@ sbx_tree_node(unsigned char out[static SBX_HASH_BYTES],
 	const unsigned char left[static SBX_HASH_BYTES],
 	const unsigned char right[static SBX_HASH_BYTES])
 {
-	unsigned char both[1 + 2 * SBX_HASH_BYTES] = { 1 };
+	struct sha256_ctx st;
 
-	memcpy(both + 1, left, SBX_HASH_BYTES);
-	memcpy(both + 1 + SBX_HASH_BYTES, right, SBX_HASH_BYTES);
-	crypto_hash_sha256(out, both, sizeof(both));
+	sha256_init(&st);
+	sha256_update(&st, 1, (const unsigned char *)"\1");
+	sha256_update(&st, SBX_HASH_BYTES, left);
+	sha256_update(&st, SBX_HASH_BYTES, right);
+	sha256_digest(&st, SBX_HASH_BYTES, out);
 }
 
 void
@@ -63,7 +65,7 @@ sbx_tree_root(
 	bool any = false;
 	unsigned i;
 
-	crypto_hash_sha256(out, NULL, 0);
+	sbx_hash_sha256(out, "", 0);
 	for (i = 0; i < 64; i++) {
 		if ((t->size >> i & 1) == 0)
 			continue;
@@ -127,7 +129,7 @@ sbx_tree_root_at(const struct sbx_tree_source *src, uint64_t size,
 		return sbx_err_set(err, SBX_E_USAGE, "tree too large");
 	if (size > 0)
 		return range(src, 0, size, out, err);
-	crypto_hash_sha256(out, NULL, 0);
+	sbx_hash_sha256(out, "", 0);
 	return 0;
 }
 
@@ -236,7 +238,7 @@ sbx_tree_check_from(const struct sbx_proof *proof, uint64_t from,
 	if (from > size || proof->count > SBX_MAX_PROOF)
 		return false;
 	if (from == 0) {
-		crypto_hash_sha256(fr, NULL, 0);
+		sbx_hash_sha256(fr, "", 0);
 		return proof->count == 0 && same(fr, fromroot);
 	}
 	if (from == size)
