@@ -168,6 +168,7 @@ sbx_import_batch(struct sbx_log *log, struct sbx_batch *b,
 	struct sbx_import was = *im;
 	int r;
 
+	sbx_db_bulk(sbx_log_db(log));
 	if ((r = sbx_log_begin(log, err)) != 0)
 		return r;
 	if ((r = add_batch(log, b, im, err)) == 0 && also != NULL)
@@ -300,6 +301,7 @@ sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
 	int r;
 
 	im->changed = false;
+	sbx_db_bulk(sbx_log_db(log));
 	if ((r = sbx_feed_open(fd, &x.feed, err)) == 0)
 		r = import_all(&x, err);
 	if (r == 0 && im->seen != NULL && x.now.count < im->seen->count) {
