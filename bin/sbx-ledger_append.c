@@ -1,79 +1,141 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Signing payloads: one, or one a line.  An id on standard output means that
  * the entry is durable. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "sbx-ledger.h"
 
-#define GROUP 1024 /* entries that share a commit, at most */
+#define GROUP 1024	    /* entries that share a commit, at most */
+#define GROUP_BYTES (1u << 20) /* and their text */
+
+struct payload {
+	size_t line; /* its number; 0: not from a line */
+	struct sbx_doc *doc;
+	struct sbx_entry *e; /* signed */
+	struct sbx_err err;
+};
 
 struct signer {
 	struct sbx_ctx *ctx;
 	struct sbx_log *log;
 	struct sbx_key *key;
-	struct sbx_buf acks; /* what is said once they are durable */
-	size_t waiting;
+	const char *op, *type;
+	struct payload *group;
+	size_t count, bytes;
+	int64_t last; /* the time that was given last */
 };
 
-static int
-sign(struct signer *s, const char *text, size_t len)
+/* Whoever says two things about one id in two lines means the later: each has
+ * a time of its own, though they are signed at once. */
+static void
+stamp(struct signer *s, struct sbx_doc *doc)
 {
-	struct sbx_ctx *ctx = s->ctx;
-	struct sbx_entry *e = NULL;
-	struct sbx_doc *doc = NULL;
-	enum sbx_log_how how = SBX_LOG_NEW;
-	int r;
+	const struct sbx_rec *rec = s->type != NULL ?
+		sbx_rec_type(s->type, strlen(s->type)) : sbx_rec_op(s->op);
+	struct sbx_json *root = sbx_doc_root(doc);
+	int64_t now = sbx_clock_now();
 
-	if ((r = sbx_json_parse(text, len, NULL, &doc, &ctx->err)) != 0) {
-		sbx_err_at(&ctx->err, "payload");
+	if (rec == NULL || root->type != SBX_JSON_OBJECT ||
+		sbx_json_get(root, rec->time) != NULL)
+		return;
+	s->last = now > s->last ? now : s->last + 1;
+	sbx_json_add_time(doc, root, rec->time, s->last);
+}
+
+static int
+take(struct signer *s, const char *text, size_t len, size_t line)
+{
+	struct payload *p = &s->group[s->count];
+	int r = sbx_json_parse(text, len, NULL, &p->doc, &s->ctx->err);
+
+	if (r != 0) {
+		sbx_err_at(&s->ctx->err, "payload");
 		return r;
 	}
-	r = sbx_entry_make(s->key, ctx->argv[0], sbx_tool_opt(ctx, "type"),
-		sbx_doc_root(doc), &e, &ctx->err);
-	if (r == 0 && !ctx->dry)
-		r = sbx_log_add(s->log, e, &how, &ctx->err);
-	if (r == 0 && how == SBX_LOG_HELD)
-		r = sbx_err_set(&ctx->err, SBX_E_USAGE,
-			"dated more than ten minutes ahead");
-	if (r == 0 && (ctx->verbose || ctx->dry || ctx->json))
-		sbx_entry_line(e, &s->acks);
-	else if (r == 0)
-		sbx_buf_hex(&s->acks, e->id, SBX_HASH_BYTES);
-	if (r == 0)
-		sbx_buf_str(&s->acks, "\n");
-	s->waiting++;
-	sbx_entry_free(e);
-	sbx_doc_free(doc);
-	return r;
-}
-
-static int
-begin(struct signer *s)
-{
-	return s->ctx->dry ? SBX_OK : sbx_log_begin(s->log, &s->ctx->err);
-}
-
-/* Make what waits durable, then acknowledge it. */
-static int
-settle(struct signer *s)
-{
-	int r = s->ctx->dry ? SBX_OK : sbx_log_commit(s->log, &s->ctx->err);
-
-	if (r == 0) {
-		fwrite(sbx_buf_text(&s->acks), 1, s->acks.len, stdout);
-		fflush(stdout);
-	}
-	sbx_buf_clear(&s->acks);
-	s->waiting = 0;
-	return r;
+	stamp(s, p->doc);
+	p->line = line;
+	s->count++;
+	s->bytes += len;
+	return SBX_OK;
 }
 
 static void
-drop(struct signer *s)
+sign(void *arg, size_t i)
 {
-	if (!s->ctx->dry)
-		sbx_log_rollback(s->log);
+	struct signer *s = arg;
+	struct payload *p = &s->group[i];
+
+	sbx_entry_make(s->key, s->op, s->type, sbx_doc_root(p->doc), &p->e,
+		&p->err);
+	sbx_doc_free(p->doc);
+	p->doc = NULL;
+}
+
+/* One entry into the journal, and what will be said of it. */
+static int
+add(struct signer *s, struct payload *p, struct sbx_buf *acks)
+{
+	struct sbx_ctx *ctx = s->ctx;
+	enum sbx_log_how how = SBX_LOG_NEW;
+	int r = p->e != NULL ? SBX_OK : p->err.code;
+
+	if (r != 0)
+		ctx->err = p->err;
+	else if (!ctx->dry)
+		r = sbx_log_add(s->log, p->e, &how, &ctx->err);
+	if (r == 0 && how == SBX_LOG_HELD)
+		r = sbx_err_set(&ctx->err, SBX_E_USAGE,
+			"dated more than ten minutes ahead");
+	if (r != 0 && p->line > 0)
+		sbx_err_at(&ctx->err, "line %zu", p->line);
+	if (r != 0)
+		return r;
+	if (ctx->verbose || ctx->dry || ctx->json)
+		sbx_entry_line(p->e, acks);
+	else
+		sbx_buf_hex(acks, p->e->id, SBX_HASH_BYTES);
+	sbx_buf_str(acks, "\n");
+	return SBX_OK;
+}
+
+static void
+clear(struct signer *s)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		sbx_doc_free(s->group[i].doc);
+		sbx_entry_free(s->group[i].e);
+		s->group[i] = (struct payload){ 0 };
+	}
+	s->count = s->bytes = 0;
+}
+
+/* Sign what waits on all cores, make it durable, then acknowledge it. */
+static int
+settle(struct signer *s)
+{
+	struct sbx_buf acks = SBX_BUF((size_t)GROUP * SBX_MAX_ENTRY);
+	struct sbx_ctx *ctx = s->ctx;
+	int r = SBX_OK;
+
+	if (s->count == 0)
+		return SBX_OK;
+	sbx_on_all_cores(s->count, 8, sign, s);
+	if (!ctx->dry)
+		r = sbx_log_begin(s->log, &ctx->err);
+	for (size_t i = 0; r == 0 && i < s->count; i++)
+		if ((r = add(s, &s->group[i], &acks)) != 0 && !ctx->dry)
+			sbx_log_rollback(s->log);
+	if (r == 0 && !ctx->dry)
+		r = sbx_log_commit(s->log, &ctx->err);
+	if (r == 0) {
+		fwrite(sbx_buf_text(&acks), 1, acks.len, stdout);
+		fflush(stdout);
+	}
+	sbx_buf_free(&acks);
+	clear(s);
+	return r;
 }
 
 static int
@@ -86,22 +148,10 @@ append_one(struct signer *s)
 	r = ctx->argc > 1 && strcmp(ctx->argv[1], "-") != 0 ?
 		sbx_io_read(ctx->argv[1], 0, &text, &ctx->err) :
 		sbx_io_read_fd(STDIN_FILENO, &text, &ctx->err);
-	if (r == 0 && (r = begin(s)) == 0) {
-		if ((r = sign(s, sbx_buf_text(&text), text.len)) == 0)
-			r = settle(s);
-		else
-			drop(s);
-	}
+	if (r == 0)
+		r = take(s, sbx_buf_text(&text), text.len, 0);
 	sbx_buf_free(&text);
-	return r;
-}
-
-/* Whether another line can be had without waiting for it. */
-static bool
-more(const struct sbx_lines *in)
-{
-	return in->buf.len > in->at &&
-		memchr(in->buf.data + in->at, '\n', in->buf.len - in->at) != NULL;
+	return r == 0 ? settle(s) : r;
 }
 
 /* What arrived together is committed together: a writer that waits for each
@@ -115,18 +165,15 @@ append_lines(struct signer *s)
 
 	sbx_lines_init(&in, STDIN_FILENO);
 	while ((r = sbx_lines_next(&in, &s->ctx->err)) == 1) {
-		if (s->waiting == 0 && (r = begin(s)) != 0)
-			break;
 		r = in.over ? sbx_err_set(&s->ctx->err, SBX_E_INPUT,
 				      "longer than %d bytes", SBX_MAX_LINE) :
-			      sign(s, in.text, in.len);
+			      take(s, in.text, in.len, in.number);
 		if (r != 0) {
-			drop(s);
 			sbx_err_at(&s->ctx->err, "line %zu", in.number);
 			break;
 		}
-		if ((each || s->waiting >= GROUP || !more(&in)) &&
-			(r = settle(s)) != 0)
+		if ((each || s->count == GROUP || s->bytes >= GROUP_BYTES ||
+			    !sbx_lines_more(&in)) && (r = settle(s)) != 0)
 			break;
 	}
 	sbx_lines_free(&in);
@@ -136,8 +183,8 @@ append_lines(struct signer *s)
 int
 cmd_append(struct sbx_ctx *ctx)
 {
-	struct signer s = { .ctx = ctx,
-		.acks = SBX_BUF((size_t)GROUP * SBX_MAX_ENTRY) };
+	struct signer s = { .ctx = ctx, .op = ctx->argv[0],
+		.type = sbx_tool_opt(ctx, "type") };
 	bool lines = sbx_tool_opt(ctx, "lines") != NULL;
 	int r;
 
@@ -150,11 +197,13 @@ cmd_append(struct sbx_ctx *ctx)
 	if (lines && ctx->argc > 1)
 		return sbx_err_set(&ctx->err, SBX_E_USAGE,
 			"-l reads standard input, not %.60s", ctx->argv[1]);
+	s.group = sbx_mem_alloc(lines ? GROUP : 1, sizeof(*s.group));
 	if ((r = sbx_key_load(ctx->conf.key, &s.key, &ctx->err)) == 0 &&
 		(r = ledger_open(ctx, SBX_LOG_WRITE, &s.log)) == 0 &&
 		(r = sbx_head_check(s.log, &ctx->conf, &ctx->err)) == 0)
 		r = lines ? append_lines(&s) : append_one(&s);
-	sbx_buf_free(&s.acks);
+	clear(&s);
+	free(s.group);
 	sbx_log_close(s.log);
 	sbx_key_free(s.key);
 	return r;

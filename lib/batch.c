@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "batch.h"
+
+#define GRAIN 32 /* entries that are worth a thread */
 
 struct sbx_batch *
 sbx_batch_new(void)
 {
-	struct sbx_batch *b = sbx_mem_alloc(1, sizeof(*b));
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-	b->threads = cores < 1		? 1 :
-		cores > SBX_BATCH_THREADS ? SBX_BATCH_THREADS :
-					    (size_t)cores;
-	return b;
+	return sbx_mem_alloc(1, sizeof(struct sbx_batch));
 }
 
 bool
@@ -65,8 +60,10 @@ check_row(const struct sbx_item *it, struct sbx_err *err)
 /* What is no longer needed goes at once: it is this thread's own memory, still
  * warm, and a batch stays small. */
 static void
-judge(struct sbx_item *it)
+judge(void *ctx, size_t i)
 {
+	struct sbx_batch *b = ctx;
+	struct sbx_item *it = &b->items[i];
 	struct sbx_err err = { 0 };
 
 	if (it->err != NULL)
@@ -81,34 +78,16 @@ judge(struct sbx_item *it)
 	it->text = NULL;
 }
 
-static void *
-judge_some(void *arg)
-{
-	struct sbx_batch *b = arg;
-	size_t i;
-
-	while ((i = atomic_fetch_add(&b->next, 1)) < b->count)
-		judge(&b->items[i]);
-	return NULL;
-}
-
-/* A thread that cannot be had is work for the others. */
 void
 sbx_batch_start(struct sbx_batch *b)
 {
-	b->next = 0;
-	for (b->started = 0; b->count > 64 && b->started < b->threads; b->started++)
-		if (pthread_create(&b->ids[b->started], NULL, judge_some, b) != 0)
-			break;
+	sbx_work_start(&b->work, b->count, GRAIN, judge, b);
 }
 
 void
 sbx_batch_end(struct sbx_batch *b)
 {
-	judge_some(b);
-	for (size_t t = 0; t < b->started; t++)
-		pthread_join(b->ids[t], NULL);
-	b->started = 0;
+	sbx_work_end(&b->work);
 }
 
 void

@@ -3,15 +3,11 @@
 #ifndef SBX_BATCH_H
 #define SBX_BATCH_H
 
-#include <pthread.h>
-#include <stdatomic.h>
-
-#include "sbx.h"
+#include "work.h"
 
 /* Two of them, judged, are the most that import and verify hold of a log. */
 #define SBX_BATCH 2048
 #define SBX_BATCH_BYTES (2u << 20)
-#define SBX_BATCH_THREADS 16
 
 struct sbx_item {
 	size_t number;	     /* in the stream, or the row's */
@@ -27,9 +23,7 @@ struct sbx_item {
 struct sbx_batch {
 	struct sbx_item items[SBX_BATCH];
 	size_t count, bytes;
-	size_t threads, started;
-	pthread_t ids[SBX_BATCH_THREADS];
-	atomic_size_t next; /* to be judged */
+	struct sbx_work work;
 };
 
 struct sbx_batch *sbx_batch_new(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -329,6 +330,30 @@ skip(struct sbx_lines *l, struct sbx_err *err)
 	return 1;
 }
 
+/* The rest of the buffer to its front: true when there is room behind it. */
+static bool
+shift(struct sbx_lines *l)
+{
+	if (l->at > 0) {
+		l->buf.len -= l->at;
+		memmove(l->buf.data, l->buf.data + l->at, l->buf.len);
+		l->at = 0;
+	}
+	return l->buf.len <= SBX_MAX_LINE;
+}
+
+bool
+sbx_lines_more(struct sbx_lines *l)
+{
+	struct pollfd p = { .fd = l->fd, .events = POLLIN };
+
+	while (l->buf.len == l->at || memchr(l->buf.data + l->at, '\n',
+					       l->buf.len - l->at) == NULL)
+		if (!shift(l) || poll(&p, 1, 0) <= 0 || fill(l, NULL) <= 0)
+			return false;
+	return true;
+}
+
 int
 sbx_lines_next(struct sbx_lines *l, struct sbx_err *err)
 {
@@ -343,12 +368,7 @@ sbx_lines_next(struct sbx_lines *l, struct sbx_err *err)
 				l->buf.data + seen, '\n', l->buf.len - seen);
 		if (nl != NULL || r <= 0)
 			break;
-		if (l->at > 0) {
-			l->buf.len -= l->at;
-			memmove(l->buf.data, l->buf.data + l->at, l->buf.len);
-			l->at = 0;
-		}
-		if (l->buf.len > SBX_MAX_LINE)
+		if (!shift(l))
 			break;
 		seen = l->buf.len;
 		r = fill(l, err);
@@ -361,9 +381,7 @@ sbx_lines_next(struct sbx_lines *l, struct sbx_err *err)
 	l->text = l->buf.data + l->at;
 	l->len = nl != NULL ? (size_t)(nl - l->text) : l->buf.len - l->at;
 	if (l->len > SBX_MAX_LINE) {
-		l->buf.len -= l->at;
-		memmove(l->buf.data, l->text, l->buf.len);
-		l->at = 0;
+		shift(l);
 		return skip(l, err);
 	}
 	l->at += l->len + (nl != NULL ? 1 : 0);

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The journal's hashes without its signatures, which a full verify has checked
  * up to a mark that it leaves.  The mark is as good as the file it is in. */
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "batch.h"
 #include "db.h"
+#include "work.h"
 
 /* Rows from to to, of which each is the next one's link: parts of a chain can
  * be walked apart, since both sides of a seam are the stored hash. */
@@ -16,7 +14,6 @@ struct part {
 	int64_t from, to;
 	int r;
 	struct sbx_err err;
-	pthread_t id;
 };
 
 static int
@@ -77,10 +74,10 @@ walk(const struct part *p, sqlite3 *db, sqlite3_stmt *st, struct sbx_err *err)
 	return r;
 }
 
-static void *
-check_part(void *arg)
+static void
+check_part(void *ctx, size_t i)
 {
-	struct part *p = arg;
+	struct part *p = &((struct part *)ctx)[i];
 	sqlite3 *db = NULL;
 	sqlite3_stmt *st = NULL;
 
@@ -91,28 +88,19 @@ check_part(void *arg)
 		p->r = walk(p, db, st, &p->err);
 	sqlite3_finalize(st);
 	sbx_db_close(db);
-	return NULL;
 }
 
 /* The first part that fails names the first bad row. */
 static int
 check_parts(struct part *parts, size_t count, int64_t size, struct sbx_err *err)
 {
-	size_t started;
 	int r = SBX_OK;
 
 	for (size_t i = 0; i < count; i++) {
 		parts[i].from = size * (int64_t)i / (int64_t)count + 1;
 		parts[i].to = size * (int64_t)(i + 1) / (int64_t)count;
 	}
-	for (started = 0; started < count; started++)
-		if (pthread_create(&parts[started].id, NULL, check_part,
-			    &parts[started]) != 0)
-			break;
-	for (size_t i = started; i < count; i++)
-		check_part(&parts[i]);
-	for (size_t i = 0; i < started; i++)
-		pthread_join(parts[i].id, NULL);
+	sbx_on_all_cores(count, 1, check_part, parts);
 	for (size_t i = 0; r == 0 && i < count; i++)
 		if ((r = parts[i].r) != 0 && err != NULL)
 			*err = parts[i].err;
@@ -140,10 +128,8 @@ check_mark(sqlite3 *db, int64_t *verified, struct sbx_err *err)
 int
 sbx_log_quick(struct sbx_log *log, int64_t *verified, struct sbx_err *err)
 {
-	struct part parts[SBX_BATCH_THREADS] = { 0 };
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-	size_t count = cores < 1 ? 1 :
-		cores > SBX_BATCH_THREADS ? SBX_BATCH_THREADS : (size_t)cores;
+	struct part parts[SBX_CORES] = { 0 };
+	size_t count = sbx_cores();
 	unsigned char head[SBX_HASH_BYTES];
 	sqlite3 *db = sbx_log_db(log);
 	int64_t size, more;

@@ -97,6 +97,13 @@ char *sbx_mem_text(const char *text, size_t len); /* a NUL-terminated copy */
 /* For what allocates by itself and says that it could not. */
 _Noreturn void sbx_mem_out(void);
 
+/* ---- work: on all cores ------------------------------------------------ */
+
+/* fn(ctx, i) for each i below count, in any order, several at a time; returns
+ * when all are done.  grain of them are worth a thread. */
+void sbx_on_all_cores(size_t count, size_t grain,
+	void (*fn)(void *ctx, size_t i), void *ctx);
+
 /* ---- buf: bytes that grow, up to a limit ----------------------------- */
 
 /* When an addition would pass max, nothing is added, over is set and stays
@@ -169,6 +176,8 @@ struct sbx_lines {
 };
 void sbx_lines_init(struct sbx_lines *l, int fd);
 int sbx_lines_next(struct sbx_lines *l, struct sbx_err *err); /* 1, 0 = end */
+/* Whether a whole line can be had without waiting; text is lost. */
+bool sbx_lines_more(struct sbx_lines *l);
 void sbx_lines_free(struct sbx_lines *l);
 
 /* ---- clock: the only caller of the clock ----------------------------- */

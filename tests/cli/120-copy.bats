@@ -31,6 +31,35 @@ grow() { # PREFIX COUNT
 	assert_has "$output" "ok: 151 entries" "count"
 }
 
+@test "of two lines of one pipe about one id the later one counts" {
+	for i in $(seq 40); do
+		printf '{"service_id":"%064d","name":"n%d","kind":"web","endpoint":"10.10.0.1:80","scope":{},"approval_mode":"auto","description":""}\n' 7 "$i"
+	done >"$BATS_TEST_TMPDIR/p"
+	at a sbx-ledger append -l service_offer <"$BATS_TEST_TMPDIR/p"
+	assert_eq "$(wc -l <<<"$output")" 40 "ids"
+	at a sbx-offer -j list
+	assert_eq "$(jq -r .name <<<"$output")" n40 "which of them counts"
+	at a sbx-ledger -j show
+	assert_eq "$(jq -r 'select(.op=="service_offer").payload.created_at' <<<"$output" | sort -u | wc -l)" 40 "times"
+}
+
+@test "append -l acknowledges a line before the next is whole" {
+	mkfifo "$BATS_TEST_TMPDIR/in"
+	SBX_STATE=$A sbx-ledger append -l config_revoke <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out" &
+	exec 9>"$BATS_TEST_TMPDIR/in"
+	payloads half 1 >&9
+	printf '{"config_id":' >&9
+	for _ in $(seq 100); do
+		[ ! -s "$BATS_TEST_TMPDIR/out" ] || break
+		sleep 0.05
+	done
+	assert_eq "$(wc -l <"$BATS_TEST_TMPDIR/out")" 1 "ids while half a line waits"
+	echo '"rest"}' >&9
+	exec 9>&-
+	wait $!
+	assert_eq "$(wc -l <"$BATS_TEST_TMPDIR/out")" 2 "ids at the end"
+}
+
 @test "append -l stops at the first bad line, names it, and keeps what it acknowledged" {
 	{
 		payloads x 3
