@@ -136,6 +136,16 @@ over(const struct sbx_person *who, const struct sbx_person *p)
 	return sbx_fold_stands(who) && (who->anchor || distance(who, p) >= 0);
 }
 
+/* Who has its place now: itself, unless a new key took it.  A key that comes
+ * back has a place of its own, so this ends. */
+static struct sbx_person *
+heir_of(struct sbx_person *p)
+{
+	while (p->heir != NULL)
+		p = p->heir;
+	return p;
+}
+
 static void
 apply_void(struct sbx_fold *f, const struct sbx_event *e)
 {
@@ -147,7 +157,7 @@ apply_void(struct sbx_fold *f, const struct sbx_event *e)
 		i++) {
 		struct sbx_invitation *in = f->invites[i];
 
-		if (!over(e->who, in->inviter))
+		if (!over(e->who, heir_of(in->inviter)))
 			continue;
 		in->closed = true;
 		in->voided = in->voided || e->whole;
@@ -162,7 +172,8 @@ lets_in(const struct sbx_invitation *in, const struct sbx_event *e)
 	if (in->never || in->closed || !in->valid ||
 		!sbx_fold_stands(in->inviter) || e->time > in->expires_at ||
 		in->used >= in->max_uses ||
-		in->inviter->depth >= SBX_MAX_INVITE_DEPTH)
+		in->inviter->depth >= SBX_MAX_INVITE_DEPTH ||
+		in->time < in->inviter->from)
 		return false;
 	/* Or who was put out would come back by what is left of an old one. */
 	return p->removed == NULL || in->time > p->removed->time;
@@ -184,6 +195,7 @@ apply_accept(struct sbx_fold *f, const struct sbx_event *e)
 	p->member = true;
 	p->revoked = false;
 	p->inviter = in->inviter;
+	p->heir = NULL;
 	p->by = in;
 	p->depth = in->inviter->depth + 1;
 	p->since = e->time;
@@ -207,6 +219,10 @@ apply_revoke(struct sbx_fold *f, const struct sbx_event *e)
 	struct sbx_person *target = sbx_fold_person(f, e->target), *p;
 	int n;
 
+	/* Who is put out does not stay by a rotation that it dates back; but the
+	 * new key may well say that the old one is no more. */
+	if (e->who != target && e->who != heir_of(target))
+		target = heir_of(target);
 	if (e->who != target && !over(e->who, target))
 		return;
 	for (p = f->first; e->whole && e->cascade > 0 && p != NULL;
@@ -248,10 +264,13 @@ apply_rotate(struct sbx_fold *f, const struct sbx_event *e)
 	p->plain = old->plain;
 	p->member = !p->anchor;
 	p->revoked = false;
-	p->inviter = old->inviter;
+	if (old->inviter != p) /* its guest's place has its own host above it */
+		p->inviter = old->inviter;
+	p->heir = NULL;
 	p->by = old->by;
 	p->depth = old->depth;
 	p->since = e->time;
+	p->from = p->removed != NULL ? e->time : 0;
 	p->accepted = e;
 	for (struct sbx_person *q = f->first; q != NULL; q = q->next)
 		if (q->inviter == old)
@@ -259,6 +278,7 @@ apply_rotate(struct sbx_fold *f, const struct sbx_event *e)
 	old->revoked = true;
 	old->anchor = false;
 	old->removed = e;
+	old->heir = p;
 }
 
 static void
@@ -269,7 +289,7 @@ begin(struct sbx_fold *f)
 		p->plain = false;
 		p->member = p->revoked = false;
 		p->depth = 0;
-		p->inviter = NULL;
+		p->inviter = p->heir = NULL;
 		p->by = NULL;
 		p->since = p->from = 0;
 		p->accepted = p->removed = NULL;

@@ -28,6 +28,7 @@ struct sbx_person {
 	bool plain; /* was an anchor until the mesh let go of it */
 	int depth;
 	struct sbx_person *inviter;
+	struct sbx_person *heir; /* the key that has its place now */
 	struct sbx_invitation *by;
 	int64_t since;
 	int64_t from; /* readmitted then: what it said before is over */

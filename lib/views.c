@@ -123,9 +123,11 @@ const struct sbx_view_def sbx_view_defs[] = {
 		"o.approval_mode AS approval_mode, " ENTRY ", "
 		IS_MEMBER("a.did") " AS member, "
 		REMOVED("SubscriptionRevoke") " AS cancelled, "
+		/* What a provider approved before it was put out is over. */
 		"(SELECT max(r.time) FROM temp.claim r WHERE r.type="
 		"'ServiceApprove' AND r.id=l.id AND r.ref=l.ref AND "
-		"r.author=o.author) AS approved, (SELECT max(r.time) FROM "
+		"r.author=o.author AND r.time>=(SELECT from_us FROM temp.member "
+		"WHERE did=o.provider)) AS approved, (SELECT max(r.time) FROM "
 		"temp.claim r WHERE r.type='ServiceReject' AND r.id=l.id AND "
 		"r.ref=l.ref AND r.author=o.author) AS rejected FROM "
 		LATEST("Subscription", "f.author, f.id", "") " l JOIN main.entry e "

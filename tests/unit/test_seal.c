@@ -194,6 +194,153 @@ START_TEST(a_place_is_given_once)
 }
 END_TEST
 
+/* ---- a rotation and what the old key had begun ---- */
+
+START_TEST(what_the_old_key_invited_to_is_over)
+{
+	head(ANN, 1, NULL, 5);
+	join(ANN, FOUNDER, 0, 10);
+	say(invite(keys[ANN], once[1], 2, 20, 3600));
+	say(accept_invite(keys[BOB], once[1], did(ANN), 25));
+	rotate(NEW, ANN, recovery, 30);
+	say(accept_invite(keys[CID], once[1], did(ANN), 35));
+	ck_assert(member(BOB));
+	ck_assert(!member(CID));
+}
+END_TEST
+
+START_TEST(the_new_key_takes_back_what_the_old_one_invited_to)
+{
+	head(ANN, 1, NULL, 5);
+	join(ANN, FOUNDER, 0, 10);
+	join(THIEF, ANN, 1, 20); /* by whoever stole the old key */
+	join(BOB, FOUNDER, 2, 20);
+	rotate(NEW, ANN, recovery, 30);
+	take_back(BOB, 1, 1, 40); /* not above it */
+	ck_assert(member(THIEF));
+	take_back(NEW, 1, 1, 50);
+	ck_assert(!member(THIEF));
+	ck_assert(member(NEW));
+}
+END_TEST
+
+START_TEST(the_old_key_takes_nothing_back_any_more)
+{
+	head(ANN, 1, NULL, 5);
+	join(ANN, FOUNDER, 0, 10);
+	join(BOB, ANN, 1, 20);
+	rotate(NEW, ANN, recovery, 30);
+	take_back(ANN, 1, 1, 40);
+	put_out(ANN, BOB, 0, 41);
+	put_out(ANN, NEW, 0, 42);
+	put_out(ANN, ANN, 8, 43); /* itself it may, which is nobody now */
+	ck_assert(member(BOB));
+	ck_assert(member(NEW));
+}
+END_TEST
+
+START_TEST(a_voided_invitation_takes_the_place_from_the_new_key_too)
+{
+	head(ANN, 1, NULL, 5);
+	join(ANN, FOUNDER, 0, 10);
+	join(BOB, ANN, 1, 20);
+	rotate(NEW, ANN, recovery, 30);
+	ck_assert(member(NEW));
+	take_back(FOUNDER, 0, 1, 40);
+	ck_assert(!member(NEW));
+	ck_assert(!member(ANN));
+	ck_assert(!member(BOB));
+}
+END_TEST
+
+/* Or who is put out would hand its place on, dated back to before it. */
+START_TEST(who_puts_out_the_old_key_puts_out_the_new_one)
+{
+	head(ANN, 1, NULL, 5);
+	join(ANN, FOUNDER, 0, 10);
+	put_out(FOUNDER, ANN, 0, 40);
+	rotate(NEW, ANN, recovery, 39);
+	ck_assert(!member(ANN));
+	ck_assert(!member(NEW));
+	join(NEW, FOUNDER, 1, 50);
+	ck_assert(member(NEW));
+	for (int seed = 1; seed <= 4; seed++)
+		check_order(seed);
+}
+END_TEST
+
+START_TEST(a_key_that_was_put_out_says_nothing_of_before_when_it_takes_a_place)
+{
+	head(ANN, 1, NULL, 5);
+	join(ANN, FOUNDER, 0, 10);
+	join(NEW, FOUNDER, 1, 10);
+	offer(NEW, 1, 15);
+	put_out(FOUNDER, NEW, 0, 20);
+	rotate(NEW, ANN, recovery, 30);
+	ck_assert(member(NEW));
+	ck_assert_int_eq(offers(), 0);
+	offer(NEW, 2, 40);
+	ck_assert_int_eq(offers(), 1);
+}
+END_TEST
+
+START_TEST(an_inviter_may_take_its_guests_place)
+{
+	join(ANN, FOUNDER, 0, 10);
+	head(BOB, 1, NULL, 5);
+	join(BOB, ANN, 1, 20);
+	put_out(FOUNDER, ANN, 0, 25);
+	rotate(ANN, BOB, recovery, 30);
+	ck_assert(member(ANN));
+	check_field(SBX_VIEW_MEMBER, did(ANN), "inviter", did(FOUNDER));
+}
+END_TEST
+
+static char proposal_id[SBX_ID_SIZE];
+
+/* Opened by Ann at 50, until 100; she, Bob and the founder are for it. */
+static void
+voted(void)
+{
+	head(ANN, 1, NULL, 5);
+	join(ANN, FOUNDER, 0, 10);
+	join(BOB, FOUNDER, 1, 10);
+	join(CID, FOUNDER, 2, 10);
+	proposal_id[0] = '\0';
+	say(proposal(keys[ANN], proposal_id, &(struct asked){ "change_protocol",
+		"{}", "one_node_one_voice", "0.6", 50, 100 }));
+	say(voice(keys[ANN], proposal_id, "for", 60));
+	say(voice(keys[BOB], proposal_id, "for", 60));
+	say(voice(keys[FOUNDER], proposal_id, "for", 60));
+}
+
+START_TEST(what_the_old_key_proposed_is_still_decided_upon)
+{
+	voted();
+	rotate(NEW, ANN, recovery, 70);
+	/* Its voice went with it: two of four. */
+	check_field(SBX_VIEW_PROPOSAL, proposal_id, "votes_for", "2");
+	check_field(SBX_VIEW_PROPOSAL, proposal_id, "votes_of", "4");
+	check_field(SBX_VIEW_PROPOSAL, proposal_id, "status", "failed");
+	say(voice(keys[ANN], proposal_id, "for", 75)); /* no more */
+	check_field(SBX_VIEW_PROPOSAL, proposal_id, "votes_for", "2");
+	say(voice(keys[NEW], proposal_id, "for", 80));
+	check_field(SBX_VIEW_PROPOSAL, proposal_id, "votes_for", "3");
+	check_field(SBX_VIEW_PROPOSAL, proposal_id, "status", "passed");
+	for (int seed = 1; seed <= 4; seed++)
+		check_order(seed);
+}
+END_TEST
+
+START_TEST(what_was_decided_before_a_rotation_is_decided)
+{
+	voted();
+	rotate(NEW, ANN, recovery, 101);
+	check_field(SBX_VIEW_PROPOSAL, proposal_id, "votes_for", "3");
+	check_field(SBX_VIEW_PROPOSAL, proposal_id, "status", "passed");
+}
+END_TEST
+
 START_TEST(any_order_of_arrival_gives_the_same_state)
 {
 	head(ANN, 1, NULL, 5);
@@ -229,6 +376,18 @@ main(void)
 	tcase_add_test(t, whoever_was_put_out_has_no_place_to_give);
 	tcase_add_test(t, another_key_is_no_recovery_key);
 	tcase_add_test(t, a_place_is_given_once);
+	tcase_add_test(t, what_the_old_key_invited_to_is_over);
+	tcase_add_test(t,
+		the_new_key_takes_back_what_the_old_one_invited_to);
+	tcase_add_test(t, the_old_key_takes_nothing_back_any_more);
+	tcase_add_test(t,
+		a_voided_invitation_takes_the_place_from_the_new_key_too);
+	tcase_add_test(t, who_puts_out_the_old_key_puts_out_the_new_one);
+	tcase_add_test(t,
+		a_key_that_was_put_out_says_nothing_of_before_when_it_takes_a_place);
+	tcase_add_test(t, an_inviter_may_take_its_guests_place);
+	tcase_add_test(t, what_the_old_key_proposed_is_still_decided_upon);
+	tcase_add_test(t, what_was_decided_before_a_rotation_is_decided);
 	tcase_add_loop_test(t, any_order_of_arrival_gives_the_same_state, 0, 20);
 	suite_add_tcase(s, t);
 	return finish_suite(s);

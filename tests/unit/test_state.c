@@ -219,6 +219,57 @@ answer(int who, const char *op, const char *field, int when)
 		at(when)));
 }
 
+START_TEST(an_invitation_of_before_a_removal_is_over_with_it)
+{
+	join(ANN, FOUNDER, 0, 10);
+	say(invite(keys[ANN], once[2], 1, 15, 3600));
+	put_out(FOUNDER, ANN, 0, 20);
+	join(ANN, FOUNDER, 1, 30);
+	say(accept_invite(keys[CID], once[2], did(ANN), 40));
+	ck_assert(member(ANN));
+	ck_assert(!member(CID));
+	join(CID, ANN, 3, 50);
+	ck_assert(member(CID));
+}
+END_TEST
+
+/* A date is its author's word: what a revoked member dates back was said before,
+ * as far as anybody can tell. */
+START_TEST(what_the_revoked_date_back_counts_and_can_be_undone)
+{
+	join(ANN, FOUNDER, 0, 10);
+	put_out(FOUNDER, ANN, 0, 20);
+	join(EVE, ANN, 1, 15);
+	ck_assert(member(EVE));
+	ck_assert(!member(ANN));
+	put_out(FOUNDER, EVE, 0, 100);
+	ck_assert(!member(EVE));
+	for (int seed = 1; seed <= 4; seed++)
+		check_order(seed);
+}
+END_TEST
+
+START_TEST(a_cascade_reaches_who_comes_in_by_a_date_set_back)
+{
+	join(ANN, FOUNDER, 0, 10);
+	put_out(FOUNDER, ANN, 8, 20);
+	join(EVE, ANN, 1, 15);
+	join(CID, EVE, 2, 17);
+	ck_assert(!member(EVE));
+	ck_assert(!member(CID));
+}
+END_TEST
+
+START_TEST(nobody_dates_back_to_before_it_came_in)
+{
+	join(ANN, FOUNDER, 0, 10); /* in at 11 */
+	join(EVE, ANN, 1, 8);
+	put_out(ANN, ANN, 0, 9);
+	ck_assert(!member(EVE));
+	ck_assert(member(ANN));
+}
+END_TEST
+
 START_TEST(a_removed_anchor_comes_back_as_a_member)
 {
 	join(ANN, FOUNDER, 0, 10);
@@ -274,6 +325,33 @@ START_TEST(a_subscription_lives_as_the_provider_says)
 	say(sign(keys[ANN], "service_revoke_sub", NULL,
 		"{\"subscription_id\":\"" SUB "\",\"revoked_at\":\"%s\"}", at(50)));
 	check_field(SBX_VIEW_SUB, SUB, "status", "cancelled");
+}
+END_TEST
+
+START_TEST(what_the_revoked_offer_with_an_early_date_is_over_too)
+{
+	join(ANN, FOUNDER, 0, 1);
+	put_out(FOUNDER, ANN, 0, 50);
+	offer(ANN, "x", "auto", 10);
+	check_field(SBX_VIEW_OFFER, NULL, "member", "false");
+}
+END_TEST
+
+START_TEST(an_approval_of_before_a_providers_removal_is_over_with_it)
+{
+	join(ANN, FOUNDER, 0, 1);
+	join(BOB, FOUNDER, 1, 1);
+	offer(ANN, "x", "pending", 10);
+	subscription(BOB, 20);
+	answer(ANN, "service_approve", "approved_at", 30);
+	check_field(SBX_VIEW_SUB, SUB, "status", "live");
+	put_out(FOUNDER, ANN, 0, 40);
+	check_field(SBX_VIEW_SUB, SUB, "status", "ended");
+	join(ANN, FOUNDER, 2, 50);
+	offer(ANN, "x", "pending", 60);
+	check_field(SBX_VIEW_SUB, SUB, "status", "waiting");
+	answer(ANN, "service_approve", "approved_at", 70);
+	check_field(SBX_VIEW_SUB, SUB, "status", "live");
 }
 END_TEST
 
@@ -345,6 +423,10 @@ main(void)
 		who_comes_in_by_a_voided_invitation_takes_nothing_back);
 	tcase_add_test(t,
 		readmission_takes_an_invitation_newer_than_the_removal);
+	tcase_add_test(t, an_invitation_of_before_a_removal_is_over_with_it);
+	tcase_add_test(t, what_the_revoked_date_back_counts_and_can_be_undone);
+	tcase_add_test(t, a_cascade_reaches_who_comes_in_by_a_date_set_back);
+	tcase_add_test(t, nobody_dates_back_to_before_it_came_in);
 	tcase_add_test(t, a_removed_anchor_comes_back_as_a_member);
 	tcase_add_test(t,
 		the_state_of_an_earlier_time_leaves_out_what_came_later);
@@ -352,6 +434,10 @@ main(void)
 	tcase_add_test(t, a_stranger_does_not_take_over_an_offer);
 	tcase_add_test(t, a_withdrawn_offer_may_be_made_again);
 	tcase_add_test(t, a_subscription_lives_as_the_provider_says);
+	tcase_add_test(t,
+		what_the_revoked_offer_with_an_early_date_is_over_too);
+	tcase_add_test(t,
+		an_approval_of_before_a_providers_removal_is_over_with_it);
 	tcase_add_test(t, an_auto_offer_waits_for_nobody);
 	tcase_add_loop_test(t, any_order_of_arrival_gives_the_same_state, 0, 20);
 	suite_add_tcase(s, t);
