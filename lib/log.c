@@ -14,6 +14,7 @@ enum {
 	DUE,
 	FIND_AUTHOR,
 	ADD_AUTHOR,
+	FIND_ENTRY,
 	ADD_ENTRY,
 	ADD_FACT,
 	HOLD,
@@ -27,9 +28,10 @@ static const char *const statements[COUNT] = {
 	[DUE] = "SELECT line FROM held WHERE due<=? ORDER BY due, did, id",
 	[FIND_AUTHOR] = "SELECT id, pub FROM author WHERE did=?",
 	[ADD_AUTHOR] = "INSERT INTO author(did, pub) VALUES(?, ?)",
+	[FIND_ENTRY] = "SELECT 1 FROM entry WHERE substr(id, 1, 8)="
+		       "substr(?1, 1, 8) AND id=?1 AND author=?2",
 	[ADD_ENTRY] = "INSERT INTO entry(seq, author, op, type, payload, sig, id, "
-		      "hash) VALUES(?, ?, ?, ?, ?, ?, ?, ?) "
-		      "ON CONFLICT(id, author) DO NOTHING",
+		      "hash) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
 	[ADD_FACT] = "INSERT INTO fact(seq, type, author, id, ref, time, leaf) "
 		     "VALUES(?, ?, ?, ?, ?, ?, ?)",
 	[HOLD] = "INSERT OR IGNORE INTO held(did, id, due, line) "
@@ -63,7 +65,9 @@ sbx_log_open(const char *path, unsigned flags, struct sbx_log **out,
 	if ((flags & SBX_LOG_CREATE) &&
 		(r = sbx_schema_create(log->db, err)) != 0)
 		goto out;
-	r = sbx_schema_check(log->db, err);
+	if ((flags & SBX_LOG_WRITE) == 0 ||
+		(r = sbx_schema_migrate(log->db, err)) == 0)
+		r = sbx_schema_check(log->db, err);
 	if (r != 0)
 		sbx_err_at(err, "%s", path);
 	log->write = r == 0 && (flags & SBX_LOG_WRITE) != 0;
@@ -248,6 +252,23 @@ author_row(struct sbx_log *log, const struct sbx_entry *e, int64_t *id,
 	return r;
 }
 
+/* One that is there already changes nothing. */
+static int
+find_entry(struct sbx_log *log, const struct sbx_entry *e, int64_t author,
+	enum sbx_log_how *how, struct sbx_err *err)
+{
+	sqlite3_stmt *st = log->st[FIND_ENTRY];
+	int step;
+
+	sbx_db_bind_blob(st, 1, e->id, SBX_HASH_BYTES);
+	sqlite3_bind_int64(st, 2, author);
+	step = sqlite3_step(st);
+	sqlite3_reset(st);
+	*how = step == SQLITE_ROW ? SBX_LOG_DUP : SBX_LOG_NEW;
+	return step == SQLITE_ROW || step == SQLITE_DONE ? SBX_OK :
+		sbx_db_fail(log->db, "ledger", err);
+}
+
 /* How much is held of whom is for the caller to bound: see quota. */
 static int
 hold(struct sbx_log *log, const struct sbx_entry *e, enum sbx_log_how *how,
@@ -317,7 +338,9 @@ sbx_log_add(struct sbx_log *log, const struct sbx_entry *e,
 		return sbx_err_set(err, SBX_E_SYS, "no transaction is open");
 	if (e->time > sbx_clock_now() + SBX_MAX_AHEAD)
 		return hold(log, e, how, err);
-	if ((r = author_row(log, e, &author, err)) != 0)
+	if ((r = author_row(log, e, &author, err)) != 0 ||
+		(r = find_entry(log, e, author, how, err)) != 0 ||
+		*how == SBX_LOG_DUP)
 		return r;
 	memcpy(next, log->head, sizeof(next));
 	sbx_log_chain(next, e->canon, e->canonlen, e->sig);
@@ -332,10 +355,6 @@ sbx_log_add(struct sbx_log *log, const struct sbx_entry *e,
 	sbx_db_bind_blob(st, 8, next, SBX_HASH_BYTES);
 	if ((r = run(log, ADD_ENTRY, err)) != 0)
 		return r;
-	*how = SBX_LOG_DUP;
-	if (sqlite3_changes(log->db) == 0)
-		return SBX_OK;
-	*how = SBX_LOG_NEW;
 	log->size++;
 	memcpy(log->head, next, sizeof(next));
 	return derive(log, e, author, err);

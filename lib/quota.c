@@ -310,8 +310,9 @@ sbx_quota_check(struct sbx_quota *q, const struct sbx_entry *e,
 		return r;
 	/* What is there already takes no room. */
 	if (look(q, "SELECT 1 FROM entry e JOIN author a ON a.id=e.author WHERE "
-		    "a.did=?1 AND e.id=?2 UNION ALL SELECT 1 FROM held WHERE "
-		    "did=?1 AND id=?2", e->author, 0, e->id, &n, &there, NULL) ==
+		    "a.did=?1 AND substr(e.id, 1, 8)=substr(?2, 1, 8) AND "
+		    "e.id=?2 UNION ALL SELECT 1 FROM held WHERE did=?1 AND id=?2",
+		 e->author, 0, e->id, &n, &there, NULL) ==
 			0 && there)
 		return SBX_OK;
 	return SBX_E_NO;

@@ -4,7 +4,19 @@
 #include "member.h"
 #include "schema.h"
 
-#define VERSION 1
+#define VERSION 2
+
+/* Keys come in at random, so what an index holds of each is what an import
+ * costs: the beginning finds it, and who asks compares the rest. */
+#define ENTRY_ID "CREATE INDEX entry_id ON entry(substr(id, 1, 8))"
+#define FACT_ID "CREATE INDEX fact_id ON fact(type, substr(id, 1, 16))"
+#define HELD "CREATE TABLE held(did TEXT NOT NULL, id BLOB NOT NULL, " \
+	"due INTEGER NOT NULL, line TEXT NOT NULL, PRIMARY KEY(did, id)) STRICT"
+#define HELD_DUE "CREATE INDEX held_due ON held(due)"
+#define CACHE_MEMBER "CREATE TABLE cache_member" SBX_MEMBER_COLUMNS
+#define CACHE_INVITE "CREATE TABLE cache_invite" SBX_INVITE_COLUMNS
+#define CACHE_PROPOSAL "CREATE TABLE cache_proposal" SBX_PROPOSAL_COLUMNS
+#define CACHE_RULES "CREATE TABLE cache_rules" SBX_RULES_COLUMNS
 
 /* The journal: author, entry.  Local and never replicated: local, anchor,
  * held, spent (imported bytes an author and day); what others showed us: of
@@ -16,7 +28,7 @@ static const char *const objects[] = {
 	"CREATE TABLE entry(seq INTEGER PRIMARY KEY, author INTEGER NOT NULL, "
 	"op TEXT NOT NULL, type TEXT NOT NULL, payload TEXT NOT NULL, "
 	"sig BLOB NOT NULL, id BLOB NOT NULL, hash BLOB NOT NULL) STRICT",
-	"CREATE UNIQUE INDEX entry_id ON entry(id, author)",
+	ENTRY_ID,
 	"CREATE TRIGGER author_no_update BEFORE UPDATE ON author BEGIN "
 	"SELECT RAISE(ABORT, 'the journal is append-only'); END",
 	"CREATE TRIGGER author_no_delete BEFORE DELETE ON author BEGIN "
@@ -27,13 +39,12 @@ static const char *const objects[] = {
 	"SELECT RAISE(ABORT, 'the journal is append-only'); END",
 	"CREATE TABLE local(key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
 	"CREATE TABLE anchor(did TEXT PRIMARY KEY) STRICT",
-	"CREATE TABLE held(did TEXT NOT NULL, id BLOB NOT NULL, "
-	"due INTEGER NOT NULL, line TEXT NOT NULL, PRIMARY KEY(did, id)) STRICT",
-	"CREATE INDEX held_due ON held(due)",
+	HELD,
+	HELD_DUE,
 	"CREATE TABLE fact(seq INTEGER PRIMARY KEY, type TEXT NOT NULL, "
 	"author INTEGER NOT NULL, id TEXT, ref TEXT, time INTEGER NOT NULL, "
 	"leaf BLOB NOT NULL) STRICT",
-	"CREATE INDEX fact_id ON fact(type, id)",
+	FACT_ID,
 	"CREATE TABLE node(level INTEGER NOT NULL, n INTEGER NOT NULL, "
 	"hash BLOB NOT NULL, PRIMARY KEY(level, n)) STRICT, WITHOUT ROWID",
 	"CREATE TABLE peer(did TEXT PRIMARY KEY, key TEXT NOT NULL, "
@@ -44,10 +55,10 @@ static const char *const objects[] = {
 	"note TEXT NOT NULL) STRICT",
 	"CREATE TABLE spent(did TEXT NOT NULL, day INTEGER NOT NULL, "
 	"bytes INTEGER NOT NULL, PRIMARY KEY(did, day)) STRICT, WITHOUT ROWID",
-	"CREATE TABLE cache_member" SBX_MEMBER_COLUMNS,
-	"CREATE TABLE cache_invite" SBX_INVITE_COLUMNS,
-	"CREATE TABLE cache_proposal" SBX_PROPOSAL_COLUMNS,
-	"CREATE TABLE cache_rules" SBX_RULES_COLUMNS,
+	CACHE_MEMBER,
+	CACHE_INVITE,
+	CACHE_PROPOSAL,
+	CACHE_RULES,
 	NULL,
 };
 
@@ -65,11 +76,21 @@ sbx_schema_create(sqlite3 *db, struct sbx_err *err)
 		r = sbx_db_exec(db, objects[i], err);
 	if (r == 0 && version == 0)
 		r = sbx_db_exec(db, "PRAGMA application_id=0x53425831;"
-				    "PRAGMA user_version=1;", err);
+				    "PRAGMA user_version=2;", err);
 	if (r == 0)
 		return sbx_db_exec(db, "COMMIT", err);
 	sbx_db_exec(db, "ROLLBACK", NULL);
 	return r;
+}
+
+static size_t
+find(const char *sql)
+{
+	size_t i = 0;
+
+	while (objects[i] != NULL && (sql == NULL || strcmp(sql, objects[i]) != 0))
+		i++;
+	return i;
 }
 
 /* A trigger, a view or a column that somebody put in by hand could change
@@ -78,37 +99,78 @@ int
 sbx_schema_check(sqlite3 *db, struct sbx_err *err)
 {
 	sqlite3_stmt *st = NULL;
+	bool found[sizeof(objects) / sizeof(objects[0])] = { false };
 	int64_t version;
-	int r, step, i = 0;
+	size_t i;
+	int r, step;
 
 	if ((r = sbx_db_int(db, "PRAGMA user_version", 0, &version, err)) != 0)
 		return r;
-	if (version != VERSION)
-		return sbx_err_set(err, SBX_E_USAGE,
+	if (version != VERSION) {
+		sbx_err_set(err, SBX_E_USAGE,
 			"not a ledger of this version (schema %lld, expected %d)",
 			(long long)version, VERSION);
+		if (version == 1)
+			sbx_err_hint(err, "sbx-ledger fsck brings it up to date");
+		return SBX_E_USAGE;
+	}
 	if ((r = sbx_db_prepare(db, "SELECT sql, name FROM sqlite_schema WHERE "
-		     "name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY rowid", &st,
-		     err)) != 0)
+		     "name NOT LIKE 'sqlite\\_%' ESCAPE '\\'", &st, err)) != 0)
 		return r;
 	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
-		const char *sql = (const char *)sqlite3_column_text(st, 0);
-
-		if (objects[i] == NULL || sql == NULL ||
-			strcmp(sql, objects[i]) != 0) {
+		i = find((const char *)sqlite3_column_text(st, 0));
+		if (objects[i] == NULL || found[i]) {
 			r = sbx_err_set(err, SBX_E_NO,
 				"the schema was changed at %.60s",
 				(const char *)sqlite3_column_text(st, 1));
 			goto out;
 		}
-		i++;
+		found[i] = true;
 	}
 	if (step != SQLITE_DONE)
 		r = sbx_db_fail(db, "schema", err);
-	else if (objects[i] != NULL)
-		r = sbx_err_set(err, SBX_E_NO, "the schema lacks: %.60s",
-			objects[i]);
+	for (i = 0; r == 0 && objects[i] != NULL; i++)
+		if (!found[i])
+			r = sbx_err_set(err, SBX_E_NO, "the schema lacks: %.60s",
+				objects[i]);
 out:
 	sqlite3_finalize(st);
+	return r;
+}
+
+/* Version 1 had whole identifiers in its indices, and held one author's entry
+ * alone of those with one payload.  The journal's rows stay as they are. */
+static const char to_2[] =
+	"DROP INDEX entry_id; DROP INDEX fact_id; " ENTRY_ID "; " FACT_ID "; "
+	"DROP INDEX IF EXISTS held_due; "
+	"CREATE TEMP TABLE was AS SELECT id, due, line FROM main.held; "
+	"DROP TABLE main.held; " HELD "; " HELD_DUE "; "
+	"INSERT INTO main.held(did, id, due, line) SELECT "
+	"json_extract(line, '$.author'), id, due, line FROM temp.was; "
+	"DROP TABLE temp.was; "
+	"DROP TABLE cache_member; DROP TABLE cache_invite; "
+	"DROP TABLE cache_proposal; DROP TABLE cache_rules; "
+	CACHE_MEMBER "; " CACHE_INVITE "; " CACHE_PROPOSAL "; " CACHE_RULES "; "
+	"DELETE FROM main.local WHERE key='folded'; PRAGMA user_version=2";
+
+/* What else stands in the file is judged before any of it counts. */
+int
+sbx_schema_migrate(sqlite3 *db, struct sbx_err *err)
+{
+	int64_t version;
+	int r;
+
+	if ((r = sbx_db_int(db, "PRAGMA user_version", 0, &version, err)) != 0 ||
+		version != 1)
+		return r;
+	if ((r = sbx_db_exec(db, "BEGIN IMMEDIATE", err)) != 0)
+		return r;
+	/* Somebody else may have done it while we waited for the lock. */
+	r = sbx_db_int(db, "PRAGMA user_version", 0, &version, err);
+	if (r == 0 && version == 1)
+		r = sbx_db_exec(db, to_2, err);
+	if (r == 0 && (r = sbx_schema_check(db, err)) == 0)
+		return sbx_db_exec(db, "COMMIT", err);
+	sbx_db_exec(db, "ROLLBACK", NULL);
 	return r;
 }

@@ -6,6 +6,8 @@
 #include "db.h"
 
 int sbx_schema_create(sqlite3 *db, struct sbx_err *err);
+/* A ledger of an older version becomes one of this. */
+int sbx_schema_migrate(sqlite3 *db, struct sbx_err *err);
 int sbx_schema_check(sqlite3 *db, struct sbx_err *err);
 
 #endif

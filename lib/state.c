@@ -169,8 +169,11 @@ each(struct sbx_state *state, enum sbx_view view, const char *key, bool now,
 	for (int i = 0; def->columns[i].name != NULL; i++)
 		sbx_buf_fmt(&sql, "%s%s", i > 0 ? ", " : "", def->columns[i].name);
 	sbx_buf_fmt(&sql, " FROM temp.%s", def->name);
+	/* The index holds the beginning of an id. */
 	if (key != NULL)
-		sbx_buf_fmt(&sql, " WHERE %s=?", def->columns[0].name);
+		sbx_buf_fmt(&sql, " WHERE %s=?1 AND "
+			"substr(%s, 1, 16)=substr(?1, 1, 16)",
+			def->columns[0].name, def->columns[0].name);
 	/* By all of them, so that the order is the rows' own; last by those
 	 * that the clock changes. */
 	sbx_buf_str(&sql, " ORDER BY 1");

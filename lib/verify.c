@@ -165,6 +165,52 @@ check_pages(sqlite3 *db, struct sbx_err *err)
 	return r;
 }
 
+/* The same entry in an earlier row, which no writer of ours makes: rows that
+ * the index has side by side, as it holds the beginnings of ids in order. */
+static int
+check_twice(struct verifying *v, sqlite3 *db, struct sbx_err *err)
+{
+	sqlite3_stmt *all = NULL, *same = NULL;
+	unsigned char before[8] = { 0 };
+	int64_t seq, bad = 0;
+	const void *id;
+	int r, step;
+
+	if ((r = sbx_db_prepare(db, "SELECT seq, substr(id, 1, 8) FROM entry "
+		     "ORDER BY substr(id, 1, 8)", &all, err)) != 0 ||
+		(r = sbx_db_prepare(db, "SELECT 1 FROM entry a JOIN entry b ON "
+			 "substr(b.id, 1, 8)=substr(a.id, 1, 8) AND b.id=a.id AND "
+			 "b.author=a.author AND b.seq<a.seq WHERE a.seq=?", &same,
+			 err)) != 0)
+		goto out;
+	while ((step = sqlite3_step(all)) == SQLITE_ROW) {
+		seq = sqlite3_column_int64(all, 0);
+		id = sqlite3_column_blob(all, 1);
+		if (sqlite3_column_bytes(all, 1) != sizeof(before))
+			continue;
+		if (memcmp(before, id, sizeof(before)) == 0) {
+			sqlite3_bind_int64(same, 1, seq);
+			if (sqlite3_step(same) == SQLITE_ROW &&
+				(bad == 0 || seq < bad))
+				bad = seq;
+			sqlite3_reset(same);
+		}
+		memcpy(before, id, sizeof(before));
+	}
+	if (step != SQLITE_DONE)
+		r = sbx_db_fail(db, "ledger", err);
+	if (r == 0 && bad != 0) {
+		v->next = bad;
+		r = sbx_err_set(err, SBX_E_NO,
+			"entry %lld: it stands in an earlier row too",
+			(long long)bad);
+	}
+out:
+	sqlite3_finalize(all);
+	sqlite3_finalize(same);
+	return r;
+}
+
 static int
 verify(struct sbx_log *log, struct verifying *v, struct sbx_err *err)
 {
@@ -199,7 +245,9 @@ verify(struct sbx_log *log, struct verifying *v, struct sbx_err *err)
 		return r;
 	if (extra != 0)
 		return no(err, "its owner has written nothing in it");
-	return check_pages(db, err);
+	if ((r = check_pages(db, err)) != 0)
+		return r;
+	return check_twice(v, db, err);
 }
 
 int

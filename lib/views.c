@@ -15,9 +15,13 @@
 	"(PARTITION BY " by " ORDER BY " order "f.time DESC, e.id) AS place " \
 	"FROM temp.claim f JOIN main.entry e USING(seq) WHERE f.type='" type "')"
 
+/* By the index, which holds the beginning of an id. */
+#define BEGIN(id) "substr(" id ", 1, 16)"
+#define SAME(id, as) BEGIN(id) "=" BEGIN(as) " AND " id "=" as
+
 #define REMOVED(type) \
 	"EXISTS(SELECT 1 FROM temp.claim r WHERE r.type='" type "' " \
-	"AND r.id=l.id AND r.author=l.author AND r.time>=l.time)"
+	"AND " SAME("r.id", "l.id") " AND r.author=l.author AND r.time>=l.time)"
 
 /* What was said before a removal ended with it, readmitted or not. */
 #define IS_MEMBER(did) \
@@ -125,11 +129,12 @@ const struct sbx_view_def sbx_view_defs[] = {
 		REMOVED("SubscriptionRevoke") " AS cancelled, "
 		/* What a provider approved before it was put out is over. */
 		"(SELECT max(r.time) FROM temp.claim r WHERE r.type="
-		"'ServiceApprove' AND r.id=l.id AND r.ref=l.ref AND "
+		"'ServiceApprove' AND " SAME("r.id", "l.id") " AND r.ref=l.ref AND "
 		"r.author=o.author AND r.time>=(SELECT from_us FROM temp.member "
 		"WHERE did=o.provider)) AS approved, (SELECT max(r.time) FROM "
-		"temp.claim r WHERE r.type='ServiceReject' AND r.id=l.id AND "
-		"r.ref=l.ref AND r.author=o.author) AS rejected FROM "
+		"temp.claim r WHERE r.type='ServiceReject' AND "
+		SAME("r.id", "l.id") " AND r.ref=l.ref AND r.author=o.author) "
+		"AS rejected FROM "
 		LATEST("Subscription", "f.author, f.id", "") " l JOIN main.entry e "
 		"USING(seq) JOIN main.author a ON a.id=l.author LEFT JOIN "
 		"temp.v_offer o ON o.service_id=l.ref WHERE l.place=1) s",
@@ -157,7 +162,8 @@ const struct sbx_view_def sbx_view_defs[] = {
 		"SELECT a.did AS publisher, l.id AS ban_id, l.ref AS ip, "
 		P("reason") " AS reason, " P("severity") " AS severity, "
 		P("expires_at") " AS expires_at, CASE WHEN EXISTS(SELECT 1 FROM "
-		"temp.claim r WHERE r.type='BanRevoke' AND r.id=l.ref AND "
+		"temp.claim r WHERE r.type='BanRevoke' AND "
+		SAME("r.id", "l.ref") " AND "
 		"r.author=l.author AND r.time>=l.time) THEN 'lifted' WHEN "
 		"sbx_time(" P("expires_at") ")<(SELECT us FROM temp.clock) THEN "
 		"'expired' ELSE 'live' END AS status, " IS_MEMBER("a.did")

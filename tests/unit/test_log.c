@@ -219,6 +219,38 @@ START_TEST(verify_names_the_first_bad_entry)
 }
 END_TEST
 
+/* I13: the chain holds, each signature too, and yet it is counted twice. */
+START_TEST(an_entry_put_in_a_second_time_is_named)
+{
+	struct sbx_buf sql = SBX_BUF(4096), b = SBX_BUF(4096);
+	unsigned char head[32];
+	struct sbx_entry *e;
+	int64_t size, bad;
+
+	fill(5);
+	ck_assert_int_eq(sbx_log_head(logh, &size, head, &why), 0);
+	e = ban(2);
+	sbx_buf_add(&b, head, sizeof(head));
+	sbx_buf_add(&b, e->canon, e->canonlen);
+	sbx_buf_hex(&b, e->sig, SBX_SIG_BYTES);
+	sbx_hash_b2(head, b.data, b.len);
+	sbx_buf_str(&sql, "INSERT INTO entry SELECT 6, author, op, type, payload, "
+			  "sig, id, x'");
+	sbx_buf_hex(&sql, head, sizeof(head));
+	sbx_buf_str(&sql, "' FROM entry WHERE seq=2; INSERT INTO fact SELECT 6, "
+			  "type, author, id, ref, time, leaf FROM fact WHERE seq=2");
+	sbx_log_close(logh);
+	tamper(sql.data);
+	logh = NULL;
+	ck_assert_int_eq(sbx_log_open(log_path, 0, &logh, &why), 0);
+	ck_assert_int_eq(sbx_log_verify(logh, &bad, &why), SBX_E_NO);
+	ck_assert_int_eq(bad, 6);
+	sbx_entry_free(e);
+	sbx_buf_free(&b);
+	sbx_buf_free(&sql);
+}
+END_TEST
+
 START_TEST(what_is_derived_can_be_derived_again)
 {
 	unsigned char root[32], again[32];
@@ -276,6 +308,59 @@ START_TEST(a_changed_schema_is_refused_at_open)
 }
 END_TEST
 
+/* A ledger as version 1 left it. */
+#define OLDER "DROP INDEX entry_id; DROP INDEX fact_id; " \
+	"CREATE UNIQUE INDEX entry_id ON entry(id, author); " \
+	"CREATE INDEX fact_id ON fact(type, id); DROP INDEX held_due; " \
+	"CREATE TABLE h(id BLOB PRIMARY KEY, due INTEGER NOT NULL, " \
+	"line TEXT NOT NULL) STRICT; INSERT INTO h SELECT id, due, line " \
+	"FROM held; DROP TABLE held; ALTER TABLE h RENAME TO held; " \
+	"DROP TABLE cache_rules; CREATE TABLE cache_rules(quorum_rule TEXT); " \
+	"PRAGMA user_version=1"
+
+START_TEST(an_older_ledger_is_brought_up_to_date_by_who_may_write)
+{
+	struct sbx_entry *e = ban(2), *late = ban(4000 + SBX_MAX_AHEAD / 1000000);
+	struct sbx_log *again = NULL;
+	int64_t bad;
+
+	fill(5);
+	ck_assert_int_eq(add(logh, late), SBX_LOG_HELD);
+	sbx_log_close(logh);
+	tamper(OLDER);
+	logh = NULL;
+	ck_assert_int_eq(sbx_log_open(log_path, 0, &again, &why), SBX_E_USAGE);
+	ck_assert_str_eq(why.hint, "sbx-ledger fsck brings it up to date");
+	ck_assert_msg(sbx_log_open(log_path, SBX_LOG_WRITE, &logh, &why) == 0,
+		"%s", why.text);
+	ck_assert_msg(sbx_log_verify(logh, &bad, &why) == 0, "%s", why.text);
+	ck_assert_int_eq(add(logh, e), SBX_LOG_DUP);
+	ck_assert_int_eq(add(logh, late), SBX_LOG_DUP);
+	ck_assert_msg(sbx_log_open(log_path, 0, &again, &why) == 0, "%s",
+		why.text);
+	sbx_log_close(again);
+	sbx_entry_free(late);
+	sbx_entry_free(e);
+}
+END_TEST
+
+/* I11 */
+START_TEST(an_older_ledger_with_a_changed_schema_stays_as_it_is)
+{
+	struct sbx_log *again = NULL;
+
+	fill(1);
+	sbx_log_close(logh);
+	logh = NULL;
+	tamper(OLDER "; CREATE TRIGGER t AFTER INSERT ON entry BEGIN SELECT 1; "
+		     "END");
+	ck_assert_int_eq(sbx_log_open(log_path, SBX_LOG_WRITE, &again, &why),
+		SBX_E_NO);
+	ck_assert_int_eq(sbx_log_open(log_path, 0, &again, &why), SBX_E_USAGE);
+	ck_assert_ptr_null(again);
+}
+END_TEST
+
 START_TEST(a_path_is_a_path_and_no_link)
 {
 	struct sbx_log *again = NULL;
@@ -315,9 +400,14 @@ main(void)
 		0, 4);
 	tcase_add_loop_test(t, verify_names_the_first_bad_entry, 0,
 		sizeof(edits) / sizeof(edits[0]));
+	tcase_add_test(t, an_entry_put_in_a_second_time_is_named);
 	tcase_add_test(t, what_is_derived_can_be_derived_again);
 	tcase_add_test(t, a_wrong_node_of_the_tree_is_noticed);
 	tcase_add_loop_test(t, a_changed_schema_is_refused_at_open, 0, 6);
+	tcase_add_test(t,
+		an_older_ledger_is_brought_up_to_date_by_who_may_write);
+	tcase_add_test(t,
+		an_older_ledger_with_a_changed_schema_stays_as_it_is);
 	tcase_add_test(t, a_path_is_a_path_and_no_link);
 	tcase_add_test(t, a_reader_needs_no_right_to_write);
 	suite_add_tcase(s, t);
