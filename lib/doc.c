@@ -153,11 +153,32 @@ sbx_doc_sorted(const struct sbx_json *obj, const struct sbx_json **twice)
 	return list;
 }
 
+/* Whether any byte of w is below 0x20, a quote, a backslash, or from 0x7f on:
+ * less(x, n) has the high bit of a byte that is below n, and of none if none
+ * is ("Bit Twiddling Hacks", hasless). */
+static bool
+any_special(uint64_t w)
+{
+	const uint64_t ones = UINT64_MAX / 255, high = ones * 0x80;
+#define LESS(x, n) (((x) - ones * (n)) & ~(x))
+	uint64_t found = w | LESS(w, 0x20) | LESS(w ^ ones * '"', 1) |
+		LESS(w ^ ones * '\\', 1) | LESS(w ^ ones * 0x7f, 1);
+#undef LESS
+
+	return (found & high) != 0;
+}
+
 size_t
 sbx_doc_plain(const char *text, size_t len)
 {
 	size_t n = 0;
+	uint64_t w;
 
+	for (; len - n >= sizeof(w); n += sizeof(w)) {
+		memcpy(&w, text + n, sizeof(w));
+		if (any_special(w))
+			break;
+	}
 	while (n < len && text[n] >= 0x20 && text[n] <= 0x7e && text[n] != '"' &&
 		text[n] != '\\')
 		n++;

@@ -8,40 +8,72 @@
 
 #include "sbx.h"
 
+#define AT_ONCE 16 /* bytes: the compiler takes a fixed number at once */
+
 /* The value of a hex digit, past 15 for what is none.  Neither branch nor
  * table: it may be a key's. */
-static unsigned
-digit(char c)
+static uint8_t
+digit(uint8_t c)
 {
-	unsigned number = (unsigned char)c - '0';
-	unsigned letter = (unsigned char)c - 'a';
-	unsigned is_number = 0 - (unsigned)(number < 10);
-	unsigned is_letter = 0 - (unsigned)(letter < 6);
+	uint8_t number = (uint8_t)(c - '0');
+	uint8_t letter = (uint8_t)(c - 'a');
+	uint8_t is_number = number < 10 ? 0xff : 0;
+	uint8_t is_letter = letter < 6 ? 0xff : 0;
 
-	return (number & is_number) | ((letter + 10) & is_letter) |
-		(16 & ~(is_number | is_letter));
+	return (uint8_t)((number & is_number) |
+		((uint8_t)(letter + 10) & is_letter) |
+		(16 & ~(is_number | is_letter)));
 }
 
 bool
 sbx_hex_parse(unsigned char *out, size_t len, const char *text, size_t textlen)
 {
-	unsigned bad = 0;
+	uint8_t value[2 * AT_ONCE], bad = 0;
+	size_t n;
 
 	if (textlen != 2 * len)
 		return false;
-	for (size_t i = 0; i < len; i++) {
-		unsigned high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
-
-		out[i] = (unsigned char)(high << 4 | (low & 15));
-		bad |= high | low;
+	for (size_t at = 0; at < len; at += n) {
+		n = len - at < AT_ONCE ? len - at : AT_ONCE;
+		memset(value, '0', sizeof(value));
+		memcpy(value, text + 2 * at, 2 * n);
+		for (size_t i = 0; i < 2 * AT_ONCE; i++)
+			bad |= value[i] = digit(value[i]);
+		for (size_t i = 0; i < n; i++)
+			out[at + i] = (uint8_t)(value[2 * i] << 4 |
+				(value[2 * i + 1] & 15));
 	}
+	explicit_bzero(value, sizeof(value));
 	return bad < 16;
+}
+
+static uint8_t
+letter(uint8_t value)
+{
+	return (uint8_t)(value + '0' + (value > 9 ? 'a' - '0' - 10 : 0));
 }
 
 void
 sbx_hex_write(char *out, const unsigned char *data, size_t len)
 {
-	sodium_bin2hex(out, 2 * len + 1, data, len);
+	uint8_t high[AT_ONCE] = { 0 }, low[AT_ONCE];
+	size_t n;
+
+	for (size_t at = 0; at < len; at += n) {
+		n = len - at < AT_ONCE ? len - at : AT_ONCE;
+		memcpy(high, data + at, n);
+		for (size_t i = 0; i < AT_ONCE; i++) {
+			low[i] = letter(high[i] & 15);
+			high[i] = letter(high[i] >> 4);
+		}
+		for (size_t i = 0; i < n; i++) {
+			out[2 * (at + i)] = (char)high[i];
+			out[2 * (at + i) + 1] = (char)low[i];
+		}
+	}
+	out[2 * len] = '\0';
+	explicit_bzero(high, sizeof(high));
+	explicit_bzero(low, sizeof(low));
 }
 
 /* libsodium 1.0.18 takes some bytes from 0x80 on for letters, so that one key

@@ -69,6 +69,30 @@ keep(struct sbx_feed *f, int c)
 		f->over = true;
 }
 
+/* The rest of the line, chunk by chunk: its newline, or STOP_END. */
+static int
+keep_line(struct sbx_feed *f)
+{
+	const unsigned char *from, *nl;
+	size_t n, room;
+	int c;
+
+	for (;;) {
+		from = f->chunk + f->at;
+		n = f->have - f->at;
+		if ((nl = memchr(from, '\n', n)) != NULL)
+			n = (size_t)(nl - from);
+		room = SBX_MAX_LINE - f->len;
+		f->over |= n > room;
+		memcpy(f->item + f->len, from, n < room ? n : room);
+		f->len += n < room ? n : room;
+		f->at += n;
+		if ((c = get(f)) < 0 || c == '\n')
+			return c;
+		keep(f, c);
+	}
+}
+
 /* The next byte that is no white space; what is passed over is counted. */
 static int
 skip(struct sbx_feed *f)
@@ -263,8 +287,8 @@ next_line(
 			keep(f, c);
 	}
 	f->number = f->lines + 1;
-	while (c >= 0 && (c = get(f)) >= 0 && c != '\n')
-		keep(f, c);
+	if (c >= 0)
+		c = keep_line(f);
 	f->lines++;
 	if (c < 0 && (r = ended(f, err)) != 0)
 		return r;

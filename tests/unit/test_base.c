@@ -104,6 +104,35 @@ START_TEST(hex_has_one_spelling)
 }
 END_TEST
 
+/* It is taken in pieces: every length, and a wrong digit at every place. */
+START_TEST(hex_is_judged_digit_by_digit_at_every_length)
+{
+	unsigned char raw[70], back[sizeof(raw)];
+	char text[2 * sizeof(raw) + 1], one[3];
+
+	for (size_t i = 0; i < sizeof(raw); i++)
+		raw[i] = (unsigned char)(i * 37 + 11);
+	for (size_t len = 0; len <= sizeof(raw); len++) {
+		sbx_hex_write(text, raw, len);
+		ck_assert_uint_eq(strlen(text), 2 * len);
+		for (size_t i = 0; i < len; i++) {
+			snprintf(one, sizeof(one), "%02x", raw[i]);
+			ck_assert_mem_eq(text + 2 * i, one, 2);
+		}
+		ck_assert(sbx_hex_parse(back, len, text, 2 * len));
+		ck_assert_mem_eq(back, raw, len);
+		for (size_t i = 0; i < 2 * len; i++) {
+			char was = text[i];
+
+			text[i] = "/:`gGA \x80"[i % 8];
+			ck_assert_msg(!sbx_hex_parse(back, len, text, 2 * len),
+				"taken: %s", text);
+			text[i] = was;
+		}
+	}
+}
+END_TEST
+
 START_TEST(a_wireguard_key_has_one_spelling)
 {
 	static const char *const bad[] = {
@@ -700,6 +729,7 @@ main(void)
 	tcase_add_test(t, a_buffer_holds_its_limit_and_not_one_byte_more);
 	tcase_add_test(t, a_buffer_grows_and_keeps_every_byte);
 	tcase_add_test(t, hex_has_one_spelling);
+	tcase_add_test(t, hex_is_judged_digit_by_digit_at_every_length);
 	tcase_add_test(t, a_wireguard_key_has_one_spelling);
 	tcase_add_test(t, a_token_has_one_spelling);
 	tcase_add_test(t, base64_has_no_letter_past_ascii);

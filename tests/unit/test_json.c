@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "doc.h"
 
 static struct sbx_err err;
 
@@ -299,6 +299,25 @@ START_TEST(strings_are_unescaped_and_numbers_kept_as_written)
 }
 END_TEST
 
+/* Eight bytes are looked at together: each byte at each place among others. */
+START_TEST(every_byte_ends_plain_text_or_not_wherever_it_stands)
+{
+	for (int c = 0; c < 256; c++) {
+		bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+
+		for (size_t at = 0; at < 24; at++) {
+			char text[24];
+
+			memset(text, at % 2 ? '~' : ' ', sizeof(text));
+			text[at] = (char)c;
+			ck_assert_msg(sbx_doc_plain(text, sizeof(text)) ==
+					(plain ? sizeof(text) : at),
+				"byte 0x%02x at %zu", (unsigned)c, at);
+		}
+	}
+}
+END_TEST
+
 static const struct {
 	const char *text;
 	bool ok;
@@ -395,6 +414,7 @@ main(void)
 	tcase_add_test(t, strings_are_unescaped_and_numbers_kept_as_written);
 	tcase_add_loop_test(t, integers_are_read_exactly_or_not_at_all, 0,
 		sizeof(ints) / sizeof(ints[0]));
+	tcase_add_test(t, every_byte_ends_plain_text_or_not_wherever_it_stands);
 	tcase_add_test(t, a_document_is_built_and_copied);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
