@@ -136,6 +136,16 @@ prepare_file(const char *path, unsigned flags, struct sbx_err *err)
 	return SBX_OK;
 }
 
+/* Once, before the first connection; refused, and done already, later.  A path
+ * is a path: Debian's SQLite would take "file:..." for a URI.  Nobody asks how
+ * much memory SQLite has, and counting it is a lock for each allocation. */
+static void
+configure(void)
+{
+	sqlite3_config(SQLITE_CONFIG_URI, 0);
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 int
 sbx_db_open(const char *path, unsigned flags, sqlite3 **out, struct sbx_err *err)
 {
@@ -145,8 +155,7 @@ sbx_db_open(const char *path, unsigned flags, sqlite3 **out, struct sbx_err *err
 
 	if ((r = prepare_file(path, flags, err)) != 0)
 		return r;
-	/* A path is a path: Debian's SQLite would take "file:..." for a URI. */
-	sqlite3_config(SQLITE_CONFIG_URI, 0);
+	configure();
 	if (sqlite3_open_v2(path, &db,
 		    (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
 			    SQLITE_OPEN_PRIVATECACHE |
@@ -171,7 +180,7 @@ sbx_db_create(const char *path, sqlite3 **out, struct sbx_err *err)
 	if (fd < 0)
 		return sbx_err_sys(err, "%s", path);
 	close(fd);
-	sqlite3_config(SQLITE_CONFIG_URI, 0);
+	configure();
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
 		sbx_db_fail(db, path, err);
 		sqlite3_close(db);

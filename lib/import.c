@@ -7,13 +7,14 @@
 #include "batch.h"
 #include "db.h"
 
-#define GROUP 8 /* batches of a file that share a commit */
+#define GROUP 16 /* batches of a file that share a commit */
+#define RING  4	 /* batches that are read ahead */
 
 struct importer {
 	struct sbx_log *log;
 	struct sbx_feed *feed;
 	struct sbx_import *im;
-	struct sbx_batch *filling, *judging;
+	struct sbx_batch *ring[RING];
 	struct sbx_import was; /* before what is not yet committed */
 	int group;	       /* batches to a commit: one, unless a file is read */
 	int open;	       /* batches in the transaction; 0: there is none */
@@ -266,42 +267,44 @@ fill(struct importer *x, struct sbx_batch *b, struct sbx_err *err)
 	return r;
 }
 
-/* While one batch is judged by the other threads, this one stores the batch
- * before it and reads the next.  A stream that breaks off leaves what it
- * brought until then: it is judged like the rest. */
+/* Other threads judge the batches behind the one that is stored: as many that
+ * they have work while this thread waits for the disk.  A stream that breaks
+ * off leaves what it brought until then: it is judged like the rest. */
 static int
 import_all(struct importer *x, struct sbx_err *err)
 {
-	struct sbx_batch *b = x->filling;
-	int r, stored, broken = fill(x, b, err);
+	int broken = SBX_OK, stored = SBX_OK;
+	size_t first = 0, judging = 0;
+	struct sbx_batch *b;
 
-	for (;;) {
-		sbx_batch_start(b);
-		stored = store(x, x->judging, b->count == 0,
-			broken == 0 ? err : NULL);
-		r = stored == 0 && broken == 0 ? fill(x, x->judging, err) : SBX_OK;
+	do {
+		for (; judging < RING && !x->end && broken == 0 && stored == 0;
+			judging++) {
+			b = x->ring[(first + judging) % RING];
+			broken = fill(x, b, err);
+			sbx_batch_start(b);
+		}
+		b = x->ring[first++ % RING];
 		sbx_batch_end(b);
-		if (stored != 0)
-			return broken != 0 ? broken : stored;
-		broken = broken != 0 ? broken : r;
-		if (b->count == 0)
-			return broken;
-		b = x->judging;
-		x->judging = x->filling;
-		x->filling = b;
-	}
+		judging--;
+		if (stored == 0)
+			stored = store(x, b, judging == 0,
+				broken == 0 ? err : NULL);
+	} while (judging > 0);
+	return broken != 0 ? broken : stored;
 }
 
 int
 sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
 	struct sbx_err *err)
 {
-	struct importer x = { .log = log, .im = im, .group = group_of(fd),
-		.filling = sbx_batch_new(), .judging = sbx_batch_new() };
+	struct importer x = { .log = log, .im = im, .group = group_of(fd) };
 	int r;
 
 	im->changed = false;
 	sbx_db_bulk(sbx_log_db(log));
+	for (size_t i = 0; i < RING; i++)
+		x.ring[i] = sbx_batch_new();
 	if ((r = sbx_feed_open(fd, &x.feed, err)) == 0)
 		r = import_all(&x, err);
 	if (r == 0 && im->seen != NULL && x.now.count < im->seen->count) {
@@ -311,7 +314,7 @@ sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
 	if (r == 0 && im->seen != NULL)
 		*im->seen = x.now;
 	sbx_feed_free(x.feed);
-	sbx_batch_free(x.filling);
-	sbx_batch_free(x.judging);
+	for (size_t i = 0; i < RING; i++)
+		sbx_batch_free(x.ring[i]);
 	return r;
 }
