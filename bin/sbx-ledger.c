@@ -17,13 +17,14 @@ ledger_open(struct sbx_ctx *ctx, unsigned flags, struct sbx_log **log)
 /* The key may be there already: made by an earlier init that was cut short,
  * or put there by hand. */
 static int
-have_key(struct sbx_ctx *ctx, struct sbx_key **key)
+have_key(struct sbx_ctx *ctx, struct sbx_key **key, bool *old)
 {
 	struct sbx_buf dir = SBX_BUF(4096);
 	char *slash;
 	int r;
 
-	if (access(ctx->conf.key, F_OK) == 0)
+	*old = access(ctx->conf.key, F_OK) == 0;
+	if (*old)
 		return sbx_key_load(ctx->conf.key, key, &ctx->err);
 	sbx_buf_str(&dir, ctx->conf.key);
 	if ((slash = strrchr(dir.data, '/')) != NULL)
@@ -82,17 +83,34 @@ make_recovery(struct sbx_ctx *ctx, struct sbx_log *log)
 	return r;
 }
 
+/* A ledger was there before, or may have been: its signed head, which nobody
+ * here knows, would be contradicted by the next one under the same key. */
+static int
+after_another(struct sbx_ctx *ctx, struct sbx_log *log)
+{
+	const struct sbx_conf *conf = &ctx->conf;
+	int r = SBX_OK;
+
+	if (access(conf->head, F_OK) != 0 && access(conf->log_key, F_OK) == 0)
+		r = sbx_head_renew(conf, &ctx->err);
+	return r != 0 ? r : sbx_guard_restored(log, conf, 0, &ctx->err);
+}
+
 /* An init that was cut short is taken up where it was. */
 static int
-init(struct sbx_ctx *ctx, struct sbx_log *log, const struct sbx_key *key)
+init(struct sbx_ctx *ctx, struct sbx_log *log, const struct sbx_key *key,
+	bool old)
 {
+	bool first = false;
 	char did[SBX_DID_SIZE];
 	int64_t heads = 0;
 	int r;
 
-	if (sbx_log_self(log, did, NULL) != 0)
-		r = add_identity(log, key, &ctx->err);
-	else if (strcmp(did, sbx_key_did(key)) == 0)
+	if (sbx_log_self(log, did, NULL) != 0) {
+		first = true;
+		if ((r = add_identity(log, key, &ctx->err)) == 0 && old)
+			r = after_another(ctx, log);
+	} else if (strcmp(did, sbx_key_did(key)) == 0)
 		r = SBX_OK;
 	else
 		r = sbx_err_set(&ctx->err, SBX_E_USAGE,
@@ -100,6 +118,13 @@ init(struct sbx_ctx *ctx, struct sbx_log *log, const struct sbx_key *key)
 			ctx->conf.key, sbx_key_did(key));
 	if (r != 0 || sbx_tool_opt(ctx, "no-recovery") != NULL)
 		return r;
+	/* A first head may be out there: two of them are a fork. */
+	if (first && old) {
+		sbx_tool_say(ctx, "the key was there before: first sbx-pull "
+				  "what it has said, then init once more "
+				  "names a recovery key, if it named none");
+		return SBX_OK;
+	}
 	if ((r = sbx_seal_last(log, &ctx->conf, &heads, &ctx->err)) == 0 &&
 		heads == 0)
 		r = make_recovery(ctx, log);
@@ -111,6 +136,7 @@ cmd_init(struct sbx_ctx *ctx)
 {
 	struct sbx_key *key = NULL;
 	struct sbx_log *log = NULL;
+	bool old;
 	int r;
 
 	if (ctx->dry) {
@@ -118,9 +144,9 @@ cmd_init(struct sbx_ctx *ctx)
 			ctx->conf.db);
 		return SBX_OK;
 	}
-	if ((r = make_db_dir(ctx)) == 0 && (r = have_key(ctx, &key)) == 0 &&
+	if ((r = make_db_dir(ctx)) == 0 && (r = have_key(ctx, &key, &old)) == 0 &&
 		(r = ledger_open(ctx, SBX_LOG_WRITE | SBX_LOG_CREATE, &log)) == 0 &&
-		(r = init(ctx, log, key)) == 0)
+		(r = init(ctx, log, key, old)) == 0)
 		sbx_tool_out(ctx, "%s", sbx_key_did(key));
 	sbx_log_close(log);
 	sbx_key_free(key);
@@ -169,6 +195,7 @@ static const struct sbx_opt verify_opts[] = {
 
 static const struct sbx_opt publish_opts[] = {
 	{ 0, "anew", NULL, "after a restore: begin a new log, keep the old head" },
+	{ 0, "lost", NULL, "after a restore: give up what nobody holds any more" },
 	{ 0, NULL, NULL, NULL } };
 
 static const struct sbx_opt prove_opts[] = {

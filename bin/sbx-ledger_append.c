@@ -200,7 +200,7 @@ cmd_append(struct sbx_ctx *ctx)
 	s.group = sbx_mem_alloc(lines ? GROUP : 1, sizeof(*s.group));
 	if ((r = sbx_key_load(ctx->conf.key, &s.key, &ctx->err)) == 0 &&
 		(r = ledger_open(ctx, SBX_LOG_WRITE, &s.log)) == 0 &&
-		(r = sbx_head_check(s.log, &ctx->conf, &ctx->err)) == 0)
+		(r = sbx_guard_check(s.log, &ctx->conf, &ctx->err)) == 0)
 		r = lines ? append_lines(&s) : append_one(&s);
 	clear(&s);
 	free(s.group);

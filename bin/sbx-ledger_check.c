@@ -65,6 +65,15 @@ count_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 	return SBX_OK;
 }
 
+static int
+count_any(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	(void)row;
+	(void)err;
+	++*(int64_t *)ctx;
+	return SBX_OK;
+}
+
 static const struct {
 	const char *name;
 	enum sbx_view view;
@@ -126,6 +135,27 @@ fill_witnessed(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_doc *doc)
 	return SBX_OK;
 }
 
+/* What is wrong with whom, this box among them. */
+static int
+fill_trust(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_doc *doc)
+{
+	struct sbx_json *out = sbx_doc_root(doc);
+	struct sbx_state *st = NULL;
+	struct sbx_err why = { 0 };
+	int64_t frozen = 0;
+	int r;
+
+	if ((r = sbx_state_open(log, &st, &ctx->err)) == 0)
+		r = sbx_state_each(st, SBX_VIEW_FORK, NULL, count_any, &frozen,
+			&ctx->err);
+	sbx_state_free(st);
+	sbx_json_add_int(doc, out, "forks", sbx_fork_count(&ctx->conf));
+	sbx_json_add_int(doc, out, "frozen", frozen);
+	sbx_json_add_str(doc, out, "signing",
+		sbx_guard_check(log, &ctx->conf, &why) == 0 ? "yes" : why.text);
+	return r;
+}
+
 static void
 say_attest(void *arg, const struct sbx_attest *a, bool holds)
 {
@@ -162,9 +192,8 @@ cmd_status(struct sbx_ctx *ctx)
 
 	if ((r = ledger_open(ctx, 0, &log)) == 0 &&
 		(r = fill_status(log, doc, &ctx->err)) == 0 &&
-		(r = fill_witnessed(ctx, log, doc)) == 0) {
-		sbx_json_add_int(doc, sbx_doc_root(doc), "forks",
-			sbx_fork_count(&ctx->conf));
+		(r = fill_witnessed(ctx, log, doc)) == 0 &&
+		(r = fill_trust(ctx, log, doc)) == 0) {
 		if (ctx->json)
 			sbx_tool_row(ctx, NULL, sbx_doc_root(doc));
 		for (const struct sbx_json *c = sbx_doc_root(doc)->child;

@@ -12,7 +12,7 @@ cmd_seal(struct sbx_ctx *ctx)
 	int r;
 
 	if ((r = ledger_open(ctx, SBX_LOG_WRITE, &log)) == 0 &&
-		(r = sbx_seal_check(log, &ctx->conf, &ctx->err)) == 0 &&
+		(r = sbx_guard_check(log, &ctx->conf, &ctx->err)) == 0 &&
 		!ctx->dry &&
 		(r = sbx_seal(log, &ctx->conf, NULL, &count, &ctx->err)) == 0 &&
 		ctx->verbose)
@@ -21,11 +21,30 @@ cmd_seal(struct sbx_ctx *ctx)
 	return r;
 }
 
+/* What is given up, and only when that is meant: the order of the entries,
+ * and those that are missing. */
+static int
+give_up(struct sbx_ctx *ctx, struct sbx_log *log, bool anew, bool lost)
+{
+	int r = SBX_OK;
+
+	if (lost)
+		r = sbx_guard_forget(log, &ctx->conf, &ctx->err);
+	else if (anew && (r = sbx_guard_own(log, &ctx->conf, &ctx->err)) ==
+				 SBX_E_NO)
+		sbx_err_hint(&ctx->err, "sbx-pull; what nobody holds any more "
+					"is given up by --lost");
+	if (r == 0 && anew)
+		r = sbx_head_renew(&ctx->conf, &ctx->err);
+	return r;
+}
+
 int
 cmd_publish(struct sbx_ctx *ctx)
 {
 	const char *dir = ctx->argc > 0 ? ctx->argv[0] : ctx->conf.www;
-	bool anew = sbx_tool_opt(ctx, "anew") != NULL;
+	bool anew = sbx_tool_opt(ctx, "anew") != NULL,
+	     lost = sbx_tool_opt(ctx, "lost") != NULL;
 	struct sbx_log *log = NULL;
 	struct sbx_state *st = NULL;
 	size_t changed = 0;
@@ -35,9 +54,9 @@ cmd_publish(struct sbx_ctx *ctx)
 		sbx_tool_say(ctx, "would publish to %s", dir);
 		return SBX_OK;
 	}
-	if ((r = ledger_open(ctx, 0, &log)) == 0 &&
+	if ((r = ledger_open(ctx, lost ? SBX_LOG_WRITE : 0, &log)) == 0 &&
+		(r = give_up(ctx, log, anew, lost)) == 0 &&
 		(r = sbx_state_open(log, &st, &ctx->err)) == 0 &&
-		(!anew || (r = sbx_head_renew(&ctx->conf, &ctx->err)) == 0) &&
 		(r = sbx_site_publish(log, st, dir, &changed, &ctx->err)) == 0 &&
 		(r = sbx_head_publish(log, &ctx->conf, dir, &changed,
 			 &ctx->err)) == 0 &&
@@ -68,16 +87,24 @@ int
 cmd_restore(struct sbx_ctx *ctx)
 {
 	struct sbx_log *log = NULL, *from = NULL;
+	struct sbx_err why = { 0 };
+	int64_t before;
 	int r;
 
-	if ((r = sbx_log_open(ctx->argv[0], 0, &from, &ctx->err)) == 0 &&
-		(r = ledger_open(ctx, SBX_LOG_WRITE | SBX_LOG_CREATE, &log)) == 0 &&
-		!ctx->dry &&
-		(r = sbx_log_restore(log, from, &ctx->err)) == 0 &&
-		sbx_head_check(log, &ctx->conf, NULL) != 0)
-		sbx_tool_say(ctx, "older than what this box has signed: it signs "
-				  "nothing until sbx-pull has fetched the rest "
-				  "back and sbx-ledger publish --anew was run");
+	if ((r = sbx_log_open(ctx->argv[0], 0, &from, &ctx->err)) != 0 ||
+		(r = ledger_open(ctx, SBX_LOG_WRITE | SBX_LOG_CREATE, &log)) != 0 ||
+		ctx->dry)
+		goto out;
+	before = sbx_guard_count(log);
+	if ((r = sbx_log_restore(log, from, &ctx->err)) == 0 &&
+		(r = sbx_guard_restored(log, &ctx->conf, before, &ctx->err)) ==
+			0 &&
+		sbx_guard_check(log, &ctx->conf, &why) != 0) {
+		sbx_tool_say(ctx, "older than what this box has signed: it "
+				  "signs nothing until the rest is fetched back");
+		sbx_tool_warn(ctx, &why);
+	}
+out:
 	if (r != 0 && ctx->err.code == SBX_E_NO)
 		sbx_err_at(&ctx->err, "%s", ctx->argv[0]);
 	sbx_log_close(log);

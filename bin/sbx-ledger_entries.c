@@ -23,6 +23,25 @@ refused(void *arg, size_t number, const struct sbx_err *err)
 	sbx_tool_warn(im->ctx, &e);
 }
 
+/* One stream to its end. */
+static int
+import_one(struct sbx_ctx *ctx, struct sbx_log *log, int fd, const char *name,
+	struct sbx_import *im)
+{
+	struct sbx_err back = { 0 };
+	size_t own = im->own;
+	int64_t left = 0;
+	int r;
+
+	im->source = name != NULL ? name : "standard input";
+	if ((r = sbx_import_fd(log, fd, im, &ctx->err)) == 0)
+		r = sbx_guard_settle(
+			log, &ctx->conf, im->source, false, &left, &ctx->err);
+	if (sbx_guard_tell(&back, im->own - own, left))
+		sbx_tool_warn(ctx, &back);
+	return r;
+}
+
 static void
 say_counts(struct sbx_ctx *ctx, const struct sbx_import *im)
 {
@@ -63,7 +82,7 @@ cmd_import(struct sbx_ctx *ctx)
 				break;
 			}
 		}
-		r = sbx_import_fd(log, fd, &im, &ctx->err);
+		r = import_one(ctx, log, fd, who.name, &im);
 		if (fd != STDIN_FILENO)
 			close(fd);
 		fd = STDIN_FILENO;

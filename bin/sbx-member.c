@@ -13,7 +13,7 @@ work_open(struct work *w, struct sbx_ctx *ctx, unsigned flags)
 	*w = (struct work){ .ctx = ctx };
 	if ((r = sbx_log_open(ctx->conf.db, flags, &w->log, &ctx->err)) == 0 &&
 		((flags & SBX_LOG_WRITE) == 0 ||
-			(r = sbx_head_check(w->log, &ctx->conf, &ctx->err)) == 0) &&
+			(r = sbx_guard_check(w->log, &ctx->conf, &ctx->err)) == 0) &&
 		(r = sbx_log_self(w->log, w->self, &ctx->err)) == 0)
 		r = sbx_state_open(w->log, &w->st, &ctx->err);
 	return r;

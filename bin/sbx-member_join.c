@@ -107,7 +107,7 @@ cmd_accept(struct sbx_ctx *ctx)
 		(r = sbx_key_load(ctx->conf.key, &key, &ctx->err)) == 0 &&
 		(r = sbx_log_open(ctx->conf.db, SBX_LOG_WRITE, &log,
 			 &ctx->err)) == 0 &&
-		(r = sbx_head_check(log, &ctx->conf, &ctx->err)) == 0)
+		(r = sbx_guard_check(log, &ctx->conf, &ctx->err)) == 0)
 		r = sbx_invite_accept(log, key, sbx_buf_text(&token), ctx->dry,
 			&ctx->err);
 	if (r == 0)

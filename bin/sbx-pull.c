@@ -19,6 +19,7 @@ struct pull {
 	int64_t since, shown; /* when it began, when that was last said */
 	size_t added;
 	bool moved; /* somebody's head: there is something to cosign */
+	bool whole, own; /* this source was read to its end, is our own */
 	int worst;
 };
 
@@ -160,10 +161,12 @@ pull_log(struct pull *p, const char *base, const char *did, int64_t until,
 	f.forks = sbx_buf_text(&forks);
 	r = sbx_follow(p->log, &f, err);
 	*found = f.found;
+	p->whole = r == 0 && f.found;
+	p->own = f.own;
 	p->moved = p->moved || f.moved;
 	if (r == 0 && f.found)
-		r = sbx_witness_collect(
-			p->log, &p->ctx->conf, base, f.is, until, err);
+		r = sbx_witness_collect(p->log, &p->ctx->conf, base, f.is, until,
+			f.moved, err);
 	if (f.anew && r == 0)
 		sbx_tool_say(p->ctx, "%.100s: %s has begun a new log", p->name,
 			f.is);
@@ -257,6 +260,26 @@ report(struct pull *p, const char *from, const struct sbx_import *im,
 	sbx_doc_free(doc);
 }
 
+/* What this node has said itself and did not know of, and what is known to be
+ * missing of that still. */
+static int
+settle(struct pull *p, int r, struct sbx_err *err)
+{
+	struct sbx_err why = { 0 };
+	int64_t left = 0;
+	int end = SBX_OK;
+
+	if (r == 0 || p->whole)
+		end = sbx_guard_settle(p->log, &p->ctx->conf, p->im.source,
+			p->own, &left, r == 0 ? err : NULL);
+	r = r != 0 ? r : end;
+	if (sbx_guard_tell(&why, p->im.own, left)) {
+		sbx_err_at(&why, "%.100s", p->name);
+		sbx_tool_warn(p->ctx, &why);
+	}
+	return r;
+}
+
 /* One source to its end; whatever goes wrong with it, the next has its turn. */
 static void
 pull_from(struct pull *p, const char *name, const char *from, const char *did)
@@ -265,9 +288,11 @@ pull_from(struct pull *p, const char *name, const char *from, const char *did)
 	int r;
 
 	p->name = name;
+	p->whole = p->own = false;
 	p->im = (struct sbx_import){ .refuse = refused,
 		.progress = progress,
-		.ctx = p };
+		.ctx = p,
+		.source = from };
 	p->since = sbx_clock_boot();
 	if (p->ctx->dry) {
 		sbx_tool_out(p->ctx, "%s: would pull from %s", name, from);
@@ -280,6 +305,7 @@ pull_from(struct pull *p, const char *name, const char *from, const char *did)
 	else
 		r = pull_file(p, from, &err);
 	progress_end(p);
+	r = settle(p, r, &err);
 	p->added += p->im.added;
 	report(p, from, &p->im, r != 0 ? &err : NULL);
 	if (r != 0) {

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cosignatures of this node's own head, fetched from where they are. */
+/* Cosignatures of this node's own head, fetched from where they are; and what
+ * they tell of a head that it has signed and does not know of any more. */
 #include <string.h>
 
 #include "follow.h"
 
 struct asking {
 	struct sbx_log *log;
+	const struct sbx_conf *conf;
+	bool moved; /* the site has changed: what it holds of us may have */
 	const struct sbx_own *own;
 	const char *base, *did;
 	int64_t until;
@@ -35,6 +38,42 @@ fetch(const struct asking *a, const char *name, struct sbx_buf *out,
 	return r;
 }
 
+/* Our own signature on a head that the journal does not continue: it is that
+ * head by which we are bound, whatever the files beside the database say. */
+static int
+learn(const struct asking *a, const struct sbx_buf *note, struct sbx_err *err)
+{
+	struct sbx_buf own = SBX_BUF(SBX_MAX_NOTE);
+	unsigned char root[SBX_HASH_BYTES];
+	struct sbx_checkpoint c;
+	struct sbx_note n;
+	int r = SBX_OK;
+
+	if (sbx_note_check(sbx_buf_text(note), note->len, &a->own->vkey, 1, &n,
+		    NULL) != 0 ||
+		sbx_checkpoint_parse(&c, n.text, n.len, NULL) != 0 ||
+		strcmp(c.origin, a->own->vkey.name) != 0)
+		return SBX_OK;
+	if (c.size <= (uint64_t)a->own->size &&
+		((r = sbx_log_root(a->log, (int64_t)c.size, root, err)) != 0 ||
+			memcmp(root, c.root, sizeof(root)) == 0))
+		return r;
+	sbx_buf_add(&own, n.text, n.len);
+	sbx_buf_str(&own, "\n");
+	if (sbx_head_check(a->log, a->conf, NULL) == 0 &&
+		sbx_note_line(&own, note->data, &a->own->vkey))
+		r = sbx_io_save(
+			a->conf->head, own.data, own.len, 0644, 0, err);
+	sbx_buf_free(&own);
+	if (r != 0)
+		return r;
+	sbx_err_set(err, SBX_E_NO, "holds a head of this log, %ju entries, "
+		"that the ledger does not continue", (uintmax_t)c.size);
+	sbx_err_hint(err, "put back from a backup? sbx-pull, then sbx-ledger "
+			  "publish --anew");
+	return SBX_E_NO;
+}
+
 static int
 ask(const struct asking *a, const struct sbx_conf_witness *w,
 	struct sbx_err *err)
@@ -53,10 +92,11 @@ ask(const struct asking *a, const struct sbx_conf_witness *w,
 	sbx_buf_str(&s.key, sbx_buf_text(&old.key));
 	if (sbx_cosigned_judge(a->log, a->own, w, &old, &had, &time, NULL) != 0)
 		had = 0;
-	if (had >= a->own->head.size)
+	if (had >= a->own->head.size && !a->moved)
 		goto out;
 	sbx_witness_path(&path, a->own->vkey.name);
-	if ((r = fetch(a, path.data, &s.note, err)) != 0 || s.note.len == 0)
+	if ((r = fetch(a, path.data, &s.note, err)) != 0 || s.note.len == 0 ||
+		(r = learn(a, &s.note, err)) != 0)
 		goto out;
 	if (sbx_cosigned_key(w, &s, &key, NULL) != 0 ||
 		sbx_cosigned_judge(a->log, a->own, w, &s, &now, &time, NULL) !=
@@ -76,10 +116,11 @@ out:
 
 int
 sbx_witness_collect(struct sbx_log *log, const struct sbx_conf *conf,
-	const char *base, const char *did, int64_t until, struct sbx_err *err)
+	const char *base, const char *did, int64_t until, bool moved,
+	struct sbx_err *err)
 {
 	struct sbx_own own;
-	const struct asking a = { log, &own, base, did, until };
+	const struct asking a = { log, conf, moved, &own, base, did, until };
 	int r = SBX_OK;
 
 	if (conf->nwitnesses == 0 || did[0] == '\0' ||

@@ -346,7 +346,7 @@ broken(struct walk *w, struct sbx_err *err)
 
 	/* What was remembered on the way may be as wrong as the rest. */
 	memset(&w->tree, 0, sizeof(w->tree));
-	w->save = true;
+	w->save = !w->f->own;
 	if ((r = sbx_log_begin(w->log, err)) != 0)
 		return r;
 	if ((r = remember(w, err)) == 0)
@@ -384,7 +384,7 @@ go_on(struct walk *w, struct sbx_err *err)
 	int r;
 
 	w->tree = w->peer.tree;
-	w->save = !w->f->all;
+	w->save = !w->f->all && !w->f->own;
 	r = read_on(w,
 		w->f->all || w->tree.size > w->head.size ? 0 : w->tree.size,
 		&whole, err);
@@ -396,6 +396,8 @@ go_on(struct walk *w, struct sbx_err *err)
 		return r;
 	if (!whole)
 		return broken(w, err);
+	if (w->f->own) /* of it nothing is remembered but the journal */
+		return SBX_OK;
 	extends = w->start > w->old.size || w->old.size == 0 ||
 		  memcmp(w->passed, w->old.root, SBX_HASH_BYTES) == 0;
 	if (!extends)
@@ -411,6 +413,7 @@ follow(struct walk *w, struct sbx_err *err)
 {
 	struct sbx_import *im = w->f->im;
 	size_t before = im->added + im->held + im->refused, known = im->known;
+	char self[SBX_DID_SIZE];
 	uint64_t size;
 	const char *end;
 	int r;
@@ -422,6 +425,8 @@ follow(struct walk *w, struct sbx_err *err)
 	if ((r = get_head(w, err)) != 0 || !w->f->found)
 		return r;
 	size = w->same ? w->src.prefix.count : w->head.size;
+	w->f->own = sbx_log_self(w->log, self, NULL) == 0 &&
+		 strcmp(w->peer.did, self) == 0;
 	memcpy(w->f->is, w->same ? w->src.did : w->peer.did, SBX_DID_SIZE);
 	end = w->peer.note.len > 0 ? strstr(w->peer.note.data, "\n\n") : NULL;
 	/* A node that lost its log says so by a new key, and begins one. */
@@ -450,7 +455,7 @@ sbx_follow(struct sbx_log *log, struct sbx_follow *f, struct sbx_err *err)
 		.batch = sbx_batch_new() };
 	int r;
 
-	f->found = f->anew = f->moved = false;
+	f->found = f->anew = f->moved = f->own = false;
 	r = follow(&w, err);
 	sbx_peerlog_free(&w.peer);
 	sbx_buf_free(&w.note);

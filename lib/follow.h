@@ -85,6 +85,9 @@ void sbx_cosigned_free(struct sbx_cosigned *s);
 int sbx_cosigned_key(const struct sbx_conf_witness *w,
 	const struct sbx_cosigned *s, struct sbx_vkey *key,
 	struct sbx_err *err);
+/* Append the line of key's name in note, with its newline. */
+bool sbx_note_line(struct sbx_buf *out, const char *note,
+	const struct sbx_vkey *key);
 /* What w has signed of this log: *size 0 when that is nothing.  SBX_E_NO: a
  * head that this node's key has signed and that its journal does not hold. */
 int sbx_cosigned_judge(struct sbx_log *log, const struct sbx_own *own,

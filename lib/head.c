@@ -53,10 +53,11 @@ sign_head(const struct sbx_key *key, const struct sbx_checkpoint *c,
 
 /* Whether the journal goes on from what was signed. */
 static int
-continues(struct sbx_log *log, const struct sbx_checkpoint *old, int64_t size,
-	struct sbx_err *err)
+continues(struct sbx_log *log, const struct sbx_conf *conf,
+	const struct sbx_checkpoint *old, int64_t size, struct sbx_err *err)
 {
 	unsigned char root[SBX_HASH_BYTES];
+	struct sbx_buf site = SBX_BUF(200);
 	int r;
 
 	if (old->size == 0)
@@ -72,8 +73,16 @@ continues(struct sbx_log *log, const struct sbx_checkpoint *old, int64_t size,
 		"%llu entries, of which %s",
 		(unsigned long long)old->size, old->size > (uint64_t)size ?
 			"the last are missing" : "some are others");
-	sbx_err_hint(err, "put back from a backup? sbx-pull, then "
-			  "sbx-ledger publish --anew");
+	/* What was published is still there, in the order that was signed. */
+	sbx_buf_fmt(&site, "%s/checkpoint", conf->www);
+	if (old->size > (uint64_t)size && !site.over &&
+		access(site.data, F_OK) == 0)
+		sbx_err_hint(err, "put back from a backup? first sbx-pull %s",
+			conf->www);
+	else
+		sbx_err_hint(err, "put back from a backup? sbx-pull, then "
+				  "sbx-ledger publish --anew");
+	sbx_buf_free(&site);
 	return SBX_E_NO;
 }
 
@@ -116,7 +125,7 @@ sbx_head_check(struct sbx_log *log, const struct sbx_conf *conf,
 		(r = own_vkey(conf, did, &vkey, err)) == 0 &&
 		(r = read_head(conf->head, &vkey, &head, err)) == 0 &&
 		(r = sbx_log_head(log, &size, hash, err)) == 0)
-		r = continues(log, &head, size, err);
+		r = continues(log, conf, &head, size, err);
 	return r;
 }
 
@@ -154,18 +163,19 @@ publish(struct sbx_log *log, const struct sbx_conf *conf, const char *dir,
 
 	sbx_buf_fmt(&path, "%s/checkpoint", dir);
 	if ((r = read_head(conf->head, vkey, &signed_head, err)) != 0 ||
-		(r = continues(log, &signed_head, (int64_t)now->size, err)) != 0)
+		(r = continues(log, conf, &signed_head, (int64_t)now->size, err)) != 0)
 		goto out;
 	/* What is shown elsewhere, or damaged, is written anew as a whole. */
 	if ((r = read_head(path.data, vkey, &shown, err)) == SBX_E_SYS)
 		goto out;
 	if (r != 0 ||
-		continues(log, &shown, (int64_t)now->size, NULL) != 0)
+		continues(log, conf, &shown, (int64_t)now->size, NULL) != 0)
 		shown.size = 0;
 	if (shown.size == now->size && shown.size > 0)
 		goto out;
 	if ((r = sbx_site_tiles(log, dir, shown.size, now->size, changed,
 		     err)) != 0 ||
+		(r = sbx_guard_note(log, conf, err)) != 0 ||
 		(r = sign_head(key, now, &note, err)) != 0 ||
 		(r = sbx_io_save(conf->head, note.data, note.len, 0644, 0,
 			 err)) != 0 ||
@@ -194,6 +204,7 @@ sbx_head_publish(struct sbx_log *log, const struct sbx_conf *conf,
 	int r;
 
 	if ((r = sbx_log_self(log, did, err)) == 0 &&
+		(r = sbx_guard_own(log, conf, err)) == 0 &&
 		(r = sbx_delegation_open(conf, SBX_ROLE_LOG, &key,
 			 &delegation, err)) == 0 &&
 		(r = sbx_role_vkey(&vkey, SBX_ROLE_LOG, did, sbx_key_pub(key), err)) == 0 &&

@@ -52,7 +52,7 @@ find_key(struct sbx_log *log, struct sbx_entry *e)
 
 static int
 add_item(struct sbx_log *log, struct sbx_item *it, struct sbx_import *im,
-	struct sbx_quota *q, struct sbx_err *err)
+	struct sbx_quota *q, const char *self, struct sbx_err *err)
 {
 	enum sbx_log_how how = SBX_LOG_DUP;
 	struct sbx_err why = { 0 };
@@ -75,6 +75,8 @@ add_item(struct sbx_log *log, struct sbx_item *it, struct sbx_import *im,
 		im->added += how == SBX_LOG_NEW;
 		im->known += how == SBX_LOG_DUP;
 		im->held += how == SBX_LOG_HELD;
+		im->own += how != SBX_LOG_DUP &&
+			strcmp(it->e->author, self) == 0;
 	}
 	if (r == SBX_E_INPUT) {
 		sbx_batch_refuse(it, &why);
@@ -94,7 +96,7 @@ add_item(struct sbx_log *log, struct sbx_item *it, struct sbx_import *im,
  * what came later in the batch.  The rest is refused. */
 static int
 add_late(struct sbx_log *log, struct sbx_batch *b, struct sbx_import *im,
-	struct sbx_quota *q, struct sbx_err *err)
+	struct sbx_quota *q, const char *self, struct sbx_err *err)
 {
 	struct sbx_err why = { 0 };
 	bool more = true, left = true;
@@ -106,7 +108,7 @@ add_late(struct sbx_log *log, struct sbx_batch *b, struct sbx_import *im,
 		for (size_t i = 0; r == 0 && i < b->count; i++) {
 			if (!b->items[i].late)
 				continue;
-			r = add_item(log, &b->items[i], im, q, err);
+			r = add_item(log, &b->items[i], im, q, self, err);
 			more |= !b->items[i].late;
 			left |= b->items[i].late;
 		}
@@ -129,12 +131,18 @@ add_batch(struct sbx_log *log, struct sbx_batch *b, struct sbx_import *im,
 	struct sbx_err *err)
 {
 	struct sbx_quota *q = sbx_quota_new(log);
+	char self[SBX_DID_SIZE] = "";
+	size_t own = im->own;
 	int r = SBX_OK;
 
+	sbx_log_self(log, self, NULL);
 	for (size_t i = 0; r == 0 && i < b->count; i++)
-		r = add_item(log, &b->items[i], im, q, err);
-	if (r == 0 && (r = add_late(log, b, im, q, err)) == 0)
+		r = add_item(log, &b->items[i], im, q, self, err);
+	if (r == 0 && (r = add_late(log, b, im, q, self, err)) == 0)
 		r = sbx_quota_store(q, err);
+	if (r == 0 && im->own > own)
+		r = sbx_guard_mark(log, im->source != NULL ? im->source : "",
+			err);
 	sbx_quota_free(q);
 	sbx_batch_empty(b);
 	return r;

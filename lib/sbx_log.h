@@ -242,6 +242,10 @@ struct sbx_import {
 	void (*progress)(void *ctx);
 	uint64_t done, total;
 	void *ctx;
+	/* Of those added and held, by this node itself: its ledger is an older
+	 * one, see sbx_guard_mark. */
+	size_t own;
+	const char *source;
 	/* Not NULL: what was read the last time, which is counted as known and
 	 * not judged again; then what has been read now.  changed (SBX_E_INPUT):
 	 * the stream begins otherwise, and what was passed over is not judged. */
@@ -270,9 +274,44 @@ int sbx_seal_last(struct sbx_log *log, const struct sbx_conf *conf,
 /* SBX_E_NO when this node has sealed more than the database knows. */
 int sbx_seal_check(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err);
+/* Whatever is missing before it: the last head that was signed goes into the
+ * database, so that the next one goes on from there. */
+int sbx_seal_adopt(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err);
 /* Sign, as this node, that it takes the place of old. */
 int sbx_rotate(struct sbx_log *log, const struct sbx_conf *conf,
 	const char *old, const struct sbx_key *recovery, struct sbx_err *err);
+
+/* ---- guard: nothing is signed over what was forgotten --------------------- */
+
+/* SBX_E_NO: this box is known to have said more than its ledger holds, by the
+ * head or the seal beside the database, or since entries of its own came in
+ * from a source that was not read to its end.  own: but for the order, which
+ * publish --anew gives up. */
+int sbx_guard_check(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err);
+int sbx_guard_own(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err);
+/* In the transaction that brings an entry of its own from source; and when
+ * source was read to its end: *left is how many are known to be missing.  With
+ * none, unless source was this node's own log (same), the next head is that of
+ * a new one: what the old key has signed of their order nobody knows. */
+int sbx_guard_mark(struct sbx_log *log, const char *source,
+	struct sbx_err *err);
+int sbx_guard_settle(struct sbx_log *log, const struct sbx_conf *conf,
+	const char *source, bool same, int64_t *left, struct sbx_err *err);
+/* In words; false when there is nothing to say. */
+bool sbx_guard_tell(struct sbx_err *why, size_t own, int64_t left);
+/* How many it has said goes beside the database, before a head is signed. */
+int sbx_guard_note(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err);
+/* After a restore over a ledger that had so many of its own. */
+int64_t sbx_guard_count(struct sbx_log *log);
+int sbx_guard_restored(struct sbx_log *log, const struct sbx_conf *conf,
+	int64_t before, struct sbx_err *err);
+/* What is missing is lost for good. */
+int sbx_guard_forget(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err);
 
 /* ---- site: what a node publishes for others to pull ----------------------- */
 
@@ -378,6 +417,7 @@ struct sbx_follow {
 	bool found;	       /* there is a checkpoint; false: try an export */
 	bool anew;	       /* under a new key it began a new log */
 	bool moved;	       /* another head than the last time */
+	bool own;	       /* it is this node's own log */
 	char is[SBX_DID_SIZE]; /* whose it is */
 };
 
@@ -406,10 +446,12 @@ int sbx_witness_own(struct sbx_log *log, const struct sbx_conf *conf,
 	const char *dir, size_t *changed, struct sbx_err *err);
 void sbx_witness_path(struct sbx_buf *path, const char *origin);
 /* Ask the site of did for its cosignature of our head, if the policy of
- * sbx.conf names it and it is not at hand.  SBX_E_NO: it holds a head of ours
- * that the journal does not continue. */
+ * sbx.conf names it and it is not at hand, or the site has moved.  SBX_E_NO: it
+ * holds a head of ours that the journal does not continue; it is kept as the
+ * one that was signed last, so that nothing is signed against it. */
 int sbx_witness_collect(struct sbx_log *log, const struct sbx_conf *conf,
-	const char *base, const char *did, int64_t until, struct sbx_err *err);
+	const char *base, const char *did, int64_t until, bool moved,
+	struct sbx_err *err);
 
 struct sbx_witnessed {
 	int64_t size, witnessed; /* entries: of the journal, of those */

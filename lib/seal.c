@@ -91,17 +91,13 @@ behind(const struct sbx_entry *kept, const struct sealer *s, struct sbx_err *err
 
 static int
 start(struct sealer *s, struct sbx_log *log, const struct sbx_conf *conf,
-	const char *did, struct sbx_entry **kept, struct sbx_err *err)
+	struct sbx_entry **kept, struct sbx_err *err)
 {
-	int r;
-
 	memset(s, 0, sizeof(*s));
 	s->log = log;
 	if ((size_t)snprintf(s->path, sizeof(s->path), "%s/seal", conf->dir) >=
 		sizeof(s->path))
 		return sbx_err_set(err, SBX_E_USAGE, "path too long");
-	if ((r = last_head(s, did, err)) != 0)
-		return r;
 	return read_kept(s->path, kept, err);
 }
 
@@ -115,9 +111,54 @@ sbx_seal_last(struct sbx_log *log, const struct sbx_conf *conf, int64_t *seq,
 	int r;
 
 	if ((r = sbx_log_self(log, did, err)) == 0 &&
-		(r = start(&s, log, conf, did, &kept, err)) == 0)
+		(r = start(&s, log, conf, &kept, err)) == 0 &&
+		(r = last_head(&s, did, err)) == 0)
 		*seq = kept != NULL && seq_of(kept) > s.seq ? seq_of(kept) : s.seq;
 	sbx_entry_free(kept);
+	return r;
+}
+
+/* Whether an entry of this author is in the journal. */
+static int
+here(struct sbx_log *log, const char *did, const unsigned char *id, bool *yes,
+	struct sbx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r, step;
+
+	*yes = false;
+	if ((r = sbx_db_prepare(sbx_log_db(log), "SELECT 1 FROM entry e JOIN "
+		     "author a ON a.id=e.author WHERE e.id=? AND a.did=?", &st,
+		     err)) != 0)
+		return r;
+	sbx_db_bind_blob(st, 1, id, SBX_HASH_BYTES);
+	sbx_db_bind_text(st, 2, did);
+	step = sqlite3_step(st);
+	*yes = step == SQLITE_ROW;
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
+		r = sbx_db_fail(sbx_log_db(log), "heads", err);
+	sqlite3_finalize(st);
+	return r;
+}
+
+/* A head that was signed and is not in the database: the next one, over what
+ * is there, had its writer killed; any other says that the database is older. */
+static int
+judge(struct sealer *s, const struct sbx_entry *kept, struct sbx_err *err)
+{
+	const struct sbx_json *item = sbx_json_get(kept->payload, "items");
+	unsigned char id[SBX_HASH_BYTES];
+	bool all = seq_of(kept) == s->seq + 1;
+	int r = SBX_OK;
+
+	item = item != NULL ? item->child : NULL;
+	for (; r == 0 && all && item != NULL; item = item->next) {
+		all = sbx_hex_parse(id, sizeof(id), item->text, item->len);
+		if (all)
+			r = here(s->log, kept->author, id, &all, err);
+	}
+	if (r == 0 && !all && seq_of(kept) > s->seq)
+		r = behind(kept, s, err);
 	return r;
 }
 
@@ -128,12 +169,28 @@ sbx_seal_check(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_entry *kept = NULL;
 	char did[SBX_DID_SIZE];
 	struct sealer s;
+	bool there;
 	int r;
 
 	if ((r = sbx_log_self(log, did, err)) == 0 &&
-		(r = start(&s, log, conf, did, &kept, err)) == 0 && kept != NULL &&
-		seq_of(kept) > s.seq + 1)
-		r = behind(kept, &s, err);
+		(r = start(&s, log, conf, &kept, err)) == 0 && kept != NULL &&
+		(r = here(log, did, kept->id, &there, err)) == 0 && !there &&
+		(r = last_head(&s, did, err)) == 0)
+		r = judge(&s, kept, err);
+	sbx_entry_free(kept);
+	return r;
+}
+
+int
+sbx_seal_adopt(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err)
+{
+	struct sbx_entry *kept = NULL;
+	struct sealer s;
+	int r;
+
+	if ((r = start(&s, log, conf, &kept, err)) == 0 && kept != NULL)
+		r = sbx_log_append(log, kept, err);
 	sbx_entry_free(kept);
 	return r;
 }
@@ -210,15 +267,16 @@ out:
 	return r;
 }
 
-/* A head that was signed but did not reach the database goes there now; one
- * that was lost with later ones means an older database. */
+/* A head that was signed but did not reach the database goes there now. */
 static int
 catch_up(struct sealer *s, const struct sbx_entry *kept, struct sbx_err *err)
 {
+	int r;
+
 	if (kept == NULL || seq_of(kept) <= s->seq)
 		return SBX_OK;
-	if (seq_of(kept) > s->seq + 1)
-		return behind(kept, s, err);
+	if ((r = judge(s, kept, err)) != 0)
+		return r;
 	s->seq++;
 	sbx_hex_write(s->prev, kept->id, SBX_HASH_BYTES);
 	return sbx_log_append(s->log, kept, err);
@@ -236,7 +294,8 @@ sbx_seal(struct sbx_log *log, const struct sbx_conf *conf,
 
 	*count = 0;
 	if ((r = sbx_key_load(conf->key, &key, err)) != 0 ||
-		(r = start(&s, log, conf, sbx_key_did(key), &kept, err)) != 0)
+		(r = start(&s, log, conf, &kept, err)) != 0 ||
+		(r = last_head(&s, sbx_key_did(key), err)) != 0)
 		goto out;
 	s.key = key;
 	/* Named once, with the first head: who steals the node key later
@@ -268,7 +327,7 @@ sbx_rotate(struct sbx_log *log, const struct sbx_conf *conf, const char *old,
 		r = sbx_err_set(err, SBX_E_USAGE, "not a did: %.60s", old);
 		goto out;
 	}
-	if ((r = sbx_head_check(log, conf, err)) != 0 ||
+	if ((r = sbx_guard_check(log, conf, err)) != 0 ||
 		(r = sbx_key_load(conf->key, &key, err)) != 0 ||
 		(r = sbx_key_sign(recovery, message,
 			 sbx_rotation_text(message, sbx_key_did(key), old), sig,

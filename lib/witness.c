@@ -155,6 +155,21 @@ sbx_cosigned_judge(struct sbx_log *log, const struct sbx_own *own,
 	return SBX_OK;
 }
 
+bool
+sbx_note_line(struct sbx_buf *out, const char *note, const struct sbx_vkey *key)
+{
+	struct sbx_buf start = SBX_BUF(SBX_MAX_NAME + 8);
+	const char *line, *end;
+
+	sbx_buf_fmt(&start, "\n\xe2\x80\x94 %s ", key->name);
+	line = strstr(note, sbx_buf_text(&start));
+	end = line != NULL ? strchr(line + 1, '\n') : NULL;
+	if (end != NULL)
+		sbx_buf_add(out, line + 1, (size_t)(end - line));
+	sbx_buf_free(&start);
+	return end != NULL;
+}
+
 /* ---- how far ----------------------------------------------------------- */
 
 static int
@@ -196,22 +211,6 @@ sbx_witness_status(struct sbx_log *log, const struct sbx_conf *conf,
 	return r;
 }
 
-/* The line of key in note, with its newline. */
-static bool
-add_line(struct sbx_buf *out, const char *note, const struct sbx_vkey *key)
-{
-	struct sbx_buf start = SBX_BUF(SBX_MAX_NAME + 8);
-	const char *line, *end;
-
-	sbx_buf_fmt(&start, "\n\xe2\x80\x94 %s ", key->name);
-	line = strstr(note, sbx_buf_text(&start));
-	end = line != NULL ? strchr(line + 1, '\n') : NULL;
-	if (end != NULL)
-		sbx_buf_add(out, line + 1, (size_t)(end - line));
-	sbx_buf_free(&start);
-	return end != NULL;
-}
-
 /* This node's head and the signatures of all who have witnessed it. */
 static int
 combine(struct sbx_log *log, const struct sbx_conf *conf, struct sbx_buf *out,
@@ -237,7 +236,7 @@ combine(struct sbx_log *log, const struct sbx_conf *conf, struct sbx_buf *out,
 				NULL) == 0 &&
 			size == own.head.size &&
 			sbx_cosigned_key(&w[i], &s, &key, NULL) == 0)
-			*count += add_line(out, sbx_buf_text(&s.note), &key);
+			*count += sbx_note_line(out, sbx_buf_text(&s.note), &key);
 		sbx_cosigned_free(&s);
 	}
 	return r;

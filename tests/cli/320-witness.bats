@@ -193,7 +193,7 @@ witnessed() {
 		SBX_STATE=$D/before sbx-ledger append --lines ban_publish >/dev/null
 	SBX_STATE=$D/before sbx-ledger publish
 	at before 1 sbx-pull "$D/ann/www"
-	assert_has "$stderr" "ann holds a head of this log, 3 entries, that the ledger does not continue" "not said"
+	assert_has "$stderr" "holds a head of this log, 3 entries, that the ledger does not continue" "not said"
 	assert_hint sbx-pull
 }
 

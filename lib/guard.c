@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What this box has said, against what its ledger holds.  A ledger put back
+ * from a copy lacks what was said since, and would say something else in its
+ * place: until it has all of it again, nothing is signed. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "db.h"
+
+/* Rows of local: "behind" alone, and one with each source from which own
+ * entries came and that was not read to its end since. */
+#define BEHIND "behind"
+
+static int
+query(struct sbx_log *log, const char *sql, const char *text,
+	struct sbx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r;
+
+	if ((r = sbx_db_prepare(sbx_log_db(log), sql, &st, err)) != 0)
+		return r;
+	if (text != NULL)
+		sbx_db_bind_text(st, 1, text);
+	if (sqlite3_step(st) != SQLITE_DONE)
+		r = sbx_db_fail(sbx_log_db(log), "ledger", err);
+	sqlite3_finalize(st);
+	return r;
+}
+
+int
+sbx_guard_mark(struct sbx_log *log, const char *source, struct sbx_err *err)
+{
+	return query(log, "INSERT OR IGNORE INTO local(key, value) "
+			  "VALUES('" BEHIND " ' || ?, '')", source, err);
+}
+
+static int
+marks(struct sbx_log *log, int64_t *n, struct sbx_err *err)
+{
+	return sbx_db_int(sbx_log_db(log), "SELECT count(*) FROM local WHERE "
+		"key='" BEHIND "' OR key GLOB '" BEHIND " *'", 0, n, err);
+}
+
+/* ---- how many entries of its own ----------------------------------------- */
+
+static int
+own(struct sbx_log *log, const char *did, int64_t *n, struct sbx_err *err)
+{
+	char sql[160];
+
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM fact f JOIN author a "
+		"ON a.id=f.author WHERE a.did='%s'", did);
+	return sbx_db_int(sbx_log_db(log), sql, 0, n, err);
+}
+
+/* What a file beside the database says that there were; 0: it says nothing. */
+static int
+said(const struct sbx_conf *conf, int64_t *n, struct sbx_err *err)
+{
+	struct sbx_buf path = SBX_BUF(4096), text = SBX_BUF(32);
+	int r;
+
+	*n = 0;
+	sbx_buf_fmt(&path, "%s/said", conf->dir);
+	r = sbx_io_read(path.data, 0, &text, err);
+	if (r == SBX_E_SYS && errno == ENOENT) {
+		r = SBX_OK;
+	} else if (r == 0) {
+		text.data[strcspn(sbx_buf_text(&text), "\n")] = '\0';
+		if (!sbx_num_parse(n, text.data, 1, SBX_MAX_INT))
+			r = sbx_err_set(err, SBX_E_INPUT, "%s: not a number",
+				path.data);
+	}
+	sbx_buf_free(&path);
+	sbx_buf_free(&text);
+	return r;
+}
+
+static int
+keep_said(const struct sbx_conf *conf, int64_t n, struct sbx_err *err)
+{
+	struct sbx_buf path = SBX_BUF(4096), text = SBX_BUF(32);
+	int64_t was;
+	int r = SBX_OK;
+
+	if (said(conf, &was, NULL) != 0 || was != n) {
+		sbx_buf_fmt(&path, "%s/said", conf->dir);
+		sbx_buf_fmt(&text, "%lld\n", (long long)n);
+		r = sbx_io_save(path.data, text.data, text.len, 0644, 0, err);
+	}
+	sbx_buf_free(&path);
+	sbx_buf_free(&text);
+	return r;
+}
+
+int
+sbx_guard_note(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err)
+{
+	char did[SBX_DID_SIZE];
+	int64_t n;
+	int r;
+
+	if ((r = sbx_log_self(log, did, err)) == 0 &&
+		(r = own(log, did, &n, err)) == 0 && n > 0)
+		r = keep_said(conf, n, err);
+	return r;
+}
+
+/* What its own heads name, and the count beside the database, ask for. */
+static int
+lacking(struct sbx_log *log, const struct sbx_conf *conf, int64_t *n,
+	struct sbx_err *err)
+{
+	char did[SBX_DID_SIZE], sql[640];
+	int64_t have, want;
+	int r;
+
+	if ((r = sbx_log_self(log, did, err)) != 0)
+		return r;
+	snprintf(sql, sizeof(sql),
+		"WITH me(id) AS (SELECT id FROM author WHERE did='%s'), "
+		"head(p) AS (SELECT e.payload FROM fact f JOIN entry e "
+		"USING(seq) WHERE f.type='SbxHead' AND f.author=(SELECT id "
+		"FROM me)) SELECT count(*) FROM (SELECT json_extract(p, "
+		"'$.prev') AS x FROM head UNION SELECT j.value FROM head, "
+		"json_each(p, '$.items') j) WHERE x NOT IN (SELECT "
+		"lower(hex(e.id)) FROM entry e, me WHERE e.author=me.id)",
+		did);
+	if ((r = sbx_db_int(sbx_log_db(log), sql, 0, n, err)) != 0 ||
+		(r = own(log, did, &have, err)) != 0 ||
+		(r = said(conf, &want, err)) != 0)
+		return r;
+	if (want - have > *n)
+		*n = want - have;
+	return SBX_OK;
+}
+
+/* ---- the answer ------------------------------------------------------------ */
+
+/* *order: the journal is in the order that was signed. */
+static int
+whole(struct sbx_log *log, const struct sbx_conf *conf, bool *order,
+	struct sbx_err *head, struct sbx_err *err)
+{
+	int64_t n, left = 0;
+	int r;
+
+	if ((r = marks(log, &n, err)) != 0 ||
+		(n == 0 && (r = sbx_seal_check(log, conf, err)) != 0))
+		return r;
+	r = sbx_head_check(log, conf, head);
+	*order = r == 0;
+	if (r != 0 && r != SBX_E_NO) {
+		*err = *head;
+		return r;
+	}
+	if (n == 0 && *order)
+		return SBX_OK;
+	if ((r = lacking(log, conf, &left, err)) != 0 || (n == 0 && left == 0))
+		return r;
+	if (left > 0)
+		sbx_err_set(err, SBX_E_NO, "this box has said more than its "
+			"ledger holds: %lld entries are missing",
+			(long long)left);
+	else
+		sbx_err_set(err, SBX_E_NO, "this box has said more than its "
+			"ledger holds, and not all was fetched back");
+	sbx_err_hint(err, "%s", left > 0 && !*order ? head->hint :
+		"sbx-pull; what nobody holds any more is given up by "
+		"sbx-ledger publish --lost");
+	return SBX_E_NO;
+}
+
+int
+sbx_guard_own(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err)
+{
+	struct sbx_err head = { 0 }, why = { 0 };
+	bool order;
+	int r = whole(log, conf, &order, &head, &why);
+
+	if (r != 0 && err != NULL)
+		*err = why;
+	return r;
+}
+
+int
+sbx_guard_check(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err)
+{
+	struct sbx_err head = { 0 }, why = { 0 };
+	bool order;
+	int64_t n;
+	int r;
+
+	/* All it has said is here again, in another order: its log is over, its
+	 * word is not.  Without a count nobody can tell. */
+	if ((r = whole(log, conf, &order, &head, &why)) == 0 && !order &&
+		(said(conf, &n, NULL) != 0 || n == 0)) {
+		why = head;
+		r = head.code;
+	}
+	if (r != 0 && err != NULL)
+		*err = why;
+	return r;
+}
+
+/* Nothing is missing any more. */
+static int
+whole_again(struct sbx_log *log, const struct sbx_conf *conf, bool same,
+	struct sbx_err *err)
+{
+	bool keep = same && sbx_head_check(log, conf, NULL) == 0;
+
+	if (!keep && (access(conf->head, F_OK) == 0 ||
+			     access(conf->log_key, F_OK) == 0) &&
+		sbx_head_renew(conf, err) != 0)
+		return SBX_E_SYS;
+	return query(log, "DELETE FROM local WHERE key='" BEHIND "'", NULL, err);
+}
+
+int
+sbx_guard_settle(struct sbx_log *log, const struct sbx_conf *conf,
+	const char *source, bool same, int64_t *left, struct sbx_err *err)
+{
+	int64_t n;
+	int r;
+
+	*left = 0;
+	if ((r = marks(log, &n, err)) != 0 || n == 0)
+		return r;
+	if ((r = sbx_log_begin(log, err)) != 0)
+		return r;
+	if ((r = query(log, "DELETE FROM local WHERE key='" BEHIND " ' || ?",
+		     source, err)) == 0 &&
+		(r = lacking(log, conf, left, err)) == 0)
+		r = *left > 0 ? query(log,
+				"INSERT OR IGNORE INTO local(key, value) "
+				"VALUES('" BEHIND "', '')", NULL, err) :
+				whole_again(log, conf, same, err);
+	if (r == 0)
+		return sbx_log_commit(log, err);
+	sbx_log_rollback(log);
+	return r;
+}
+
+bool
+sbx_guard_tell(struct sbx_err *why, size_t own, int64_t left)
+{
+	if (own == 0 && left == 0)
+		return false;
+	if (left > 0) {
+		sbx_err_set(why, SBX_E_NO, "of what this box has said %zu "
+			"entries came back, %lld are missing: it signs nothing",
+			own, (long long)left);
+		sbx_err_hint(why, "another peer may hold them");
+	} else {
+		sbx_err_set(why, SBX_E_NO, "%zu entries of this box came back: "
+			"its ledger was older", own);
+		sbx_err_hint(why, "if it was not put back from a copy, its key "
+				  "is used elsewhere too");
+	}
+	return true;
+}
+
+int
+sbx_guard_restored(struct sbx_log *log, const struct sbx_conf *conf,
+	int64_t before, struct sbx_err *err)
+{
+	int64_t n, left;
+	int r;
+
+	/* The last head alone may have been lost, and it is in its file. */
+	if (sbx_seal_check(log, conf, NULL) == 0 &&
+		(r = sbx_seal_adopt(log, conf, err)) != 0)
+		return r;
+	if ((r = said(conf, &n, err)) != 0 ||
+		(before > n && (r = keep_said(conf, before, err)) != 0) ||
+		(r = lacking(log, conf, &left, err)) != 0 || left == 0)
+		return r;
+	return query(log, "INSERT OR IGNORE INTO local(key, value) "
+			  "VALUES('" BEHIND "', '')", NULL, err);
+}
+
+int64_t
+sbx_guard_count(struct sbx_log *log)
+{
+	char did[SBX_DID_SIZE];
+	int64_t n = 0;
+
+	if (sbx_log_self(log, did, NULL) != 0 || own(log, did, &n, NULL) != 0)
+		n = 0;
+	return n;
+}
+
+int
+sbx_guard_forget(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err)
+{
+	int r;
+
+	if ((r = query(log, "DELETE FROM local WHERE key='" BEHIND "' OR key "
+			    "GLOB '" BEHIND " *'", NULL, err)) == 0 &&
+		(r = sbx_seal_adopt(log, conf, err)) == 0)
+		r = sbx_guard_note(log, conf, err);
+	return r;
+}
