@@ -10,17 +10,28 @@ struct why {
 	int64_t at;
 };
 
-/* Names mean what they mean now, whatever time is asked about. */
 static int
-resolve(struct sbx_ctx *ctx, struct sbx_log *log, struct why *w)
+resolve(struct sbx_ctx *ctx, struct sbx_state *st, struct why *w)
+{
+	int r = SBX_OK;
+
+	if (w->did[0] == '\0')
+		r = sbx_name_resolve(st, ctx->argv[0], w->did, &ctx->err);
+	if (r == 0 && w->offer == NULL)
+		r = sbx_find(st, SBX_FIND_ANY, "", ctx->argv[1], &w->offer,
+			&ctx->err);
+	return r;
+}
+
+/* Names are those of then; one that nobody had yet means what it means now. */
+static int
+resolve_now(struct sbx_ctx *ctx, struct sbx_log *log, struct why *w)
 {
 	struct sbx_state *st = NULL;
 	int r;
 
-	if ((r = sbx_state_open(log, &st, &ctx->err)) == 0 &&
-		(r = sbx_name_resolve(st, ctx->argv[0], w->did, &ctx->err)) == 0)
-		r = sbx_find(st, SBX_FIND_ANY, "", ctx->argv[1], &w->offer,
-			&ctx->err);
+	if ((r = sbx_state_open(log, &st, &ctx->err)) == 0)
+		r = resolve(ctx, st, w);
 	sbx_state_free(st);
 	return r;
 }
@@ -61,24 +72,47 @@ say_legs(struct sbx_ctx *ctx, const struct sbx_json *answer)
 	}
 }
 
-/* What would have to be signed, and by whom, for another answer. */
-static void
-say_change(struct sbx_ctx *ctx, const struct sbx_json *answer)
+/* Whose word ends it, of those that it rests on. */
+static int
+say_ends(struct sbx_ctx *ctx, struct sbx_state *st, const struct why *w)
 {
-	const char *id = sbx_json_str(answer, "target"), *remedy;
-	const struct sbx_json *leg;
+	const struct sbx_json *offer = sbx_doc_root(w->offer);
+	const char *provider = sbx_json_str(offer, "provider"), *sub;
+	struct sbx_buf who = SBX_BUF(1024), by = SBX_BUF(1024);
+	struct sbx_doc *doc = NULL;
+	int r;
 
-	if (sbx_json_get(answer, "allowed")->yes) {
-		sbx_tool_out(ctx, "it would end when, of these, one is signed:");
-		sbx_tool_out(ctx, "  by the provider: sbx-offer reject, of the "
-				  "subscription, or sbx-offer withdraw %s", id);
-		sbx_tool_out(ctx, "  by itself: sbx-offer cancel, of the "
-				  "subscription");
-		sbx_tool_out(ctx, "  by itself, one above it or an anchor: "
-				  "sbx-member revoke %s",
-			sbx_json_str(answer, "subject"));
-		return;
-	}
+	if ((r = sbx_sub_mine(st, w->did, offer, &doc, &ctx->err)) != 0)
+		goto out;
+	sub = doc != NULL ? sbx_json_str(sbx_doc_root(doc), "subscription_id") :
+			    "";
+	sbx_name_write(st, w->did, &who);
+	sbx_name_write(st, provider, &by);
+	sbx_tool_out(ctx, "it would end when one of these is signed:");
+	sbx_tool_out(ctx, "  by %s, the provider: sbx-offer reject %s",
+		sbx_buf_text(&by), sub);
+	sbx_tool_out(ctx, "  by %s, the provider: sbx-offer withdraw %s",
+		sbx_buf_text(&by), sbx_json_str(offer, "service_id"));
+	sbx_tool_out(ctx, "  by %s itself: sbx-offer cancel %s",
+		sbx_buf_text(&who), sub);
+	sbx_tool_out(ctx, "  by %s itself, one above it or an anchor: "
+		"sbx-member revoke %s", sbx_buf_text(&who), w->did);
+	sbx_tool_out(ctx, "  by %s itself, one above it or an anchor: "
+		"sbx-member revoke %s", sbx_buf_text(&by), provider);
+out:
+	sbx_doc_free(doc);
+	sbx_buf_free(&who);
+	sbx_buf_free(&by);
+	return r;
+}
+
+/* What would have to be signed, and by whom, for a yes. */
+static void
+say_remedies(struct sbx_ctx *ctx, const struct sbx_json *answer)
+{
+	const struct sbx_json *leg;
+	const char *remedy;
+
 	sbx_tool_out(ctx, "it would be allowed when all of these are signed:");
 	for (leg = sbx_json_get(answer, "legs")->child; leg != NULL;
 		leg = leg->next)
@@ -86,30 +120,83 @@ say_change(struct sbx_ctx *ctx, const struct sbx_json *answer)
 			sbx_tool_out(ctx, "  %s", remedy);
 }
 
+struct since {
+	struct sbx_ctx *ctx;
+	struct sbx_state *st;
+	struct sbx_doc *doc;
+	struct sbx_json *list;
+};
+
 static int
-answer(struct sbx_ctx *ctx, struct sbx_state *st, const struct why *w)
+keep_trust(void *arg, const char *did, bool yes, int64_t when)
+{
+	struct since *s = arg;
+	struct sbx_json *one = sbx_json_add(s->doc, s->list, NULL,
+		SBX_JSON_OBJECT);
+
+	sbx_json_add_str(s->doc, one, "did", did);
+	sbx_json_add_bool(s->doc, one, "trusted", yes);
+	sbx_json_add_time(s->doc, one, "at", when);
+	return SBX_OK;
+}
+
+static int
+say_trust(void *arg, const char *did, bool yes, int64_t when)
+{
+	struct sbx_buf who = SBX_BUF(1024);
+	struct since *s = arg;
+	char text[SBX_TIME_SIZE];
+
+	sbx_name_write(s->st, did, &who);
+	sbx_time_write(text, when);
+	sbx_tool_out(s->ctx, "since then: on %.19s this node took %s for an "
+		"anchor%s", text, sbx_buf_text(&who), yes ? "" : " no longer");
+	sbx_buf_free(&who);
+	return SBX_OK;
+}
+
+static int
+answer(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_state *st,
+	const struct why *w)
 {
 	struct sbx_question q = { .subject = w->did, .action = "service.use",
 		.target = sbx_json_str(sbx_doc_root(w->offer), "service_id"),
 		.domain = "" };
-	struct sbx_doc *doc = NULL;
+	struct since s = { .ctx = ctx, .st = st };
 	struct sbx_json *root;
+	bool allowed;
 	int r;
 
-	if ((r = sbx_can(st, &q, &doc, &ctx->err)) != 0)
+	if ((r = sbx_can(st, &q, &s.doc, &ctx->err)) != 0)
 		return r;
-	root = sbx_doc_root(doc);
-	r = sbx_json_get(root, "allowed")->yes ? SBX_OK : SBX_E_NO;
+	root = sbx_doc_root(s.doc);
+	allowed = sbx_json_get(root, "allowed")->yes;
 	if (ctx->json) {
-		sbx_json_add_time(doc, root, "at", w->at);
+		sbx_json_add_time(s.doc, root, "at", w->at);
+		s.list = sbx_json_add(s.doc, root, "anchors_since",
+			SBX_JSON_ARRAY);
+		r = sbx_log_trusted(log, w->at, keep_trust, &s, &ctx->err);
 		sbx_tool_row(ctx, NULL, root);
 	} else {
-		say_head(ctx, st, w, r == 0);
+		say_head(ctx, st, w, allowed);
 		say_legs(ctx, root);
-		say_change(ctx, root);
+		r = sbx_log_trusted(log, w->at, say_trust, &s, &ctx->err);
+		if (!allowed)
+			say_remedies(ctx, root);
+		else if (r == 0)
+			r = say_ends(ctx, st, w);
 	}
-	sbx_doc_free(doc);
-	return r;
+	sbx_doc_free(s.doc);
+	return r == 0 && !allowed ? SBX_E_NO : r;
+}
+
+static int
+open_then(struct sbx_ctx *ctx, struct sbx_log *log, const struct why *w,
+	struct sbx_state **st)
+{
+	return sbx_tool_opt(ctx, "at") != NULL ?
+		sbx_state_open_at(log, w->at, st, &ctx->err) :
+		sbx_state_open(log, st, &ctx->err);
 }
 
 static int
@@ -125,12 +212,17 @@ cmd_why(struct sbx_ctx *ctx)
 		return sbx_err_set(&ctx->err, SBX_E_USAGE,
 			"--at: %.60s is not an RFC 3339 time", at);
 	if ((r = sbx_log_open(ctx->conf.db, 0, &log, &ctx->err)) != 0 ||
-		(r = resolve(ctx, log, &w)) != 0)
+		(r = open_then(ctx, log, &w, &st)) != 0)
 		goto out;
-	r = at != NULL ? sbx_state_open_at(log, w.at, &st, &ctx->err) :
-			 sbx_state_open(log, &st, &ctx->err);
+	r = resolve(ctx, st, &w);
+	if (r == SBX_E_NO && at != NULL) {
+		sbx_state_free(st); /* there is one at a time */
+		st = NULL;
+		if ((r = resolve_now(ctx, log, &w)) == 0)
+			r = open_then(ctx, log, &w, &st);
+	}
 	if (r == 0)
-		r = answer(ctx, st, &w);
+		r = answer(ctx, log, st, &w);
 out:
 	sbx_state_free(st);
 	sbx_log_close(log);

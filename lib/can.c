@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "can.h"
+#include "member.h"
 
 static const struct action {
 	const char *name;
@@ -88,6 +89,78 @@ check_name(struct sbx_asked *a, struct sbx_err *err)
 
 /* ---- membership ---------------------------------------------------------- */
 
+/* Who removed it, when and why; or who has its place. */
+static void
+explain_removal(struct sbx_asked *a, struct sbx_leg *l, const char *removed)
+{
+	sqlite3_stmt *q = NULL;
+
+	if (sbx_db_prepare(a->st->db, "SELECT d.did, f.type, " SBX_FIELD(
+		    "created_at") ", " SBX_FIELD("reason") " FROM temp.claim f JOIN "
+		    "main.entry e USING(seq) JOIN main.author d ON d.id=f.author "
+		    "WHERE f.type IN ('RevocationNotice', 'SbxRotate') AND "
+		    "lower(hex(e.id))=?", &q, NULL) != 0)
+		return;
+	sbx_db_bind_text(q, 1, removed);
+	if (sqlite3_step(q) == SQLITE_ROW) {
+		const char *reason = (const char *)sqlite3_column_text(q, 3);
+
+		sbx_buf_fmt(&l->why, strcmp((const char *)sqlite3_column_text(q, 1),
+			"SbxRotate") == 0 ? " gave its place on %.19s to " :
+			" was revoked on %.19s by ",
+			(const char *)sqlite3_column_text(q, 2));
+		sbx_name_write(a->st, (const char *)sqlite3_column_text(q, 0),
+			&l->why);
+		if (reason != NULL && *reason != '\0')
+			sbx_buf_fmt(&l->why, " (%.200s)", reason);
+	}
+	sqlite3_finalize(q);
+}
+
+/* Why the last invitation that it accepted does not count. */
+static void
+explain_stranger(struct sbx_asked *a, struct sbx_leg *l)
+{
+	sqlite3_stmt *q = NULL;
+	const char *status;
+
+	if (sbx_db_prepare(a->st->db, "SELECT lower(hex(e.id)), f.ref, "
+		    "i.inviter IS NULL, coalesce(m.state, '') IN ('anchor', "
+		    "'member'), f.time>sbx_time(i.expires_at), " SBX_FIELD("proof")
+		    " IS NULL, i.status FROM temp.claim f JOIN main.entry e "
+		    "USING(seq) JOIN main.author d ON d.id=f.author LEFT JOIN "
+		    "temp.invite i ON i.invite_id=f.id AND i.inviter=f.ref "
+		    "LEFT JOIN temp.member m ON m.did=f.ref WHERE "
+		    "f.type='InviteAccept' AND d.did=? ORDER BY f.time DESC, e.id "
+		    "LIMIT 1", &q, NULL) != 0)
+		return;
+	sbx_db_bind_text(q, 1, a->q->subject);
+	if (sqlite3_step(q) != SQLITE_ROW) {
+		sbx_buf_str(&l->why, " accepted no invitation");
+		goto out;
+	}
+	status = (const char *)sqlite3_column_text(q, 6);
+	sbx_leg_entry(a, l, (const char *)sqlite3_column_text(q, 0));
+	sbx_buf_str(&l->why, " accepted an invitation by ");
+	sbx_name_write(a->st, (const char *)sqlite3_column_text(q, 1), &l->why);
+	if (sqlite3_column_int(q, 2))
+		sbx_buf_str(&l->why, " that is not known here");
+	else if (!sqlite3_column_int(q, 3))
+		sbx_buf_str(&l->why, ", who is not a member");
+	else if (sqlite3_column_int(q, 4))
+		sbx_buf_str(&l->why, " too late");
+	else if (sqlite3_column_int(q, 5) && !sbx_member_is_unproven())
+		sbx_buf_str(&l->why, " without the proof that it was handed it");
+	else if (strcmp(status, "used") == 0)
+		sbx_buf_str(&l->why, " that others had used up");
+	else if (strcmp(status, "revoked") == 0)
+		sbx_buf_str(&l->why, " that was taken back");
+	else
+		sbx_buf_str(&l->why, " that does not count");
+out:
+	sqlite3_finalize(q);
+}
+
 static void
 explain_member(struct sbx_asked *a, struct sbx_leg *l, sqlite3_stmt *q, int hop)
 {
@@ -95,18 +168,35 @@ explain_member(struct sbx_asked *a, struct sbx_leg *l, sqlite3_stmt *q, int hop)
 	const char *since = (const char *)sqlite3_column_text(q, 2);
 	const char *did = (const char *)sqlite3_column_text(q, 6);
 
+	const char *who = hop > 0 ? ", who" : "";
+
 	if (hop > 0)
-		sbx_buf_str(&l->why, ", ");
+		sbx_buf_str(&l->why, " ");
 	sbx_name_write(a->st, did, &l->why);
-	if (strcmp(state, "revoked") == 0)
-		sbx_buf_str(&l->why, hop > 0 ? ", who was revoked later" :
-					       " was revoked");
-	else if (strcmp(state, "anchor") == 0)
-		sbx_buf_str(&l->why, " is an anchor of this node");
-	else if (strcmp(state, "member") != 0)
-		sbx_buf_str(&l->why, " accepted no invitation that counts");
-	if (since != NULL && (hop > 0 || strcmp(state, "member") == 0))
-		sbx_buf_fmt(&l->why, " accepted an invitation on %.19s by", since);
+	if (strcmp(state, "anchor") == 0) {
+		sbx_buf_fmt(&l->why, "%s an anchor of this node",
+			hop > 0 ? "," : " is");
+		return;
+	}
+	if (strcmp(state, "revoked") == 0 && hop > 0) {
+		sbx_buf_str(&l->why, ", who was revoked later and");
+		who = "";
+	} else if (strcmp(state, "revoked") == 0) {
+		explain_removal(a, l, (const char *)sqlite3_column_text(q, 5));
+		return;
+	} else if (strcmp(state, "member") != 0) {
+		explain_stranger(a, l);
+		return;
+	}
+	if (since == NULL)
+		sbx_buf_fmt(&l->why, "%s was an anchor until the mesh let go of it",
+			who);
+	else
+		sbx_buf_fmt(&l->why, "%s %s on %.19s %s", who,
+			sqlite3_column_int(q, 7) ? "took, with its recovery key," :
+			hop > 0 ? "accepted one" : "accepted an invitation",
+			since, sqlite3_column_int(q, 7) ? "the place of a guest of" :
+			"by");
 }
 
 /* Up from the subject to the anchor that its membership hangs on. */
@@ -147,18 +237,22 @@ check_member(struct sbx_asked *a, struct sbx_err *err)
 
 	if ((r = sbx_db_prepare(a->st->db,
 		     "SELECT state, inviter, since, accepted, invitation, removed, "
-		     "did FROM temp.member WHERE did=?", &q, err)) != 0)
+		     "did, EXISTS(SELECT 1 FROM temp.claim f JOIN main.entry e "
+		     "USING(seq) WHERE f.type='SbxRotate' AND "
+		     "lower(hex(e.id))=accepted) FROM temp.member WHERE did=?", &q, err)) != 0)
 		return r;
 	sbx_leg_begin(a, &l, "member");
 	walk(a, &l, q);
 	sqlite3_finalize(q);
 	l.holds = strcmp(a->standing, "anchor") == 0 ||
 		strcmp(a->standing, "member") == 0;
-	if (l.why.len == 0)
-		sbx_buf_fmt(&l.why, "%s accepted no invitation that counts",
-			sbx_buf_text(&a->subject));
-	sbx_buf_fmt(&l.remedy, "a member signs an invitation (sbx-member invite) "
+	if (l.why.len == 0) { /* no row: nobody speaks of it */
+		sbx_buf_str(&l.why, sbx_buf_text(&a->subject));
+		explain_stranger(a, &l);
+	}
+	sbx_buf_fmt(&l.remedy, "a member signs %s invitation (sbx-member invite) "
 			       "and %s accepts it (sbx-member accept)",
+		strcmp(a->standing, "revoked") == 0 ? "a new" : "an",
 		sbx_buf_text(&a->subject));
 	sbx_leg_end(a, &l);
 	return SBX_OK;

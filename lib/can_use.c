@@ -6,6 +6,36 @@
 
 /* ---- a service ------------------------------------------------------------ */
 
+/* Nobody offers it, or more than one member does, under one identifier. */
+static void
+explain_no_offer(struct sbx_asked *a, struct sbx_leg *l,
+	const struct sbx_err *why)
+{
+	sqlite3_stmt *q = NULL;
+	int n = 0;
+
+	if (sbx_db_prepare(a->st->db, "SELECT provider, entry FROM temp.v_offer "
+		    "WHERE service_id=? AND member ORDER BY 1", &q, NULL) != 0)
+		return;
+	sbx_db_bind_text(q, 1, a->q->target);
+	while (sqlite3_step(q) == SQLITE_ROW) {
+		sbx_buf_str(&l->remedy, n++ > 0 ? " or " : "all of these but one "
+			"are revoked (sbx-member revoke, by one above it or an "
+			"anchor): ");
+		sbx_name_write(a->st, (const char *)sqlite3_column_text(q, 0),
+			&l->remedy);
+		sbx_leg_entry(a, l, (const char *)sqlite3_column_text(q, 1));
+	}
+	sqlite3_finalize(q);
+	if (n > 0) {
+		sbx_buf_str(&l->why, why->text);
+	} else {
+		sbx_buf_fmt(&l->why, "no member offers %.64s", a->q->target);
+		sbx_buf_str(&l->remedy, "its provider, as a member, signs: "
+					"sbx-offer publish");
+	}
+}
+
 static int
 check_offer(struct sbx_asked *a, struct sbx_doc **offer, struct sbx_err *err)
 {
@@ -22,8 +52,7 @@ check_offer(struct sbx_asked *a, struct sbx_doc **offer, struct sbx_err *err)
 	}
 	sbx_leg_begin(a, &l, "offer");
 	if (r != 0) {
-		sbx_buf_str(&l.why, why.text);
-		sbx_buf_str(&l.remedy, "its provider signs: sbx-offer publish");
+		explain_no_offer(a, &l, &why);
 		sbx_leg_end(a, &l);
 		return SBX_OK;
 	}
@@ -40,10 +69,36 @@ check_offer(struct sbx_asked *a, struct sbx_doc **offer, struct sbx_err *err)
 		sbx_buf_fmt(&l.why, ", which offers %s, is not a member, or was "
 				    "revoked since it said so",
 			sbx_json_str(row, "name"));
-	sbx_buf_str(&l.remedy, "its provider, as a member, signs: "
-			       "sbx-offer publish");
+	if (member == NULL || !member->yes)
+		sbx_buf_fmt(&l.remedy, "unless it is one, a member signs an "
+				       "invitation and it accepts it; then ");
+	sbx_name_write(a->st, sbx_json_str(row, "provider"), &l.remedy);
+	sbx_buf_fmt(&l.remedy, " signs: sbx-offer publish %s",
+		sbx_json_str(row, "name"));
 	sbx_leg_end(a, &l);
 	return SBX_OK;
+}
+
+/* Who would have to sign what, for sub (or none) to be live. */
+static void
+mend_sub(struct sbx_asked *a, struct sbx_leg *l, const struct sbx_json *offer,
+	const struct sbx_json *sub)
+{
+	bool pending = sbx_json_is(sbx_json_get(offer, "approval_mode"), "pending");
+	const char *status = sub != NULL ? sbx_json_str(sub, "status") : "";
+	struct sbx_buf by = SBX_BUF(1024);
+
+	sbx_name_write(a->st, sbx_json_str(offer, "provider"), &by);
+	if (strcmp(status, "waiting") == 0 || strcmp(status, "rejected") == 0)
+		sbx_buf_fmt(&l->remedy, "%s, the provider, signs: sbx-offer approve "
+			"%s", sbx_buf_text(&by),
+			sbx_json_str(sub, "subscription_id"));
+	else if (strcmp(status, "ended") != 0) /* or the offer is what it takes */
+		sbx_buf_fmt(&l->remedy, "%s signs: sbx-offer subscribe %s%s%s%s",
+			sbx_buf_text(&a->subject), a->q->target,
+			pending ? "; then " : "", pending ? sbx_buf_text(&by) : "",
+			pending ? ", the provider, signs: sbx-offer approve" : "");
+	sbx_buf_free(&by);
 }
 
 static void
@@ -63,14 +118,12 @@ explain_sub(struct sbx_asked *a, struct sbx_leg *l, const struct sbx_json *offer
 					       ", and the offer is open to members");
 	else if (strcmp(status, "live") == 0)
 		sbx_buf_str(&l->why, ", but not as the member it is now");
+	else if (strcmp(status, "waiting") == 0)
+		sbx_buf_str(&l->why, ", which waits for the provider's approval");
+	else if (strcmp(status, "ended") == 0)
+		sbx_buf_str(&l->why, ", which ended with the offer");
 	else
 		sbx_buf_fmt(&l->why, ", which is %s", status);
-	if (strcmp(status, "waiting") == 0 || strcmp(status, "rejected") == 0)
-		sbx_buf_fmt(&l->remedy, "the provider signs: sbx-offer approve %s",
-			sbx_json_str(sub, "subscription_id"));
-	else
-		sbx_buf_fmt(&l->remedy, "%s signs: sbx-offer subscribe %s",
-			sbx_buf_text(&a->subject), a->q->target);
 }
 
 /* The provider's latest word about a subscription. */
@@ -93,15 +146,54 @@ add_answer(struct sbx_asked *a, struct sbx_leg *l, const struct sbx_json *sub)
 	sqlite3_finalize(q);
 }
 
+struct best {
+	const char *subscriber, *provider, *service;
+	struct sbx_doc *doc;
+	int rank;
+};
+
+/* The one that comes nearest to a yes; of two the later. */
+static int
+see_sub(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	static const char *const ranks[] = { "cancelled", "ended", "rejected",
+		"waiting", "live", NULL };
+	struct best *b = ctx;
+	int rank = 0;
+
+	(void)err;
+	while (ranks[rank] != NULL &&
+		!sbx_json_is(sbx_json_get(row, "status"), ranks[rank]))
+		rank++;
+	if (!sbx_json_is(sbx_json_get(row, "subscriber"), b->subscriber) ||
+		!sbx_json_is(sbx_json_get(row, "provider"), b->provider) ||
+		!sbx_json_is(sbx_json_get(row, "service_id"), b->service) ||
+		(b->doc != NULL && (rank < b->rank || (rank == b->rank &&
+			strcmp(sbx_json_str(row, "requested_at"), sbx_json_str(
+				sbx_doc_root(b->doc), "requested_at")) <= 0))))
+		return SBX_OK;
+	sbx_doc_free(b->doc);
+	b->doc = sbx_doc_copy(row);
+	b->rank = rank;
+	return SBX_OK;
+}
+
 static int
 check_sub(struct sbx_asked *a, const struct sbx_json *offer, struct sbx_err *err)
 {
-	struct sbx_doc *sub = NULL;
+	struct best best = { .subscriber = a->q->subject,
+		.provider = sbx_json_str(offer, "provider"),
+		.service = a->q->target };
+	struct sbx_doc *sub;
 	struct sbx_leg l;
 	int r;
 
-	if ((r = sbx_sub_mine(a->st, a->q->subject, offer, &sub, err)) != 0)
+	if ((r = sbx_state_each(a->st, SBX_VIEW_SUB, NULL, see_sub, &best,
+		     err)) != 0) {
+		sbx_doc_free(best.doc);
 		return r;
+	}
+	sub = best.doc;
 	sbx_leg_begin(a, &l, "subscription");
 	if (sub != NULL) {
 		sbx_leg_entry(a, &l, sbx_json_str(sbx_doc_root(sub), "entry"));
@@ -110,9 +202,8 @@ check_sub(struct sbx_asked *a, const struct sbx_json *offer, struct sbx_err *err
 	} else {
 		sbx_buf_fmt(&l.why, "%s has no subscription to it",
 			sbx_buf_text(&a->subject));
-		sbx_buf_fmt(&l.remedy, "%s signs: sbx-offer subscribe %s",
-			sbx_buf_text(&a->subject), a->q->target);
 	}
+	mend_sub(a, &l, offer, sub != NULL ? sbx_doc_root(sub) : NULL);
 	sbx_doc_free(sub);
 	sbx_leg_end(a, &l);
 	return SBX_OK;
@@ -138,8 +229,9 @@ check_node(struct sbx_asked *a, struct sbx_err *err)
 	} else {
 		sbx_buf_fmt(&l.why, "%s has no address on the mesh",
 			sbx_buf_text(&a->subject));
-		sbx_buf_str(&l.remedy, "it signs: sbx-mesh-up record | "
-				       "sbx-ledger append node_publish");
+		sbx_buf_fmt(&l.remedy, "%s signs: sbx-mesh-up record | "
+				       "sbx-ledger append node_publish",
+			sbx_buf_text(&a->subject));
 	}
 	sqlite3_finalize(q);
 	sbx_leg_end(a, &l);
@@ -188,6 +280,13 @@ sbx_can_vote(struct sbx_asked *a, struct sbx_err *err)
 		l.holds = strcmp(status, "open") == 0 && !voted;
 		sbx_buf_fmt(&l.why, "the proposal is %s%s", status,
 			voted ? ", and it has voted already" : "");
+		if (voted)
+			sbx_buf_str(&l.remedy, "nothing: a voice is given once");
+		else if (strcmp(status, "future") == 0)
+			sbx_buf_str(&l.remedy, "nothing: it has not opened yet");
+		else
+			sbx_buf_str(&l.remedy, "a member signs another: "
+					       "sbx-member propose");
 	}
 	sqlite3_finalize(q);
 	sbx_leg_end(a, &l);

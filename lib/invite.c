@@ -313,19 +313,6 @@ add_acceptance(struct sbx_log *log, const struct sbx_key *key,
 	return r;
 }
 
-/* The founder's anchors replace our own: who joins a mesh stops being one. */
-static int
-trust_anchors(struct sbx_log *log, const struct sbx_key *key,
-	const struct sbx_json *token, struct sbx_err *err)
-{
-	int r = sbx_log_trust(log, sbx_key_did(key), false, err);
-
-	for (const struct sbx_json *a = sbx_json_get(token, "anchors")->child;
-		r == 0 && a != NULL; a = a->next)
-		r = sbx_log_trust(log, a->text, true, err);
-	return r;
-}
-
 int
 sbx_identity_add(struct sbx_log *log, const struct sbx_key *key,
 	const char *inviter, struct sbx_err *err)
@@ -367,7 +354,9 @@ sbx_invite_accept(struct sbx_log *log, const struct sbx_key *key,
 	if ((r = add_acceptance(log, key, once, id, token, err)) == 0 &&
 		(r = sbx_identity_add(log, key, sbx_json_str(token, "inviter"),
 			 err)) == 0)
-		r = trust_anchors(log, key, token, err);
+		/* who joins a mesh stops being an anchor of its own */
+		r = sbx_log_join(log, sbx_key_did(key),
+			sbx_json_get(token, "anchors"), err);
 	r = finish(log, r, err);
 out:
 	sbx_key_free(once);

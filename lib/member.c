@@ -120,7 +120,7 @@ load_anchor(struct sbx_fold *f, sqlite3_stmt *st)
 #define P SBX_FIELD
 
 static const struct sbx_source sources[] = {
-	{ "SELECT did FROM anchor", load_anchor },
+	{ "SELECT did FROM temp.trusted", load_anchor },
 	{ "SELECT f.time, e.id, a.did, f.id, " P("max_uses") ", " P("expires_at")
 	  ", " P("domain") ", " P("rights") " " SBX_CLAIMS "WHERE f.type='Invitation'",
 		load_invite },

@@ -455,7 +455,15 @@ int sbx_row_entry(const struct sbx_row *row, struct sbx_entry **e,
 int sbx_log_self(struct sbx_log *log, char did[static SBX_DID_SIZE],
 	struct sbx_err *err); /* SBX_E_NO when there is none yet */
 int sbx_log_set_self(struct sbx_log *log, const char *did, struct sbx_err *err);
+/* Take did for an anchor, or no longer; when is remembered. */
 int sbx_log_trust(struct sbx_log *log, const char *did, bool yes,
+	struct sbx_err *err);
+/* A mesh's anchors (a JSON array) in place of oneself, inside a transaction. */
+int sbx_log_join(struct sbx_log *log, const char *self,
+	const struct sbx_json *anchors, struct sbx_err *err);
+/* What changed in the anchors since then, in order. */
+int sbx_log_trusted(struct sbx_log *log, int64_t since,
+	int (*fn)(void *ctx, const char *did, bool yes, int64_t when), void *ctx,
 	struct sbx_err *err);
 
 #include "sbx_dir.h" /* the directory: invitations, members, views */

@@ -50,7 +50,8 @@ enum sbx_view {
  * free it before sbx_log_begin. */
 int sbx_state_open(struct sbx_log *log, struct sbx_state **st,
 	struct sbx_err *err);
-/* The same as it was at that time: entries dated later are left out. */
+/* The same as it was at that time: entries dated later are left out, and the
+ * anchors are those of then. */
 int sbx_state_open_at(struct sbx_log *log, int64_t at, struct sbx_state **st,
 	struct sbx_err *err);
 void sbx_state_free(struct sbx_state *st);

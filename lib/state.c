@@ -39,12 +39,15 @@ sbx_state_prepare(sqlite3 *db, const int64_t *at, bool cached,
 	sqlite3_create_function_v2(db, "sbx_time", 1,
 		SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
 		sql_time, NULL, NULL, NULL);
+	/* What is dated after upto is left out. */
+	sbx_buf_fmt(&sql, "CREATE TABLE temp.clock(us INTEGER, upto INTEGER);"
+			  "INSERT INTO temp.clock VALUES(%lld, %lld);",
+		(long long)(at != NULL ? *at : sbx_clock_now()),
+		(long long)(at != NULL ? *at : INT64_MAX));
 	sbx_buf_str(&sql, sbx_view_tables);
 	sbx_buf_str(&sql, cached ? sbx_view_cached : sbx_view_folded);
-	sbx_buf_fmt(&sql, "INSERT INTO temp.clock(us) VALUES(%lld);"
-			  "CREATE TEMP VIEW claim AS SELECT * FROM main.fact "
-			  "WHERE seq NOT IN (SELECT seq FROM temp.frozen)",
-		(long long)(at != NULL ? *at : sbx_clock_now()));
+	sbx_buf_str(&sql, "CREATE TEMP VIEW claim AS SELECT * FROM main.fact "
+			  "WHERE seq NOT IN (SELECT seq FROM temp.frozen)");
 	if (at != NULL)
 		sbx_buf_fmt(&sql, " AND time<=%lld", (long long)*at);
 	sbx_buf_str(&sql, ";");

@@ -41,14 +41,24 @@
 #define NOW(n) { n, SBX_COLUMN_TEXT, true }
 
 const char *const sbx_view_tables =
-	"CREATE TABLE temp.clock(us INTEGER);"
+	/* The anchors of then: today's without what was changed since, by the
+	 * first change since. */
+	"CREATE TABLE temp.trusted(did TEXT PRIMARY KEY);"
+	"INSERT INTO temp.trusted WITH later AS (SELECT did, yes, row_number() "
+	"OVER (PARTITION BY did ORDER BY n) AS place FROM (SELECT j.key AS n, "
+	"j.value->>'$.did' AS did, j.value->>'$.trusted' AS yes, j.value->>'$.us' "
+	"AS us FROM main.local l, json_each(l.value) j WHERE l.key='trusted') "
+	"WHERE us>(SELECT upto FROM temp.clock)) SELECT did FROM main.anchor "
+	"WHERE did NOT IN (SELECT did FROM later) UNION SELECT did FROM later "
+	"WHERE place=1 AND NOT yes;"
 	/* What a forked author's last good head does not cover; not how it
 	 * joined, or a stolen key could put its owner beyond recovery. */
 	"CREATE TABLE temp.fork(author INTEGER PRIMARY KEY, n INTEGER, "
 	"heads INTEGER);"
 	"INSERT INTO temp.fork SELECT author, min(n), c FROM (SELECT f.author, "
 	"json_extract(e.payload, '$.seq') AS n, count(*) AS c FROM main.fact f "
-	"JOIN main.entry e USING(seq) WHERE f.type='SbxHead' GROUP BY f.author, n "
+	"JOIN main.entry e USING(seq) WHERE f.type='SbxHead' AND "
+	"f.time<=(SELECT upto FROM temp.clock) GROUP BY f.author, n "
 	"HAVING c>1) GROUP BY author;"
 	"CREATE TABLE temp.frozen(seq INTEGER PRIMARY KEY);"
 	"INSERT INTO temp.frozen SELECT f.seq FROM temp.fork k CROSS JOIN "
