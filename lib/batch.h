@@ -58,6 +58,8 @@ bool sbx_quota_tell(struct sbx_quota *q, const struct sbx_entry *e);
 void sbx_quota_count(struct sbx_quota *q, const struct sbx_entry *e, bool held);
 /* Who is a member may have changed. */
 void sbx_quota_again(struct sbx_quota *q);
+/* What was counted of those whose entries are there. */
+int sbx_quota_rebuild(struct sbx_log *log, struct sbx_err *err);
 int sbx_quota_store(struct sbx_quota *q, struct sbx_err *err);
 void sbx_quota_free(struct sbx_quota *q);
 

@@ -105,6 +105,44 @@ refresh(sqlite3 *db)
 	return r;
 }
 
+#define LESS(a, b) "EXISTS(SELECT * FROM " a " EXCEPT SELECT * FROM " b ")"
+#define DIFFER(t) LESS("main.cache_" t, "temp." t) " OR " \
+	LESS("temp." t, "main.cache_" t)
+
+static int
+compare(sqlite3 *db, struct sbx_err *err)
+{
+	int64_t differ;
+	int r;
+
+	if ((r = sbx_db_exec(db, "BEGIN", err)) != 0 || !sbx_cache_valid(db))
+		return r; /* nobody uses what is there */
+	if ((r = sbx_state_prepare(db, NULL, false, err)) != 0 ||
+		(r = sbx_member_compute(db, err)) != 0 ||
+		(r = sbx_db_int(db, "SELECT " DIFFER("member") " OR "
+			 DIFFER("invite") " OR " DIFFER("proposal") " OR "
+			 DIFFER("rules"), 0, &differ, err)) != 0)
+		return r;
+	if (differ == 0)
+		return SBX_OK;
+	sbx_err_set(err, SBX_E_NO,
+		"who is kept as a member is not whom the entries make one");
+	sbx_err_hint(err, "sbx-ledger fsck derives it again");
+	return SBX_E_NO;
+}
+
+int
+sbx_cache_check(const char *path, struct sbx_err *err)
+{
+	sqlite3 *db = NULL;
+	int r;
+
+	if ((r = sbx_db_open(path, 0, &db, err)) == 0)
+		r = compare(db, err);
+	sbx_db_close(db);
+	return r;
+}
+
 /* On a connection of its own, which takes the temporary tables with it.  It
  * may fail: then the next reader folds. */
 void

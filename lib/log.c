@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch.h"
 #include "member.h"
 #include "schema.h"
 
@@ -451,10 +452,14 @@ sbx_log_rebuild(struct sbx_log *log, struct sbx_err *err)
 
 	if ((r = sbx_log_begin(log, err)) != 0)
 		return r;
+	/* The indices first: the authors are found by one. */
 	if ((r = sbx_db_exec(log->db, "DELETE FROM fact; DELETE FROM node; "
-			"DELETE FROM local WHERE key='folded'", err)) ==
-			0 &&
-		(r = sbx_log_each(log, 1, 0, rebuild_row, log, err)) == 0)
+		     "DELETE FROM spent; DELETE FROM cache_member; "
+		     "DELETE FROM cache_invite; DELETE FROM cache_proposal; "
+		     "DELETE FROM cache_rules; "
+		     "DELETE FROM local WHERE key='folded'; REINDEX", err)) == 0 &&
+		(r = sbx_log_each(log, 1, 0, rebuild_row, log, err)) == 0 &&
+		(r = sbx_quota_rebuild(log, err)) == 0)
 		return sbx_log_commit(log, err);
 	sbx_log_rollback(log);
 	return r;

@@ -141,6 +141,8 @@ bool sbx_member_is_unproven(void);
 bool sbx_cache_valid(sqlite3 *db);
 bool sbx_cache_wanted(sqlite3 *db);
 void sbx_cache_refresh(const char *path);
+/* SBX_E_NO: it would be used, and is not what the entries give. */
+int sbx_cache_check(const char *path, struct sbx_err *err);
 /* The views; with cached what they rest on is what is kept, else it is made
  * empty, for sbx_member_compute to fill. */
 int sbx_state_prepare(sqlite3 *db, const int64_t *at, bool cached,

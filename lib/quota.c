@@ -336,6 +336,8 @@ sbx_quota_count(struct sbx_quota *q, const struct sbx_entry *e, bool held)
 {
 	struct spent *s;
 
+	if (strcmp(e->author, q->self) == 0)
+		return;
 	if (spent_on(q, e->author, e->time / DAY, &s, NULL) == 0) {
 		s->bytes += cost(e);
 		s->dirty = true;
@@ -379,4 +381,24 @@ sbx_quota_store(struct sbx_quota *q, struct sbx_err *err)
 	q->err = err;
 	twalk_r(q->spent, store, q);
 	return q->r;
+}
+
+/* Of what this box itself has said nothing is counted. */
+int
+sbx_quota_rebuild(struct sbx_log *log, struct sbx_err *err)
+{
+	char sql[1024];
+
+	snprintf(sql, sizeof(sql),
+		"INSERT INTO spent(did, day, bytes) SELECT did, us/%lld, "
+		"sum(bytes) FROM (SELECT a.did, f.time AS us, "
+		"length(e.payload)+%d AS bytes FROM entry e "
+		"JOIN fact f USING(seq) JOIN author a ON a.id=e.author UNION ALL "
+		"SELECT did, due, length(json_extract(line, '$.payload'))+%d "
+		"FROM held WHERE json_valid(line)) WHERE did IS NOT (SELECT value "
+		"FROM local WHERE key='self') GROUP BY 1, 2; "
+		"INSERT INTO spent(did, day, bytes) SELECT did, %lld, sum(bytes) "
+		"FROM spent GROUP BY did", (long long)DAY, SBX_ROW_COST,
+		SBX_ROW_COST, (long long)ALL);
+	return sbx_db_exec(sbx_log_db(log), sql, err);
 }

@@ -19,9 +19,9 @@
 #define CACHE_RULES "CREATE TABLE cache_rules" SBX_RULES_COLUMNS
 
 /* The journal: author, entry.  Local and never replicated: local, anchor,
- * held, spent (imported bytes an author and day); what others showed us: of
- * their logs peer, by address source, of ours witness.  Derived from the
- * journal's rows and rebuilt from them: fact, node, cache_*. */
+ * held; what others showed us: of their logs peer, by address source, of ours
+ * witness.  Derived from the rows and rebuilt from them: fact, node, cache_*,
+ * spent (bytes that others said, an author and day). */
 static const char *const objects[] = {
 	"CREATE TABLE author(id INTEGER PRIMARY KEY, did TEXT NOT NULL UNIQUE, "
 	"pub BLOB NOT NULL UNIQUE) STRICT",

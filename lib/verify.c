@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "batch.h"
-#include "db.h"
+#include "member.h"
 
 #define TILE 256
 #define LEVELS 8
@@ -152,6 +152,42 @@ take_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
 	return sbx_batch_full(v->filling) ? turn(v, err) : SBX_OK;
 }
 
+/* No row that no entry asks for: each of these counts such. */
+static const struct {
+	const char *sql, *why;
+} rests[] = {
+	{ "SELECT (SELECT count(*) FROM fact)-(SELECT count(*) FROM entry)",
+		"there are derived rows without an entry" },
+	/* It would keep out who has that name, or another key of its. */
+	{ "SELECT count(*) FROM author WHERE id NOT IN (SELECT author FROM fact)",
+		"there is an author who has written nothing" },
+	{ "SELECT count(*) FROM local WHERE key='self' AND value NOT IN (SELECT "
+	  "did FROM author)",
+		"its owner has written nothing in it" },
+	{ "SELECT count(*) FROM anchor WHERE length(did)<>40 OR did NOT GLOB "
+	  "'did:plc:[0-9a-f]*' OR substr(did, 9) GLOB '*[^0-9a-f]*'",
+		"what is trusted is no name" },
+};
+
+static int
+check_rest(const struct verifying *v, sqlite3 *db, struct sbx_err *err)
+{
+	int64_t n, nodes = 0;
+	int r;
+
+	for (size_t i = 0; i < sizeof(rests) / sizeof(rests[0]); i++) {
+		if ((r = sbx_db_int(db, rests[i].sql, 0, &n, err)) != 0)
+			return r;
+		if (n != 0)
+			return no(err, rests[i].why);
+	}
+	for (int64_t i = (v->next - 1) / TILE; i > 0; i /= TILE)
+		nodes += i;
+	if ((r = sbx_db_int(db, "SELECT count(*) FROM node", 0, &n, err)) != 0)
+		return r;
+	return n == nodes ? SBX_OK : no(err, "the tree has nodes too many");
+}
+
 /* What holds no row but decides which are found: indices, the order of pages. */
 static int
 check_pages(sqlite3 *db, struct sbx_err *err)
@@ -230,6 +266,8 @@ check_file(void *ctx, size_t i)
 		(f->r = check_pages(db, &f->err)) == 0)
 		f->r = check_twice(db, &f->bad, &f->err);
 	sbx_db_close(db);
+	if (f->r == 0)
+		f->r = sbx_cache_check(f->path, &f->err);
 }
 
 static int
@@ -237,7 +275,6 @@ verify(struct sbx_log *log, struct verifying *v, struct sbx_err *err)
 {
 	sqlite3 *db = sbx_log_db(log);
 	struct sbx_err damage;
-	int64_t extra;
 	int r, later;
 
 	if ((r = sbx_db_prepare(db, "SELECT f.seq, f.type, f.id, f.ref, f.time, "
@@ -255,18 +292,7 @@ verify(struct sbx_log *log, struct verifying *v, struct sbx_err *err)
 			*err = damage;
 		return r;
 	}
-	if ((r = sbx_db_int(db, "SELECT (SELECT count(*) FROM fact)-"
-		     "(SELECT count(*) FROM entry)", 0, &extra, err)) != 0)
-		return r;
-	if (extra != 0)
-		return no(err, "there are derived rows without an entry");
-	if ((r = sbx_db_int(db, "SELECT count(*) FROM local WHERE key='self' AND "
-		     "value NOT IN (SELECT did FROM author)", 0, &extra, err)) !=
-		0)
-		return r;
-	if (extra != 0)
-		return no(err, "its owner has written nothing in it");
-	return SBX_OK;
+	return check_rest(v, db, err);
 }
 
 int
@@ -278,6 +304,11 @@ sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err)
 	struct sbx_work work;
 	int r;
 
+	/* One snapshot for rows, facts and counts, whoever writes. */
+	if ((r = sbx_db_exec(sbx_log_db(log), "SAVEPOINT verify", err)) != 0) {
+		free(v);
+		return r;
+	}
 	v->next = 1;
 	v->filling = sbx_batch_new();
 	v->judging = sbx_batch_new();
@@ -289,11 +320,12 @@ sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err)
 		if (err != NULL)
 			*err = file.err;
 	}
+	sqlite3_finalize(v->facts);
+	sqlite3_finalize(v->nodes);
+	sbx_db_exec(sbx_log_db(log), "RELEASE verify", NULL);
 	if (r == 0)
 		sbx_log_mark(sbx_log_db(log), v->next - 1, v->head);
 	*bad = r == SBX_E_NO ? v->next : 0;
-	sqlite3_finalize(v->facts);
-	sqlite3_finalize(v->nodes);
 	sbx_batch_end(v->judging);
 	sbx_batch_free(v->filling);
 	sbx_batch_free(v->judging);

@@ -103,8 +103,10 @@ on_disk() { # SIZE SCRIPT
 		(sed -n "$((w * 500 - 499)),\$p" "$D/lines" | sbx-ledger -q import) &
 		(for n in 1 2 3 4 5; do ban $((10 * w + n)) | sbx-ledger append ban_publish; done >/dev/null) &
 		(for _ in 1 2 3 4 5; do sbx-ledger -q publish; done) &
+		(for _ in 1 2 3 4 5 6 7 8; do sbx-ledger -q verify; done 2>>"$D/said") &
 	done
 	wait
+	assert_eq "$(cat "$D/said")" "" "who verifies beside a writer is told something else"
 	run_sbx sbx-ledger verify
 	assert_has "$output" "ok: 2011 entries" "lost, or twice"
 	run_sbx sbx-ledger publish

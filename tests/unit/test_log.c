@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <sqlite3.h>
-
-#include "world.h"
+#include "hand.h"
 
 static struct sbx_key *key;
 static struct sbx_log *logh;
@@ -120,20 +118,6 @@ START_TEST(a_future_entry_is_held_and_taken_when_its_time_comes)
 }
 END_TEST
 
-/* Run sql on the file from outside, as if there were no triggers. */
-static void
-tamper(const char *sql)
-{
-	char *text = NULL;
-	sqlite3 *db;
-
-	ck_assert_int_eq(sqlite3_open(log_path, &db), SQLITE_OK);
-	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-	ck_assert_msg(sqlite3_exec(db, sql, NULL, NULL, &text) == SQLITE_OK,
-		"%s: %s", sql, text);
-	sqlite3_close(db);
-}
-
 static void
 reopen(void)
 {
@@ -198,6 +182,21 @@ static const struct {
 	{ "UPDATE fact SET id='x' WHERE seq=4", 4 },
 	{ "UPDATE fact SET ref='192.0.2.9' WHERE seq=4", 4 },
 	{ "UPDATE fact SET time=time+1 WHERE seq=5", 5 },
+	/* two that change places, with all that is derived of them */
+	{ "UPDATE entry SET seq=-2 WHERE seq=2; UPDATE entry SET seq=2 WHERE "
+	  "seq=3; UPDATE entry SET seq=3 WHERE seq=-2; UPDATE fact SET seq=-2 "
+	  "WHERE seq=2; UPDATE fact SET seq=2 WHERE seq=3; UPDATE fact SET seq=3 "
+	  "WHERE seq=-2", 2 },
+	/* a name taken for a key that never signed */
+	{ "INSERT INTO author VALUES(7, 'did:plc:"
+	  "00000000000000000000000000000000"
+	  "', zeroblob(32))", 6 },
+	{ "INSERT INTO anchor VALUES('did:plc:0')", 6 },
+	{ "INSERT INTO anchor VALUES('did:plc:"
+	  "0000000000000000000000000000000g"
+	  "')", 6 },
+	{ "INSERT INTO local VALUES('self', 'did:plc:"
+	  "00000000000000000000000000000000')", 6 },
 	{ "INSERT INTO fact SELECT 9, type, author, id, ref, time, leaf FROM "
 	  "fact WHERE seq=1", 6 },
 };
