@@ -7,7 +7,7 @@
 
 /* Four of them, judged, are the most that an import holds of a log. */
 #define SBX_BATCH 1024
-#define SBX_BATCH_BYTES (1u << 20)
+#define SBX_BATCH_BYTES (2u << 20)
 
 struct sbx_item {
 	size_t number;	     /* in the stream, or the row's */

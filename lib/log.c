@@ -39,6 +39,8 @@ static const char *const statements[COUNT] = {
 		 "VALUES(?, ?, ?, ?)",
 };
 
+#define KNOWN 64
+
 struct sbx_log {
 	sqlite3 *db;
 	sqlite3_stmt *st[COUNT];
@@ -46,6 +48,10 @@ struct sbx_log {
 	bool busy;     /* between begin and commit */
 	int64_t size;  /* then: rows so far */
 	unsigned char head[SBX_HASH_BYTES];
+	struct known {
+		unsigned char pub[SBX_PUB_BYTES];
+		int64_t id; /* 0: none */
+	} known[KNOWN]; /* authors' rows, by a byte of their keys */
 };
 
 sqlite3 *
@@ -218,6 +224,7 @@ void
 sbx_log_rollback(struct sbx_log *log)
 {
 	sbx_db_exec(log->db, "ROLLBACK", NULL);
+	memset(log->known, 0, sizeof(log->known)); /* some may be gone */
 	log->busy = false;
 }
 
@@ -227,9 +234,14 @@ static int
 author_row(struct sbx_log *log, const struct sbx_entry *e, int64_t *id,
 	struct sbx_err *err)
 {
+	struct known *known = &log->known[e->pub[0] % KNOWN];
 	sqlite3_stmt *st = log->st[FIND_AUTHOR];
 	int step, r = SBX_OK;
 
+	if (known->id > 0 && memcmp(known->pub, e->pub, SBX_PUB_BYTES) == 0) {
+		*id = known->id;
+		return SBX_OK;
+	}
 	sbx_db_bind_text(st, 1, e->author);
 	step = sqlite3_step(st);
 	if (step == SQLITE_ROW) {
@@ -242,14 +254,18 @@ author_row(struct sbx_log *log, const struct sbx_entry *e, int64_t *id,
 				e->author);
 	}
 	sqlite3_reset(st);
-	if (step == SQLITE_ROW || r != 0)
-		return r;
-	if (step != SQLITE_DONE)
+	if (step != SQLITE_ROW && step != SQLITE_DONE)
 		return sbx_db_fail(log->db, "ledger", err);
-	sbx_db_bind_text(log->st[ADD_AUTHOR], 1, e->author);
-	sbx_db_bind_blob(log->st[ADD_AUTHOR], 2, e->pub, SBX_PUB_BYTES);
-	r = run(log, ADD_AUTHOR, err);
-	*id = sqlite3_last_insert_rowid(log->db);
+	if (step == SQLITE_DONE) {
+		sbx_db_bind_text(log->st[ADD_AUTHOR], 1, e->author);
+		sbx_db_bind_blob(log->st[ADD_AUTHOR], 2, e->pub, SBX_PUB_BYTES);
+		r = run(log, ADD_AUTHOR, err);
+		*id = sqlite3_last_insert_rowid(log->db);
+	}
+	if (r == 0) {
+		memcpy(known->pub, e->pub, SBX_PUB_BYTES);
+		known->id = *id;
+	}
 	return r;
 }
 

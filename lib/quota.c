@@ -18,7 +18,29 @@ struct spent {
 	bool known, dirty, told; /* known: something of it is there */
 };
 
+/* Rows for a name and a number or hash. */
+enum look {
+	SPENT,
+	HELD,
+	AUTHOR,
+	PRESENT,
+	STORED,
+	LOOKS
+};
+
+static const char *const looks[LOOKS] = {
+	[SPENT] = "SELECT bytes FROM spent WHERE did=? AND day=?",
+	[HELD] = "SELECT count(*) FROM held WHERE did=? AND ?<0",
+	[AUTHOR] = "SELECT id FROM author WHERE did=? AND ?<0",
+	[PRESENT] = "SELECT 1 FROM author WHERE did=?1 AND ?2<0 UNION ALL "
+		    "SELECT 1 FROM held WHERE did=?1",
+	[STORED] = "SELECT 1 FROM entry e JOIN author a ON a.id=e.author WHERE "
+		   "a.did=?1 AND substr(e.id, 1, 8)=substr(?2, 1, 8) AND "
+		   "e.id=?2 UNION ALL SELECT 1 FROM held WHERE did=?1 AND id=?2",
+};
+
 struct sbx_quota {
+	sqlite3_stmt *st[LOOKS];
 	struct sbx_log *log;
 	char self[SBX_DID_SIZE]; /* no stranger to itself, member or not */
 	void *spent;   /* tsearch(3) trees: of struct spent, */
@@ -55,6 +77,8 @@ sbx_quota_free(struct sbx_quota *q)
 {
 	if (q == NULL)
 		return;
+	for (size_t i = 0; i < LOOKS; i++)
+		sqlite3_finalize(q->st[i]);
 	tdestroy(q->spent, free);
 	tdestroy(q->members, free);
 	free(q);
@@ -76,18 +100,19 @@ by_day(const void *a, const void *b)
 	return strcmp(x->did, y->did);
 }
 
-/* Whether there is a row of sql for a text and a number or hash, and its
- * number. */
+/* Whether there is a row, and its number. */
 static int
-look(struct sbx_quota *q, const char *sql, const char *did, int64_t day,
+look(struct sbx_quota *q, enum look which, const char *did, int64_t day,
 	const unsigned char *id, int64_t *value, bool *found, struct sbx_err *err)
 {
 	sqlite3 *db = sbx_log_db(q->log);
-	sqlite3_stmt *st = NULL;
-	int r, step;
+	sqlite3_stmt *st;
+	int step, r = SBX_OK;
 
-	if ((r = sbx_db_prepare(db, sql, &st, err)) != 0)
+	if (q->st[which] == NULL &&
+		(r = sbx_db_prepare(db, looks[which], &q->st[which], err)) != 0)
 		return r;
+	st = q->st[which];
 	sbx_db_bind_text(st, 1, did);
 	if (id != NULL)
 		sbx_db_bind_blob(st, 2, id, SBX_HASH_BYTES);
@@ -98,7 +123,7 @@ look(struct sbx_quota *q, const char *sql, const char *did, int64_t day,
 	*value = *found ? sqlite3_column_int64(st, 0) : 0;
 	if (step != SQLITE_ROW && step != SQLITE_DONE)
 		r = sbx_db_fail(db, "ledger", err);
-	sqlite3_finalize(st);
+	sqlite3_reset(st);
 	return r;
 }
 
@@ -114,14 +139,12 @@ spent_on(struct sbx_quota *q, const char *did, int64_t day, struct spent **out,
 	memcpy(probe.did, did, SBX_DID_SIZE);
 	if ((found = tfind(&probe, &q->spent, by_day)) != NULL)
 		return *out = *found, SBX_OK;
-	if ((r = look(q, "SELECT bytes FROM spent WHERE did=? AND day=?", did, day,
-		     NULL, &probe.bytes, &there, err)) != 0)
+	if ((r = look(q, SPENT, did, day, NULL, &probe.bytes, &there, err)) != 0)
 		return r;
 	if (day == ALL &&
-		((r = look(q, "SELECT count(*) FROM held WHERE did=? AND ?<0", did,
-			  ALL, NULL, &probe.held, &there, err)) != 0 ||
-			(r = look(q, "SELECT id FROM author WHERE did=? AND ?<0",
-				 did, ALL, NULL, &n, &probe.known, err)) != 0))
+		((r = look(q, HELD, did, ALL, NULL, &probe.held, &there, err)) != 0 ||
+			(r = look(q, AUTHOR, did, ALL, NULL, &n, &probe.known,
+				 err)) != 0))
 		return r;
 	probe.known |= probe.held > 0;
 	s = sbx_mem_alloc(1, sizeof(*s));
@@ -158,9 +181,7 @@ take_member(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 		return SBX_OK;
 	insider(q, did);
 	/* An anchor may have said nothing here. */
-	if ((r = look(q, "SELECT 1 FROM author WHERE did=?1 AND ?2<0 UNION ALL "
-			 "SELECT 1 FROM held WHERE did=?1", did, ALL, NULL, &n,
-		     &there, err)) == 0)
+	if ((r = look(q, PRESENT, did, ALL, NULL, &n, &there, err)) == 0)
 		q->insiders += there;
 	return r;
 }
@@ -309,11 +330,8 @@ sbx_quota_check(struct sbx_quota *q, const struct sbx_entry *e,
 	if ((r = past(q, e, all, day, err)) != SBX_E_NO)
 		return r;
 	/* What is there already takes no room. */
-	if (look(q, "SELECT 1 FROM entry e JOIN author a ON a.id=e.author WHERE "
-		    "a.did=?1 AND substr(e.id, 1, 8)=substr(?2, 1, 8) AND "
-		    "e.id=?2 UNION ALL SELECT 1 FROM held WHERE did=?1 AND id=?2",
-		 e->author, 0, e->id, &n, &there, NULL) ==
-			0 && there)
+	if (look(q, STORED, e->author, 0, e->id, &n, &there, NULL) == 0 &&
+		there)
 		return SBX_OK;
 	return SBX_E_NO;
 }
