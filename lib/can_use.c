@@ -122,6 +122,9 @@ explain_sub(struct sbx_asked *a, struct sbx_leg *l, const struct sbx_json *offer
 		sbx_buf_str(&l->why, ", which waits for the provider's approval");
 	else if (strcmp(status, "ended") == 0)
 		sbx_buf_str(&l->why, ", which ended with the offer");
+	else if (strcmp(status, "contested") == 0)
+		sbx_buf_str(&l->why, ", by a number that another claims too, so no "
+				     "approval is its own");
 	else
 		sbx_buf_fmt(&l->why, ", which is %s", status);
 }
@@ -156,8 +159,8 @@ struct best {
 static int
 see_sub(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 {
-	static const char *const ranks[] = { "cancelled", "ended", "rejected",
-		"waiting", "live", NULL };
+	static const char *const ranks[] = { "contested", "cancelled", "ended",
+		"rejected", "waiting", "live", NULL };
 	struct best *b = ctx;
 	int rank = 0;
 

@@ -35,7 +35,7 @@ enum sbx_view {
 	SBX_VIEW_INVITE,  /* invite_id inviter domain rights max_uses used expires_at status */
 	SBX_VIEW_NODE,	  /* did node_id boxname mesh_ip pubkey_wg endpoint ddns created_at member */
 	SBX_VIEW_OFFER,	  /* service_id provider boxname name kind endpoint approval_mode macro description created_at status member entry */
-	SBX_VIEW_SUB,	  /* subscription_id service_id subscriber provider requested_at status offer_status member entry; status: waiting live rejected cancelled ended */
+	SBX_VIEW_SUB,	  /* subscription_id service_id subscriber provider requested_at status offer_status member entry; status: waiting live rejected cancelled ended contested (two claim a number that is neither's own) */
 	SBX_VIEW_CONFIG,  /* publisher config_id scope version content_hash valid_from valid_until status member */
 	SBX_VIEW_FORK,	  /* did seq heads: authors frozen from head seq on */
 	SBX_VIEW_BAN,	  /* publisher ban_id ip reason severity expires_at status member */

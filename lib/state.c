@@ -22,6 +22,57 @@ sql_time(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 		sqlite3_result_int64(ctx, us);
 }
 
+/* The identifiers that follow from what is offered, and asked for, by whom. */
+static void
+sql_offer_id(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	const char *provider = (const char *)sqlite3_value_text(argv[0]);
+	const char *name = (const char *)sqlite3_value_text(argv[1]);
+	char id[SBX_ID_SIZE];
+
+	(void)argc;
+	if (provider == NULL || name == NULL)
+		return;
+	sbx_offer_id(id, provider, name);
+	sqlite3_result_text(ctx, id, -1, SQLITE_TRANSIENT);
+}
+
+static void
+sql_sub_id(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	const char *subscriber = (const char *)sqlite3_value_text(argv[0]);
+	const char *service = (const char *)sqlite3_value_text(argv[1]);
+	const char *at = (const char *)sqlite3_value_text(argv[2]);
+	char id[SBX_ID_SIZE];
+	int64_t us;
+
+	(void)argc;
+	if (subscriber == NULL || service == NULL || at == NULL ||
+		!sbx_time_parse(&us, at, strlen(at)))
+		return;
+	sbx_sub_id(id, subscriber, service, us);
+	sqlite3_result_text(ctx, id, -1, SQLITE_TRANSIENT);
+}
+
+static void
+add_functions(sqlite3 *db)
+{
+	static const struct {
+		const char *name;
+		int args;
+		void (*fn)(sqlite3_context *, int, sqlite3_value **);
+	} functions[] = {
+		{ "sbx_time", 1, sql_time },
+		{ "sbx_offer_id", 2, sql_offer_id },
+		{ "sbx_sub_id", 3, sql_sub_id },
+	};
+
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+		sqlite3_create_function_v2(db, functions[i].name,
+			functions[i].args, SQLITE_UTF8 | SQLITE_DETERMINISTIC |
+			SQLITE_INNOCUOUS, NULL, functions[i].fn, NULL, NULL, NULL);
+}
+
 /* In the order in which they use each other. */
 static const enum sbx_view order[] = { SBX_VIEW_NODE, SBX_VIEW_NAME,
 	SBX_VIEW_ATTEST, SBX_VIEW_PROPOSAL, SBX_VIEW_VOTE, SBX_VIEW_RULES,
@@ -36,9 +87,7 @@ sbx_state_prepare(sqlite3 *db, const int64_t *at, bool cached,
 	struct sbx_buf sql = SBX_BUF(1 << 16);
 	int r;
 
-	sqlite3_create_function_v2(db, "sbx_time", 1,
-		SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
-		sql_time, NULL, NULL, NULL);
+	add_functions(db);
 	/* What is dated after upto is left out. */
 	sbx_buf_fmt(&sql, "CREATE TABLE temp.clock(us INTEGER, upto INTEGER);"
 			  "INSERT INTO temp.clock VALUES(%lld, %lld);",

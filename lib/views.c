@@ -28,6 +28,22 @@
 	"EXISTS(SELECT 1 FROM temp.member m WHERE m.did=" did \
 	" AND m.state IN ('anchor', 'member') AND l.time>=m.from_us)"
 
+/* What is approved, granted or revoked names an identifier alone.  One that
+ * follows from what its author said is that author's; another's claim to it is
+ * none.  named: the identifier that a claim x by y would have to have. */
+#define TAKEN(type, named) \
+	"EXISTS(SELECT 1 FROM temp.claim r JOIN main.entry x USING(seq) JOIN " \
+	"main.author y ON y.id=r.author WHERE r.type='" type "' AND " \
+	SAME("r.id", "l.id") " AND r.author<>l.author AND r.id=" named ")"
+#define SHARED(type) \
+	"EXISTS(SELECT 1 FROM temp.claim r WHERE r.type='" type "' AND " \
+	SAME("r.id", "l.id") " AND r.author<>l.author)"
+#define OFFER_ID(did, payload) \
+	"sbx_offer_id(" did ", json_extract(" payload ", '$.name'))"
+#define SUB_ID(did, payload) \
+	"sbx_sub_id(" did ", json_extract(" payload ", '$.service_id'), " \
+	"json_extract(" payload ", '$.requested_at'))"
+
 #define FROM_LATEST(type, by, order) \
 	" FROM " LATEST(type, by, order) " l JOIN main.entry e USING(seq) " \
 	"JOIN main.author a ON a.id=l.author "
@@ -120,7 +136,9 @@ const struct sbx_view_def sbx_view_defs[] = {
 		REMOVED("ServiceRevokeOffer") " THEN 'withdrawn' ELSE 'live' END "
 		"AS status, " IS_MEMBER("a.did") " AS member, l.author AS author, " ENTRY
 		FROM_LATEST("ServiceOffer", "f.author, f.id", "")
-		"LEFT JOIN temp.v_node n ON n.did=a.did WHERE l.place=1",
+		"LEFT JOIN temp.v_node n ON n.did=a.did WHERE l.place=1 AND NOT ("
+		SHARED("ServiceOffer") " AND l.id<>" OFFER_ID("a.did", "e.payload")
+		" AND " TAKEN("ServiceOffer", OFFER_ID("y.did", "x.payload")) ")",
 		{ T("service_id"), T("provider"), T("boxname"), T("name"),
 			T("kind"), T("endpoint"), T("approval_mode"), J("macro"),
 			T("description"), T("created_at"), T("status"),
@@ -128,9 +146,10 @@ const struct sbx_view_def sbx_view_defs[] = {
 	[SBX_VIEW_SUB] = { "v_sub",
 		"SELECT s.*, CASE WHEN s.cancelled THEN 'cancelled' "
 		"WHEN s.offer_status='withdrawn' OR NOT s.offered THEN 'ended' "
+		"WHEN s.contested AND s.approval_mode<>'auto' THEN 'contested' "
 		"WHEN s.rejected>=coalesce(s.approved, s.rejected) THEN 'rejected' "
 		"WHEN s.approved IS NOT NULL OR s.approval_mode='auto' THEN 'live' "
-		"ELSE 'waiting' END AS status FROM (SELECT l.id AS "
+		"ELSE 'waiting' END AS status FROM (SELECT l.seq, l.id AS "
 		"subscription_id, l.ref AS service_id, a.did AS subscriber, "
 		"o.provider AS provider, " P("requested_at") " AS requested_at, "
 		"o.status AS offer_status, o.member AS offered, "
@@ -144,10 +163,13 @@ const struct sbx_view_def sbx_view_defs[] = {
 		"WHERE did=o.provider)) AS approved, (SELECT max(r.time) FROM "
 		"temp.claim r WHERE r.type='ServiceReject' AND "
 		SAME("r.id", "l.id") " AND r.ref=l.ref AND r.author=o.author) "
-		"AS rejected FROM "
+		"AS rejected, " SHARED("Subscription") " AND l.id<>"
+		SUB_ID("a.did", "e.payload") " AS contested FROM "
 		LATEST("Subscription", "f.author, f.id", "") " l JOIN main.entry e "
 		"USING(seq) JOIN main.author a ON a.id=l.author LEFT JOIN "
-		"temp.v_offer o ON o.service_id=l.ref WHERE l.place=1) s",
+		"temp.v_offer o ON o.service_id=l.ref WHERE l.place=1) s "
+		"JOIN temp.claim l ON l.seq=s.seq WHERE NOT (s.contested AND "
+		TAKEN("Subscription", SUB_ID("y.did", "x.payload")) ")",
 		{ T("subscription_id"), T("service_id"), T("subscriber"),
 			T("provider"), T("requested_at"), T("status"),
 			T("offer_status"), B("member"), T("entry") } },

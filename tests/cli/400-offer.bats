@@ -181,13 +181,27 @@ refuses() {
 	at c3box sbx-offer show "$one"
 }
 
-@test "an id that two members claim is ambiguous, not the liar's" {
+offer_as() { # NODE ID PORT: whoever has that id
+	printf '{"service_id":"%s","name":"mirror","kind":"web","endpoint":"10.10.0.2:%s",
+		"scope":{},"approval_mode":"auto","description":""}' "$2" "$3" |
+		at "$1" sbx-ledger append service_offer
+}
+
+@test "an offer's id is its provider's alone, whoever else claims it" {
 	publish mirror
 	tick
-	printf '{"service_id":"%s","name":"mirror","kind":"web","endpoint":"10.10.0.2:1",
-		"scope":{},"approval_mode":"auto","description":""}' "$id" |
-		at c3box sbx-ledger append service_offer
-	at c3box 2 sbx-offer subscribe "$id"
+	offer_as c3box "$id" 1
+	at c3box sbx-offer -j show "$id"
+	assert_eq "$(jq -r .endpoint <<<"$output")" 10.10.0.1:8080 "the liar's"
+	at c3box sbx-offer subscribe "$id"
+}
+
+@test "an id that is no hash and that two members claim is ambiguous" {
+	id=$(printf 'e%.0s' {1..64})
+	offer_as gk2 "$id" 1
+	offer_as c3box "$id" 2
+	carry c3box gk2
+	at gk2 2 sbx-offer show "$id"
 	assert_says sbx-offer ambiguous
 }
 

@@ -66,8 +66,10 @@ borrow() { # BOX
 # written to BOX_SHARE/BOX.to goes to it, conn[BOX] is its end.
 declare -gA conn fd # -g: bats reads this in a function
 connect() { # BOX
+	local to
 	mkfifo "$BOX_SHARE/$1.to"
-	exec {fd[$1]}<>"$BOX_SHARE/$1.to"
+	exec {to}<>"$BOX_SHARE/$1.to"
+	fd[$1]=$to
 	box_bg "$1" sh -c 'exec socat - TCP:10.10.0.1:8080 <"/share/$1.to" >"/share/$1.from" 2>&1' sh "$1"
 	conn[$1]=$BOX_PID
 	echoes "$1" hello || fail "$1 does not get through"

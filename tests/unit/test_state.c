@@ -355,6 +355,104 @@ START_TEST(an_approval_of_before_a_providers_removal_is_over_with_it)
 }
 END_TEST
 
+/* ---- whose an identifier is ---- */
+
+static void
+subscribe_as(int who, const char *id, int when)
+{
+	say(sign(keys[who], "service_subscribe", NULL, "{\"subscription_id\":"
+		"\"%s\",\"service_id\":\"" SERVICE "\",\"requested_at\":\"%s\"}",
+		id, at(when)));
+}
+
+static void
+approve(int who, const char *id, int when)
+{
+	say(sign(keys[who], "service_approve", NULL, "{\"subscription_id\":"
+		"\"%s\",\"service_id\":\"" SERVICE "\",\"approved_at\":\"%s\"}",
+		id, at(when)));
+}
+
+/* "SUBSCRIBER STATUS;" of each subscription, by name of the key. */
+static int
+list_sub(void *out, const struct sbx_json *row, struct sbx_err *err)
+{
+	static const char *const names[] = { "", "founder", "ann", "bob", "cid",
+		"eve" };
+
+	(void)err;
+	for (int i = FOUNDER; i <= EVE; i++)
+		if (strcmp(sbx_json_str(row, "subscriber"), did(i)) == 0)
+			sbx_buf_fmt(out, "%s %s; ", names[i],
+				sbx_json_str(row, "status"));
+	return 0;
+}
+
+static void
+check_subs(const char *want)
+{
+	struct sbx_state *st = open_world(NULL);
+	struct sbx_buf got = SBX_BUF(1024);
+
+	ck_assert_int_eq(sbx_state_each(st, SBX_VIEW_SUB, NULL, list_sub, &got,
+				 &why), 0);
+	ck_assert_str_eq(sbx_buf_text(&got), want);
+	sbx_buf_free(&got);
+	close_world(st);
+}
+
+/* I15: an approval names an identifier alone. */
+START_TEST(nobody_comes_in_by_anothers_approved_subscription)
+{
+	char id[SBX_ID_SIZE];
+
+	join(ANN, FOUNDER, 0, 1);
+	join(EVE, FOUNDER, 1, 1);
+	offer(FOUNDER, "x", "pending", 10);
+	sbx_sub_id(id, did(ANN), SERVICE, T0 + 20 * INT64_C(1000000));
+	subscribe_as(ANN, id, 20);
+	approve(FOUNDER, id, 30);
+	subscribe_as(EVE, id, 20);
+	check_subs("ann live; ");
+	for (int seed = 1; seed <= 4; seed++)
+		check_order(seed);
+}
+END_TEST
+
+START_TEST(an_approval_of_one_of_two_that_share_a_number_is_of_neither)
+{
+	join(ANN, FOUNDER, 0, 1);
+	join(EVE, FOUNDER, 1, 1);
+	offer(FOUNDER, "x", "pending", 10);
+	subscription(ANN, 20); /* as older nodes do */
+	approve(FOUNDER, SUB, 30);
+	check_subs("ann live; ");
+	subscription(EVE, 19);
+	check_subs("ann contested; eve contested; ");
+	offer(FOUNDER, "x", "auto", 40); /* which needs none */
+	check_subs("ann live; eve live; ");
+}
+END_TEST
+
+START_TEST(nobody_takes_an_offers_identifier)
+{
+	char id[SBX_ID_SIZE];
+
+	join(ANN, FOUNDER, 0, 1);
+	sbx_offer_id(id, did(FOUNDER), "mirror");
+	for (int who = FOUNDER; who <= ANN; who++)
+		say(sign(keys[who], "service_offer", NULL,
+			"{\"service_id\":\"%s\",\"name\":\"mirror\",\"kind\":"
+			"\"http\",\"endpoint\":\"10.10.0.%d:80\",\"scope\":{},"
+			"\"approval_mode\":\"auto\",\"description\":\"\","
+			"\"created_at\":\"%s\"}", id, who, at(10 - who)));
+	check_field(SBX_VIEW_OFFER, id, "provider", did(FOUNDER));
+	check_field(SBX_VIEW_OFFER, NULL, "provider", did(FOUNDER));
+	for (int seed = 1; seed <= 4; seed++)
+		check_order(seed);
+}
+END_TEST
+
 START_TEST(an_auto_offer_waits_for_nobody)
 {
 	offer(FOUNDER, "x", "auto", 10);
@@ -438,6 +536,10 @@ main(void)
 		what_the_revoked_offer_with_an_early_date_is_over_too);
 	tcase_add_test(t,
 		an_approval_of_before_a_providers_removal_is_over_with_it);
+	tcase_add_test(t, nobody_comes_in_by_anothers_approved_subscription);
+	tcase_add_test(t,
+		an_approval_of_one_of_two_that_share_a_number_is_of_neither);
+	tcase_add_test(t, nobody_takes_an_offers_identifier);
 	tcase_add_test(t, an_auto_offer_waits_for_nobody);
 	tcase_add_loop_test(t, any_order_of_arrival_gives_the_same_state, 0, 20);
 	suite_add_tcase(s, t);
