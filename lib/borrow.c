@@ -8,7 +8,6 @@
 
 #include "sbx.h"
 
-#define MAX_ANSWER 16384
 #define PATIENCE   15000
 #define SUDO       "/usr/bin/sudo"
 #define MACROCTL   SBX_SBINDIR "/sbx-macroctl"
@@ -94,7 +93,7 @@ talk(const struct sbx_borrow *b, const struct sbx_buf *body, int *http,
 {
 	bool six = strchr(b->address, ':') != NULL;
 	struct sbx_buf url = SBX_BUF(512);
-	struct sbx_fetch f = { .max = MAX_ANSWER, .timeout = PATIENCE };
+	struct sbx_fetch f = { .max = SBX_MAX_ANSWER, .timeout = PATIENCE };
 	char etag[80];
 	int r;
 
@@ -116,7 +115,7 @@ static int
 get_nonce(const struct sbx_borrow *b,
 	unsigned char nonce[static SBX_NONCE_BYTES], struct sbx_err *err)
 {
-	struct sbx_buf text = SBX_BUF(MAX_ANSWER);
+	struct sbx_buf text = SBX_BUF(SBX_MAX_ANSWER);
 	int http, r;
 
 	if ((r = talk(b, NULL, &http, &text, err)) == 0)
@@ -150,7 +149,7 @@ sbx_borrow(const struct sbx_borrow *b, struct sbx_doc **answer,
 	struct sbx_err *err)
 {
 	struct sbx_buf body = SBX_BUF(SBX_MAX_LINE);
-	struct sbx_buf text = SBX_BUF(MAX_ANSWER);
+	struct sbx_buf text = SBX_BUF(SBX_MAX_ANSWER);
 	unsigned char nonce[SBX_NONCE_BYTES];
 	int http, r;
 

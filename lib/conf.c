@@ -9,8 +9,6 @@
 
 #include "sbx.h"
 
-#define MAX_FILE  65536
-#define MAX_PEERS 256
 /* inih cuts a longer line in two and a longer name short, without a word. */
 #define MAX_LINE (INI_MAX_LINE - 2)
 
@@ -165,8 +163,8 @@ take_peer(
 	if (!sbx_url_check(value))
 		return wrong(
 			rd, "url: %.60s: not http(s)://HOST[:PORT]/", value);
-	if (conf->npeers == MAX_PEERS)
-		return wrong(rd, "more than %d peers", MAX_PEERS);
+	if (conf->npeers == SBX_MAX_PEERS)
+		return wrong(rd, "more than %d peers", SBX_MAX_PEERS);
 	conf->peers = sbx_mem_grow(
 		conf->peers, conf->npeers + 1, sizeof(*conf->peers));
 	peer = &conf->peers[conf->npeers++];
@@ -284,7 +282,7 @@ next_line(char *out, int size, void *ctx)
 static int
 read_file(struct sbx_conf *conf, bool must, unsigned flags, struct sbx_err *err)
 {
-	struct sbx_buf text = SBX_BUF(MAX_FILE);
+	struct sbx_buf text = SBX_BUF(SBX_MAX_CONF);
 	struct reader rd = { .conf = conf, .err = err };
 	int r, n;
 

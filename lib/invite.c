@@ -8,7 +8,6 @@
 #include "db.h"
 
 #define TOKEN_PREFIX "sbx1."
-#define TOKEN_MAX 4096
 #define SUM 4 /* bytes of hash behind it, which tell a damaged token */
 
 static int
@@ -66,7 +65,7 @@ write_token(struct sbx_log *log, const struct sbx_key *once,
 		"expires_at" };
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_json *root = sbx_doc_root(doc);
-	struct sbx_buf canon = SBX_BUF(TOKEN_MAX);
+	struct sbx_buf canon = SBX_BUF(SBX_MAX_TOKEN);
 	unsigned char sum[SBX_HASH_BYTES];
 	int r;
 
@@ -158,7 +157,7 @@ static int
 read_token(const char *text, struct sbx_doc **doc, struct sbx_key **once,
 	struct sbx_err *err)
 {
-	struct sbx_buf raw = SBX_BUF(TOKEN_MAX);
+	struct sbx_buf raw = SBX_BUF(SBX_MAX_TOKEN);
 	unsigned char seed[SBX_SEED_BYTES], sum[SBX_HASH_BYTES];
 	const char *hex;
 	int r = SBX_OK;

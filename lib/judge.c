@@ -12,7 +12,6 @@
 #include "sbx.h"
 
 #define MAX_ANSWER (1u << 20)
-#define MAX_OFFERS 256
 #define TIMEOUT    30000
 
 struct verdict {
@@ -73,7 +72,7 @@ see_offer(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 			q->verdicts[i].offered = true;
 	if (kind != NULL && sbx_kind_check(kind) &&
 		sbx_json_get(macro, "params") != NULL &&
-		q->offers < MAX_OFFERS &&
+		q->offers < SBX_MAX_LENT &&
 		sbx_canon_write(&params, sbx_json_get(macro, "params"), NULL,
 			err) == 0) {
 		q->offers++;
@@ -145,7 +144,7 @@ hear(char *text, size_t count, bool *live,
 				break;
 			live[n++] = line[0] == 'y';
 		} else if (strncmp(line, "o ", 2) == 0 &&
-			   offers++ < MAX_OFFERS &&
+			   offers++ < SBX_MAX_LENT &&
 			   (space = strchr(line + 2, ' ')) != NULL) {
 			*space = '\0';
 			if (sbx_kind_check(line + 2))

@@ -18,8 +18,6 @@
 
 #include "sbx.h"
 
-#define MAX_HEADER 8192
-#define MAX_KINDS  256
 /* Nothing in it ends a word, starts an option or an expansion, in a shell,
  * a sed command or an nft script. */
 #define TEXT_CHARS                                                             \
@@ -148,12 +146,12 @@ header_line(struct sbx_macro *m, char *line, struct sbx_err *err)
 static int
 header_read(struct sbx_macro *m, struct sbx_err *err)
 {
-	char text[MAX_HEADER + 1], *line, *end;
+	char text[SBX_MAX_HEADER + 1], *line, *end;
 	const struct sbx_param *p;
 	ssize_t n;
 	int r;
 
-	if ((n = pread(m->fd, text, MAX_HEADER, 0)) < 0)
+	if ((n = pread(m->fd, text, SBX_MAX_HEADER, 0)) < 0)
 		return sbx_err_sys(err, "plugin %s", m->kind);
 	text[n] = '\0';
 	for (line = text; *line == '#'; line = end + 1) {
@@ -163,6 +161,8 @@ header_read(struct sbx_macro *m, struct sbx_err *err)
 		if ((r = header_line(m, line, err)) != 0)
 			return r;
 	}
+	if (n == SBX_MAX_HEADER && (*line == '#' || *line == '\0'))
+		return bad_line(m, "a header too long", err);
 	p = param_find(m, m->opens);
 	if (p == NULL || p->type != SBX_PARAM_INT || !p->required ||
 		p->min < 1 || p->max > 65535)
@@ -272,8 +272,8 @@ sbx_macro_each(const char *dir,
 		close(dirfd);
 		return r;
 	}
-	names = sbx_mem_alloc(MAX_KINDS, sizeof(*names));
-	while (n < MAX_KINDS && (e = readdir(d)) != NULL)
+	names = sbx_mem_alloc(SBX_MAX_KINDS, sizeof(*names));
+	while (n < SBX_MAX_KINDS && (e = readdir(d)) != NULL)
 		if (sbx_kind_check(e->d_name))
 			strcpy(names[n++], e->d_name);
 	qsort(names, n, sizeof(*names), by_name);

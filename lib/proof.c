@@ -4,7 +4,6 @@
 #include "sbx.h"
 
 #define FIRST     "c2sp.org/tlog-proof@v1\n"
-#define MAX_EXTRA (2 * SBX_MAX_LINE) /* an entry, in base64 */
 
 static void
 hashes(struct sbx_buf *out, const struct sbx_proof *proof,
@@ -99,7 +98,7 @@ hash_lines(struct sbx_proof *proof, const char **text, const char *end)
 static bool
 extra_line(struct sbx_buf *extra, const char *l, size_t len)
 {
-	struct sbx_buf none = SBX_BUF(MAX_EXTRA);
+	struct sbx_buf none = SBX_BUF(SBX_MAX_EXTRA);
 	bool ok = sbx_b64_parse(extra != NULL ? extra : &none, l, len);
 
 	sbx_buf_free(&none);
@@ -116,7 +115,7 @@ sbx_proof_parse(const char *text, size_t len, uint64_t *index,
 	bool ok;
 
 	proof->count = 0;
-	ok = len <= SBX_MAX_NOTE + MAX_EXTRA + 4096 &&
+	ok = len <= SBX_MAX_NOTE + SBX_MAX_EXTRA + 4096 &&
 	     begins(&text, &len, FIRST) && line(&text, end, &l, &n);
 	if (ok && begins(&l, &n, "extra "))
 		ok = extra_line(extra, l, n) && line(&text, end, &l, &n);

@@ -6,7 +6,6 @@
 
 #include "db.h"
 
-#define MAX_EXTRA (2 * SBX_MAX_LINE)
 #define ID_DIGITS (2 * SBX_HASH_BYTES)
 
 /* ---- made -------------------------------------------------------------- */
@@ -131,7 +130,7 @@ sbx_prove_entry(struct sbx_log *log, const struct sbx_conf *conf, int64_t seq,
 	struct sbx_buf *out, struct sbx_err *err)
 {
 	struct sbx_tree_source src = sbx_log_source(log);
-	struct sbx_buf note = SBX_BUF(SBX_MAX_NOTE), extra = SBX_BUF(MAX_EXTRA);
+	struct sbx_buf note = SBX_BUF(SBX_MAX_NOTE), extra = SBX_BUF(SBX_MAX_EXTRA);
 	struct sbx_checkpoint c = { 0 };
 	struct sbx_proof proof;
 	int r;
@@ -238,7 +237,7 @@ static int
 check_inclusion(const char *text, size_t len, const struct sbx_vkey *key,
 	struct sbx_proved *p, struct sbx_err *err)
 {
-	struct sbx_buf extra = SBX_BUF(MAX_EXTRA);
+	struct sbx_buf extra = SBX_BUF(SBX_MAX_EXTRA);
 	unsigned char leaf[SBX_HASH_BYTES];
 	struct sbx_delegation d;
 	struct sbx_proof proof;

@@ -17,6 +17,8 @@ struct sbx_invite {
 /* Append my own Identity, inside a transaction; inviter NULL: a founder's. */
 int sbx_identity_add(struct sbx_log *log, const struct sbx_key *key,
 	const char *inviter, struct sbx_err *err);
+#define SBX_MAX_TOKEN 4096 /* bytes, before base64 */
+
 /* Sign an invitation; token is the secret to hand over, and is nowhere else. */
 int sbx_invite_issue(struct sbx_log *log, const struct sbx_key *key,
 	const struct sbx_invite *in, struct sbx_buf *token, struct sbx_err *err);

@@ -159,6 +159,10 @@ void sbx_nft_free(struct sbx_nft *nft);
 
 #define SBX_KIND_SIZE 33	/* of a kind's name, with its NUL */
 #define SBX_MAX_PARAMS 16	/* that a plugin may declare */
+#define SBX_MAX_HEADER 8192	/* bytes that declare them */
+#define SBX_MAX_KINDS 256	/* plugins that are listed */
+#define SBX_MAX_LENT 256	/* own offers that root is told of */
+#define SBX_MAX_ANSWER 16384	/* bytes that a provider answers */
 #define SBX_MAX_MACRO_JSON 4096 /* bytes of a request's parameters */
 
 enum sbx_param_type {

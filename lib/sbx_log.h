@@ -14,6 +14,7 @@ struct sbx_conf;
 #define SBX_MAX_PROOF	  64		      /* hashes of one proof */
 #define SBX_MAX_NOTE	  131072 /* bytes: 16 post-quantum signatures fit */
 #define SBX_MAX_NOTE_SIGS 64
+#define SBX_MAX_EXTRA	  (2 * SBX_MAX_LINE) /* bytes that a proof carries */
 #define SBX_MAX_NAME	  255 /* bytes of a key's name, of an origin */
 
 /* ---- feed: entries out of a stream --------------------------------------- */

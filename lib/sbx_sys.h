@@ -87,6 +87,8 @@ struct sbx_conf_peer {
 	char *name, *url;
 };
 
+#define SBX_MAX_CONF 65536 /* bytes of sbx.conf */
+#define SBX_MAX_PEERS 256
 #define SBX_MAX_WITNESSES 32
 
 struct sbx_conf_witness {

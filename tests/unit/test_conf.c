@@ -137,6 +137,31 @@ START_TEST(a_quorum_is_of_the_witnesses_that_are_named)
 }
 END_TEST
 
+/* At the limit and past it. */
+START_TEST(peers_and_witnesses_are_at_most_so_many)
+{
+	struct sbx_buf b = SBX_BUF(SBX_MAX_CONF);
+
+	for (int past = 0; past < 2; past++) {
+		sbx_buf_clear(&b);
+		for (int i = 0; i < SBX_MAX_PEERS + past; i++)
+			sbx_buf_fmt(&b, "[peer p%d]\nurl=http://192.0.2.1/\n",
+				i);
+		ck_assert_int_eq(load(b.data, b.len), past ? SBX_E_USAGE : 0);
+		if (!past)
+			sbx_conf_free(&conf);
+		sbx_buf_clear(&b);
+		sbx_buf_fmt(&b, "[witness]\nquorum=%d\n", SBX_MAX_WITNESSES);
+		for (int i = 0; i < SBX_MAX_WITNESSES + past; i++)
+			sbx_buf_fmt(&b, "w%d=did:plc:%032x\n", i, i);
+		ck_assert_int_eq(load(b.data, b.len), past ? SBX_E_USAGE : 0);
+		if (!past)
+			sbx_conf_free(&conf);
+	}
+	sbx_buf_free(&b);
+}
+END_TEST
+
 START_TEST(a_named_file_moves_the_state_and_must_exist)
 {
 	static const char text[] = "[node]\nstate=/srv/sbx\n";
@@ -317,8 +342,11 @@ START_TEST(a_file_too_long_is_refused)
 {
 	struct sbx_buf text = SBX_BUF(1 << 20);
 
-	while (text.len <= 65536)
-		sbx_buf_str(&text, "# comment\n");
+	while (text.len < SBX_MAX_CONF)
+		sbx_buf_str(&text, text.len % 64 == 63 ? "\n" : "#");
+	ck_assert_int_eq(load(text.data, text.len), 0);
+	sbx_conf_free(&conf);
+	sbx_buf_str(&text, "\n");
 	ck_assert_int_eq(load(text.data, text.len), SBX_E_USAGE);
 	sbx_buf_free(&text);
 }
@@ -345,6 +373,7 @@ main(void)
 	tcase_add_test(t, a_mesh_has_its_usual_figures);
 	tcase_add_test(t, every_key_is_read);
 	tcase_add_test(t, a_quorum_is_of_the_witnesses_that_are_named);
+	tcase_add_test(t, peers_and_witnesses_are_at_most_so_many);
 	tcase_add_test(t, a_named_file_moves_the_state_and_must_exist);
 	tcase_add_test(t, a_relative_directory_becomes_absolute);
 	tcase_add_test(t, a_root_process_takes_no_file_of_others);

@@ -135,6 +135,12 @@ static const struct {
 	{ "DELETE FROM local WHERE key='folded'; DELETE FROM cache_member",
 		false },
 	/* An index that misses what it should find. */
+	/* One that has other keys than its rows. */
+	{ "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql=replace(sql, "
+	  "'id, 1, 8', 'id, 2, 8') WHERE name='entry_id'; PRAGMA "
+	  "writable_schema=RESET; REINDEX entry_id; PRAGMA writable_schema=ON; "
+	  "UPDATE sqlite_schema SET sql=replace(sql, 'id, 2, 8', 'id, 1, 8') "
+	  "WHERE name='entry_id'", true },
 	{ "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql=sql || "
 	  "' WHERE seq<>5' WHERE name='entry_id'; PRAGMA writable_schema=RESET;"
 	  "REINDEX entry_id; PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "

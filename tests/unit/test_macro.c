@@ -114,6 +114,34 @@ static const struct {
 	{ "[]", false },
 };
 
+START_TEST(a_header_is_at_most_its_limit)
+{
+	struct sbx_buf b = SBX_BUF(3 * SBX_MAX_HEADER);
+
+	/* So many parameters and no more; HEAD has one. */
+	for (int past = 0; past < 2; past++) {
+		sbx_buf_clear(&b);
+		sbx_buf_str(&b, HEAD);
+		for (int i = 1; i < SBX_MAX_PARAMS + past; i++)
+			sbx_buf_fmt(&b, "# sbx-param: p%d bool\n", i);
+		ck_assert_int_eq(with(b.data) == 0, past == 0);
+		if (past == 0)
+			ck_assert_uint_eq(m.nparams, SBX_MAX_PARAMS);
+	}
+	/* The line behind it, which is no comment, must be within it. */
+	for (int past = 0; past < 2; past++) {
+		sbx_buf_clear(&b);
+		sbx_buf_str(&b, HEAD "# ");
+		while (b.len < SBX_MAX_HEADER - 2 + (size_t)past)
+			sbx_buf_str(&b, "x");
+		sbx_buf_str(&b, "\nexit 0\n");
+		ck_assert_int_eq(with(b.data) == 0, past == 0);
+	}
+	ck_assert_ptr_nonnull(strstr(err.text, "header too long"));
+	sbx_buf_free(&b);
+}
+END_TEST
+
 START_TEST(parameters_are_held_to_it)
 {
 	struct sbx_doc *doc = NULL;
@@ -182,6 +210,7 @@ main(void)
 	tcase_add_checked_fixture(t, fresh, done);
 	tcase_add_test(t, a_kind_has_one_form);
 	tcase_add_test(t, the_header_says_what_is_taken);
+	tcase_add_test(t, a_header_is_at_most_its_limit);
 	tcase_add_loop_test(t, parameters_are_held_to_it, 0,
 		sizeof(cases) / sizeof(cases[0]));
 	tcase_add_test(t, what_runs_is_what_was_opened);

@@ -359,6 +359,19 @@ START_TEST(a_full_network_is_said_to_be_full)
 }
 END_TEST
 
+START_TEST(members_and_nodes_are_at_most_so_many)
+{
+	member(1, 0, 1);
+	for (int n = 1; n <= SBX_MAX_NODES; n++)
+		ck_assert_int_eq(line("member {\"did\":\"did:plc:%032x\","
+				      "\"depth\":%d}", n, SBX_MAX_INVITE_DEPTH),
+			n < SBX_MAX_NODES ? SBX_OK : SBX_E_INPUT);
+	for (int n = 0; n <= SBX_MAX_NODES; n++)
+		ck_assert_int_eq(node(1, "10.10.0.1", 1, 1, "null"),
+			n < SBX_MAX_NODES ? SBX_OK : SBX_E_INPUT);
+}
+END_TEST
+
 static const char *const broken[] = { "", "self", "self ", "self x",
 	"self did:plc:0", "member", "member {", "member {}", "node []",
 	"node {}", "node {\"did\":1,\"member\":true}", "other {}",
@@ -397,6 +410,7 @@ main(void)
 		t, the_address_to_publish_is_mine_the_first_or_the_lowest_free);
 	tcase_add_test(t, who_lost_its_address_is_given_another);
 	tcase_add_test(t, a_full_network_is_said_to_be_full);
+	tcase_add_test(t, members_and_nodes_are_at_most_so_many);
 	tcase_add_loop_test(t, a_line_that_is_none_ends_it, 0,
 		sizeof(broken) / sizeof(broken[0]));
 	suite_add_tcase(s, t);
