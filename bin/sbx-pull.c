@@ -151,6 +151,7 @@ pull_log(struct pull *p, const char *base, const char *did, int64_t until,
 	struct sbx_buf forks = SBX_BUF(4096);
 	struct sbx_follow f = { .base = base,
 		.did = did,
+		.www = p->ctx->conf.www,
 		.until = until,
 		.all = p->all,
 		.repin = p->repin,

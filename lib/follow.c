@@ -5,153 +5,10 @@
 #include <string.h>
 
 #include "batch.h"
-#include "follow.h"
+#include "walk.h"
 
 #define COMMIT_US 200000 /* microseconds a bundle waits for others */
 #define WAITING	  1024	 /* entries that wait at most */
-
-struct walk {
-	struct sbx_log *log;
-	struct sbx_follow *f;
-	struct sbx_source src;
-	struct sbx_peerlog peer;
-	struct sbx_checkpoint old, head; /* seen last, shown now */
-	struct sbx_buf note, tile, bundle;
-	struct sbx_tree tree;                 /* what was read of head */
-	int64_t stored;                       /* when that was last */
-	uint64_t start;                       /* from here on */
-	unsigned char passed[SBX_HASH_BYTES]; /* the root at old.size */
-	bool same, save; /* save: remember tree with every bundle */
-	struct sbx_known *known;
-	struct sbx_batch *batch;
-};
-
-/* ---- files of a site ----------------------------------------------------- */
-
-static int
-get(struct walk *w, const char *name, struct sbx_buf *out, char *etag,
-	int *status, struct sbx_err *err)
-{
-	return sbx_visit(w->f->base, name, w->f->until, out, etag, status, err);
-}
-
-/* ---- the head ---------------------------------------------------------- */
-
-static int
-check_note(struct walk *w, const struct sbx_delegation *d, struct sbx_err *err)
-{
-	struct sbx_vkey key;
-	struct sbx_note n;
-	int r;
-
-	if ((r = sbx_delegation_vkey(d, &key, err)) == 0 &&
-		(r = sbx_note_check(sbx_buf_text(&w->note), w->note.len, &key,
-			 1, &n, err)) == 0 &&
-		(r = sbx_checkpoint_parse(&w->head, n.text, n.len, err)) == 0 &&
-		(strcmp(w->head.origin, key.name) != 0 ||
-			w->head.size > SBX_MAX_TREE))
-		r = sbx_err_set(err, SBX_E_INPUT, "not a head of %s", d->did);
-	return r;
-}
-
-/* The log key may have been replaced, never the key that speaks for it. */
-static int
-check_delegation(struct walk *w, const struct sbx_delegation *d,
-	const char *want, struct sbx_err *err)
-{
-	struct sbx_delegation old = { 0 };
-
-	if (want != NULL && strcmp(want, d->did) != 0) {
-		sbx_err_set(err, SBX_E_NO, "the log of %s is there, not of %s",
-			d->did, want);
-		if (w->f->did == NULL)
-			sbx_err_hint(err, "if that is meant: sbx-pull --repin");
-		return SBX_E_NO;
-	}
-	if (w->peer.key.len > 0 &&
-		sbx_delegation_parse(&old, SBX_ROLE_LOG, w->peer.key.data,
-			w->peer.key.len, NULL) == 0 &&
-		(old.since > d->since ||
-			memcmp(old.pub, d->pub, SBX_PUB_BYTES) != 0))
-		return sbx_err_set(err, SBX_E_NO,
-			"%s: its log key is older than the one seen before",
-			d->did);
-	w->f->anew = w->peer.key.len > 0 &&
-		     memcmp(old.key, d->key, SBX_PUB_BYTES) != 0;
-	return SBX_OK;
-}
-
-static int
-new_delegation(struct walk *w, const char *want, struct sbx_err *err)
-{
-	struct sbx_buf text = SBX_BUF(SBX_MAX_LINE);
-	struct sbx_delegation d;
-	int status, r;
-
-	r = get(w, "log-key", &text, NULL, &status, err);
-	if (r == 0 && status != 200)
-		r = sbx_err_set(
-			err, SBX_E_INPUT, "a checkpoint, but no log-key");
-	if (r != 0 || (r = sbx_delegation_parse(&d, SBX_ROLE_LOG,
-			       sbx_buf_text(&text), text.len, err)) != 0)
-		goto out;
-	if (w->peer.did[0] == '\0' &&
-		(r = sbx_peerlog_load(w->log, d.did, &w->peer, err)) != 0)
-		goto out;
-	if ((r = check_delegation(w, &d, want, err)) == 0 &&
-		(r = check_note(w, &d, err)) == 0) {
-		sbx_buf_clear(&w->peer.key);
-		sbx_buf_add(&w->peer.key, text.data, text.len);
-	}
-out:
-	sbx_buf_free(&text);
-	return r;
-}
-
-static const char *
-wanted(const struct walk *w)
-{
-	if (w->f->did != NULL)
-		return w->f->did;
-	return w->src.did[0] != '\0' ? w->src.did : NULL;
-}
-
-static int
-judge_head(struct walk *w, struct sbx_err *err)
-{
-	const char *want = wanted(w);
-	struct sbx_delegation d;
-	int r;
-
-	if (want != NULL &&
-		(r = sbx_peerlog_load(w->log, want, &w->peer, err)) != 0)
-		return r;
-	if (w->peer.key.len == 0 ||
-		sbx_delegation_parse(&d, SBX_ROLE_LOG, w->peer.key.data,
-			w->peer.key.len, NULL) != 0 ||
-		check_note(w, &d, NULL) != 0)
-		return new_delegation(w, want, err);
-	return SBX_OK;
-}
-
-static int
-get_head(struct walk *w, struct sbx_err *err)
-{
-	bool ask = !w->f->all && w->src.did[0] != '\0' &&
-		   strcmp(wanted(w), w->src.did) == 0;
-	int status, r;
-
-	if (!ask)
-		w->src.etag[0] = '\0';
-	if ((r = get(w, "checkpoint", &w->note, w->src.etag, &status, err)) !=
-		0)
-		return r;
-	w->f->found = status != 404;
-	w->same = status == 304;
-	if (w->same && !ask)
-		return sbx_err_set(err, SBX_E_INPUT, "status 304 unasked");
-	return status == 200 ? judge_head(w, err) : SBX_OK;
-}
 
 /* ---- the entries ------------------------------------------------------- */
 
@@ -422,7 +279,7 @@ follow(struct walk *w, struct sbx_err *err)
 		return r;
 	if (w->f->repin)
 		memset(&w->src, 0, sizeof(w->src));
-	if ((r = get_head(w, err)) != 0 || !w->f->found)
+	if ((r = sbx_walk_head(w, err)) != 0 || !w->f->found)
 		return r;
 	size = w->same ? w->src.prefix.count : w->head.size;
 	w->f->own = sbx_log_self(w->log, self, NULL) == 0 &&
@@ -435,6 +292,8 @@ follow(struct walk *w, struct sbx_err *err)
 	else if (!w->same && end != NULL)
 		r = sbx_checkpoint_parse(&w->old, w->peer.note.data,
 			(size_t)(end + 1 - w->peer.note.data), err);
+	if (r == 0 && !w->same && !w->f->anew && !w->f->own)
+		sbx_walk_bound(w);
 	if (r == 0 && !w->same)
 		r = w->head.size < w->old.size ? go_back(w, err)
 					       : go_on(w, err);

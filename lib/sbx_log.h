@@ -410,6 +410,7 @@ struct sbx_follow {
 	const char *base;  /* an address that ends in "/", or a directory */
 	const char *did;   /* whose log must be there; NULL: whose was first */
 	const char *forks; /* the directory for evidence */
+	const char *www;   /* this node's site, with what it has cosigned */
 	int64_t until;	   /* given up when sbx_clock_boot() says so; 0: never */
 	bool all;	   /* from its first entry, whatever was read before */
 	bool repin;	   /* whose log was there before is forgotten */

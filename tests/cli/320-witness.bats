@@ -183,6 +183,35 @@ witnessed() {
 	assert_eq "$(cat "$(cosigned ann)")" "$seen" "an older head was signed"
 }
 
+# I33
+@test "a witness put back from a copy still holds a log to what it has cosigned" {
+	cp -a "$D/hub" "$D/twin"
+	SBX_STATE=$D/ann sbx-pull -q "$D/hub/www"
+	SBX_STATE=$D/ann sbx-ledger backup "$D/copy"
+	ban 2
+	publish hub
+	witness ann
+	seen=$(cat "$(cosigned ann)")
+	rm "$D/ann/ledger.db"* "$D/ann/head"
+	SBX_STATE=$D/ann sbx-ledger -q restore "$D/copy"
+	# The hub's twin goes on from what the copy knows, not from what was signed.
+	printf '{"ban_id":"%064d","ip":"192.0.2.9","reason":"","severity":1,"expires_at":null}\n' 7 8 9 |
+		SBX_STATE=$D/twin sbx-ledger append --lines ban_publish >/dev/null
+	publish twin
+	at ann 1 sbx-pull --repin "$D/twin/www"
+	assert_has "$stderr" "rewrote its log: 3 entries seen before, 5 now" "not said"
+	publish ann
+	assert_eq "$(cat "$(cosigned ann)")" "$seen" "it signed what contradicts it"
+	rm -r "$D/ann/forks"
+	# What goes on from there it signs.
+	rm "$D/ann/ledger.db"* "$D/ann/head"
+	SBX_STATE=$D/ann sbx-ledger -q restore "$D/copy"
+	ban 3
+	publish hub
+	witness ann
+	assert_eq "$(sed -n 2p "$(cosigned ann)")" 4 "the true one"
+}
+
 @test "a ledger that is older than what its witnesses hold is told so" {
 	cp -a "$D/hub" "$D/before"
 	ban 2

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Private to lib/: one visit to another node's log. */
+#ifndef SBX_WALK_H
+#define SBX_WALK_H
+
+#include "follow.h"
+
+struct walk {
+	struct sbx_log *log;
+	struct sbx_follow *f;
+	struct sbx_source src;
+	struct sbx_peerlog peer;
+	struct sbx_checkpoint old, head; /* seen last, shown now */
+	struct sbx_buf note, tile, bundle;
+	struct sbx_tree tree;                 /* what was read of head */
+	int64_t stored;                       /* when that was last */
+	uint64_t start;                       /* from here on */
+	unsigned char passed[SBX_HASH_BYTES]; /* the root at old.size */
+	bool same, save; /* save: remember tree with every bundle */
+	struct sbx_known *known;
+	struct sbx_batch *batch;
+};
+
+/* The head that is shown, judged; f->found and same say how it went. */
+int sbx_walk_head(struct walk *w, struct sbx_err *err);
+/* Whether this node has cosigned more than its database knows: then old. */
+void sbx_walk_bound(struct walk *w);
+
+#endif
