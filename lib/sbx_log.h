@@ -326,8 +326,8 @@ int sbx_site_publish(struct sbx_log *log, struct sbx_state *st, const char *dir,
  * each durable before this returns.  No checkpoint: see sbx_head_publish. */
 int sbx_site_tiles(struct sbx_log *log, const char *dir, uint64_t old,
 	uint64_t size, size_t *changed, struct sbx_err *err);
-/* Once the checkpoint of size is published: remove the partial tiles that
- * neither it nor the one of old asks for. */
+/* Once the checkpoint of size is published: remove the partial tiles of those
+ * that are full now, or of another log (old 0). */
 void sbx_site_sweep(const char *dir, uint64_t old, uint64_t size);
 
 /* ---- head: what a node signs about its log --------------------------------- */

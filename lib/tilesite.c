@@ -93,33 +93,32 @@ write_tile(void *ctx, const struct sbx_tile *tile, struct sbx_err *err)
 	return r;
 }
 
-/* Empty the directory of a tile's partial forms, but for the widths a and b
- * (0: none); drafts that a crash left go too. */
+/* Empty the directory of a tile's partial forms, but for those of widths from
+ * least to most (0: none); drafts that a crash left go too. */
 static void
-sweep_partial(int parent, const char *name, unsigned a, unsigned b)
+sweep_partial(int parent, const char *name, int64_t least, int64_t most)
 {
-	char keep[2][16];
 	struct dirent *e;
+	int64_t width;
 	DIR *d;
 	int fd = openat(parent, name,
 		O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
 	if (fd < 0 || (d = fdopendir(fd)) == NULL)
 		return;
-	snprintf(keep[0], sizeof(keep[0]), "%u", a);
-	snprintf(keep[1], sizeof(keep[1]), "%u", b);
 	while ((e = readdir(d)) != NULL)
-		if (e->d_name[0] != '.' && strcmp(e->d_name, keep[0]) != 0 &&
-			strcmp(e->d_name, keep[1]) != 0)
+		if (e->d_name[0] != '.' &&
+			(most == 0 || !sbx_num_parse(&width, e->d_name, least,
+					     most)))
 			unlinkat(fd, e->d_name, 0);
 	closedir(d);
-	if (a == 0 && b == 0)
+	if (most == 0)
 		unlinkat(parent, name, AT_REMOVEDIR);
 }
 
 /* All partial tiles that stand beside tile, which is partial itself. */
 static void
-sweep_beside(const struct tiles *t, const struct sbx_tile *tile, unsigned old)
+sweep_beside(const struct tiles *t, const struct sbx_tile *tile, int64_t least)
 {
 	struct sbx_tile partial = { tile->level, tile->n, 1 };
 	struct sbx_buf path = SBX_BUF(4096);
@@ -140,7 +139,8 @@ sweep_beside(const struct tiles *t, const struct sbx_tile *tile, unsigned old)
 		if (len < 3 || strcmp(e->d_name + len - 2, ".p") != 0)
 			continue;
 		if (strcmp(e->d_name, own) == 0)
-			sweep_partial(dirfd(d), e->d_name, old, tile->width);
+			sweep_partial(
+				dirfd(d), e->d_name, least, tile->width);
 		else
 			sweep_partial(dirfd(d), e->d_name, 0, 0);
 	}
@@ -149,8 +149,9 @@ sweep_beside(const struct tiles *t, const struct sbx_tile *tile, unsigned old)
 	sbx_buf_free(&path);
 }
 
-/* Readers of the checkpoint before this one may still ask for its partial
- * tiles; where the tile is full now, they must take that instead. */
+/* Readers of any checkpoint of this log may ask for its partial tiles, until
+ * the tile is full and serves them all (c2sp.org/tlog-tiles).  What is there of
+ * another log, old being 0, is of no use to them. */
 static void
 sweep(struct tiles *t, uint64_t old, uint64_t size)
 {
@@ -159,13 +160,11 @@ sweep(struct tiles *t, uint64_t old, uint64_t size)
 		uint64_t was = old >> shift, is = size >> shift;
 		struct sbx_tile tile = { level, is / SBX_TILE_WIDTH,
 			(unsigned)(is % SBX_TILE_WIDTH) };
-		unsigned keep = was / SBX_TILE_WIDTH == tile.n ?
-			(unsigned)(was % SBX_TILE_WIDTH) : 0;
 
 		if (was / SBX_TILE_WIDTH / 1000 != tile.n / 1000)
 			sweep_beside(t, &(struct sbx_tile){ level,
 				was / SBX_TILE_WIDTH, 0 }, 0);
-		sweep_beside(t, &tile, keep);
+		sweep_beside(t, &tile, old > 0 ? 1 : (int64_t)tile.width);
 		if (is == 0)
 			return;
 	}
