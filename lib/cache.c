@@ -28,8 +28,8 @@ sbx_cache_from(int64_t events)
 static const char valid_sql[] =
 	"SELECT (SELECT max(seq) FROM main.fact)-e.seq FROM main.local l JOIN "
 	"main.entry e ON e.seq=" J("upto") " WHERE l.key='folded' AND "
-	"lower(hex(e.hash))=" J("hash") " AND " J("unproven") "=?1 AND ?2 "
-	"BETWEEN " J("since") " AND " J("until") " AND " J("anchors") "=" ANCHORS
+	"lower(hex(e.hash))=" J("hash") " AND " J("unproven") "=?1 AND "
+	J("rules") "=?3 AND ?2 BETWEEN " J("since") " AND " J("until") " AND " J("anchors") "=" ANCHORS
 	" AND NOT EXISTS(SELECT 1 FROM main.fact f WHERE f.seq>e.seq AND "
 	"+f.type IN " KEPT ")";
 
@@ -43,6 +43,7 @@ valid(sqlite3 *db, int64_t *lag)
 		return false;
 	sqlite3_bind_int(st, 1, sbx_member_is_unproven());
 	sqlite3_bind_int64(st, 2, sbx_clock_now());
+	sqlite3_bind_int(st, 3, SBX_FOLD_RULES);
 	if (sqlite3_step(st) == SQLITE_ROW) {
 		*lag = sqlite3_column_int64(st, 0);
 		yes = true;
@@ -80,21 +81,24 @@ static const char keep_sql[] =
 	"INSERT INTO main.cache_invite SELECT * FROM temp.invite; "
 	"INSERT INTO main.cache_proposal SELECT * FROM temp.proposal; "
 	"INSERT INTO main.cache_rules SELECT * FROM temp.rules; "
-	/* A proposal that closes changes it without an entry coming in. */
+	/* A proposal that closes changes it without an entry coming in, and so
+	 * does a witness whose clock is ahead. */
 	"INSERT OR REPLACE INTO main.local(key, value) SELECT 'folded', "
 	"json_object('upto', e.seq, 'hash', lower(hex(e.hash)), 'anchors', "
-	ANCHORS ", 'unproven', %d, 'since', c.us, 'until', (SELECT "
-	"coalesce(min(closes_us)-1, 9007199254740991) FROM temp.proposal WHERE "
-	"closes_us>c.us)) FROM main.entry e, temp.clock c ORDER BY e.seq DESC "
+	ANCHORS ", 'unproven', %d, 'rules', %d, 'since', c.us, 'until', (SELECT "
+	"coalesce(min(us)-1, 9007199254740991) FROM (SELECT closes_us AS us FROM "
+	"temp.proposal UNION ALL SELECT time FROM main.fact WHERE "
+	"type='WitnessAttest') t WHERE t.us>c.us)) FROM main.entry e, temp.clock c ORDER BY e.seq DESC "
 	"LIMIT 1";
 
 static int
 refresh(sqlite3 *db)
 {
-	char sql[sizeof(keep_sql) + 16];
+	char sql[sizeof(keep_sql) + 32];
 	int r;
 
-	snprintf(sql, sizeof(sql), keep_sql, sbx_member_is_unproven());
+	snprintf(sql, sizeof(sql), keep_sql, sbx_member_is_unproven(),
+		SBX_FOLD_RULES);
 	if ((r = sbx_db_exec(db, "BEGIN IMMEDIATE", NULL)) != 0)
 		return r;
 	if ((r = sbx_state_prepare(db, NULL, false, NULL)) == 0 &&

@@ -11,7 +11,7 @@ enum { FOUNDER = 1, ANN, BOB, CID, EVE, NEW, THIEF, PEOPLE };
 #define MAX_ONCE 8
 #define DAYS 86400
 
-static struct sbx_key *keys[PEOPLE], *once[MAX_ONCE];
+static struct sbx_key *keys[PEOPLE], *once[MAX_ONCE], *recovery;
 static struct sbx_entry *world[MAX_SAID];
 static int count;
 
@@ -37,6 +37,7 @@ people_begin(void)
 		keys[i] = key_of((unsigned char)i);
 	for (int i = 0; i < MAX_ONCE; i++)
 		once[i] = key_of((unsigned char)(100 + i));
+	recovery = key_of(200);
 	count = 0;
 	say(identity(keys[FOUNDER], NULL, 0));
 }
@@ -50,6 +51,7 @@ people_end(void)
 		sbx_key_free(keys[i]);
 	for (int i = 0; i < MAX_ONCE; i++)
 		sbx_key_free(once[i]);
+	sbx_key_free(recovery);
 }
 
 /* ---- what they say ---- */
@@ -98,6 +100,42 @@ offer_as(int who, int id, const char *name, const char *mode, int when)
 		"\"endpoint\":\"10.10.0.1:8080\",\"scope\":{},"
 		"\"approval_mode\":\"%s\",\"description\":\"\","
 		"\"created_at\":\"%s\"}", id, name, mode, at(when)));
+}
+
+/* A head over one entry, or none; rec is named when it is the first. */
+__attribute__((unused)) static void
+head(int who, int seq, const struct sbx_entry *covered, int when)
+{
+	char item[80] = "", rec[80] = "null", hex[65];
+	unsigned char hash[SBX_HASH_BYTES];
+
+	if (covered != NULL) {
+		sbx_hex_write(hex, covered->id, SBX_HASH_BYTES);
+		snprintf(item, sizeof(item), "\"%s\"", hex);
+	}
+	if (seq == 1) {
+		sbx_hash_b2(hash, sbx_key_pub(recovery), SBX_PUB_BYTES);
+		sbx_hex_write(hex, hash, sizeof(hash));
+		snprintf(rec, sizeof(rec), "\"%s\"", hex);
+	}
+	say(sign(keys[who], "witness", "SbxHead", "{\"v\":1,\"seq\":%d,"
+		"\"prev\":null,\"items\":[%s],\"rec\":%s,\"created_at\":\"%s\"}",
+		seq, item, rec, at(when)));
+}
+
+__attribute__((unused)) static void
+rotate(int new, int old, const struct sbx_key *with, int when)
+{
+	char text[256], pub[65], hex[129];
+	unsigned char sig[SBX_SIG_BYTES];
+	size_t n = sbx_rotation_text(text, did(new), did(old));
+
+	ck_assert_int_eq(sbx_key_sign(with, text, n, sig, &why), 0);
+	sbx_hex_write(pub, sbx_key_pub(with), SBX_PUB_BYTES);
+	sbx_hex_write(hex, sig, sizeof(sig));
+	say(sign(keys[new], "witness", "SbxRotate", "{\"old\":\"%s\","
+		"\"rec_pub\":\"%s\",\"rec_sig\":\"%s\",\"created_at\":\"%s\"}",
+		did(old), pub, hex, at(when)));
 }
 
 /* ---- what comes of it ---- */

@@ -3,62 +3,10 @@
  * first (I14, I29), and nobody gains by them what was not theirs (I30). */
 #include "people.h"
 
-static struct sbx_key *recovery;
-
-static void
-setup(void)
-{
-	people_begin();
-	recovery = key_of(200);
-}
-
-static void
-teardown(void)
-{
-	sbx_key_free(recovery);
-	people_end();
-}
-
 static struct sbx_entry *
 offer(int who, int id, int when)
 {
 	return offer_as(who, id, "s", "auto", when);
-}
-
-/* A head over one entry, or none; rec is named when it is the first. */
-static void
-head(int who, int seq, const struct sbx_entry *covered, int when)
-{
-	char item[80] = "", rec[80] = "null", hex[65];
-	unsigned char hash[SBX_HASH_BYTES];
-
-	if (covered != NULL) {
-		sbx_hex_write(hex, covered->id, SBX_HASH_BYTES);
-		snprintf(item, sizeof(item), "\"%s\"", hex);
-	}
-	if (seq == 1) {
-		sbx_hash_b2(hash, sbx_key_pub(recovery), SBX_PUB_BYTES);
-		sbx_hex_write(hex, hash, sizeof(hash));
-		snprintf(rec, sizeof(rec), "\"%s\"", hex);
-	}
-	say(sign(keys[who], "witness", "SbxHead", "{\"v\":1,\"seq\":%d,"
-		"\"prev\":null,\"items\":[%s],\"rec\":%s,\"created_at\":\"%s\"}",
-		seq, item, rec, at(when)));
-}
-
-static void
-rotate(int new, int old, const struct sbx_key *with, int when)
-{
-	char text[256], pub[65], hex[129];
-	unsigned char sig[SBX_SIG_BYTES];
-	size_t n = sbx_rotation_text(text, did(new), did(old));
-
-	ck_assert_int_eq(sbx_key_sign(with, text, n, sig, &why), 0);
-	sbx_hex_write(pub, sbx_key_pub(with), SBX_PUB_BYTES);
-	sbx_hex_write(hex, sig, sizeof(sig));
-	say(sign(keys[new], "witness", "SbxRotate", "{\"old\":\"%s\","
-		"\"rec_pub\":\"%s\",\"rec_sig\":\"%s\",\"created_at\":\"%s\"}",
-		did(old), pub, hex, at(when)));
 }
 
 static int
@@ -364,7 +312,7 @@ main(void)
 	Suite *s = suite_create("seal");
 	TCase *t = tcase_create("seal");
 
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, people_begin, people_end);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, a_forked_author_keeps_what_was_sealed_before);
 	tcase_add_test(t,
