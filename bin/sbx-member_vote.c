@@ -324,7 +324,7 @@ cmd_emancipate(struct sbx_ctx *ctx)
 {
 	const char *remove = sbx_tool_opt(ctx, "remove");
 	char did[SBX_DID_SIZE];
-	struct sbx_doc *doc = NULL;
+	struct sbx_doc *doc = NULL, *rules = NULL;
 	struct work w = { 0 };
 	int64_t level;
 	int r;
@@ -337,16 +337,19 @@ cmd_emancipate(struct sbx_ctx *ctx)
 		(remove != NULL && (r = sbx_name_resolve(w.st, remove, did,
 					    &ctx->err)) != 0) ||
 		(r = sbx_emancipate_check(w.st, level,
-			 remove != NULL ? did : NULL, &ctx->err)) != 0)
+			 remove != NULL ? did : NULL, &ctx->err)) != 0 ||
+		(r = rules_now(&w, &rules)) != 0)
 		goto out;
 	doc = sbx_doc_new();
 	sbx_json_add_int(doc, sbx_doc_root(doc), "emancipation_level", level);
-	sbx_json_add_int(doc, sbx_doc_root(doc), "previous_level", level - 1);
+	sbx_json_add_copy(doc, sbx_doc_root(doc), "previous_level",
+		sbx_json_get(sbx_doc_root(rules), "emancipation_level"));
 	sbx_json_add_str(doc, sbx_doc_root(doc), "remove_anchor",
 		remove != NULL ? did : NULL);
 	sbx_json_add(doc, sbx_doc_root(doc), "milestone_evidence", SBX_JSON_NULL);
 	r = work_sign(&w, "emancipate", doc);
 out:
+	sbx_doc_free(rules);
 	sbx_doc_free(doc);
 	work_close(&w);
 	return r;

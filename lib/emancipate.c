@@ -97,9 +97,12 @@ witnesses(const struct sbx_fold *f, int64_t time, const struct sbx_person *gone,
 	return best;
 }
 
+/* A passed proposal for that level, which names the anchor that is to go. */
 static bool
-mandate(const struct sbx_fold *f, int64_t level, int64_t time)
+mandate(const struct sbx_fold *f, int64_t level, int64_t time,
+	const struct sbx_person *gone)
 {
+	const struct sbx_json *body;
 	struct sbx_doc *doc = NULL;
 	bool found = false;
 	int64_t n;
@@ -112,8 +115,11 @@ mandate(const struct sbx_fold *f, int64_t level, int64_t time)
 			sbx_json_parse(p->body, strlen(p->body), NULL, &doc,
 				NULL) != 0)
 			continue;
-		found = sbx_json_int(sbx_json_get(sbx_doc_root(doc), "level"), 1,
-				SBX_MAX_LEVEL, &n) && n == level;
+		body = sbx_doc_root(doc);
+		found = sbx_json_int(sbx_json_get(body, "level"), 1,
+				SBX_MAX_LEVEL, &n) && n == level &&
+			(gone == NULL || sbx_json_is(sbx_json_get(body,
+				"remove_anchor"), gone->did));
 		sbx_doc_free(doc);
 		doc = NULL;
 	}
@@ -124,22 +130,34 @@ const char *
 sbx_emancipate_missing(const struct sbx_fold *f, int64_t level, int64_t time,
 	const struct sbx_person *gone)
 {
-	if (!mandate(f, level, time))
+	bool rises = level > f->level;
+
+	if (gone != NULL && level != SBX_MAX_LEVEL)
+		return "the founder goes at the last level, not before";
+	if (!mandate(f, level, time, NULL))
 		return "no emancipation proposal for this level has passed";
-	if (level == 1 && !two_domains(f))
+	if (gone != NULL && !mandate(f, level, time, gone))
+		return "no emancipation proposal that passed names the anchor "
+		       "that is to go (\"remove_anchor\")";
+	if (rises && level == 1 && !two_domains(f))
 		return "it takes members of two independent domains";
-	if (level == 2 && witnesses(f, time, NULL, false) < 2)
+	if (rises && level == 2 && witnesses(f, time, NULL, false) < 2)
 		return "it takes two witnesses whose roots agree, and none that "
 		       "disagrees";
 	/* Three operators with one voice each: none has more than a third. */
-	if (level == 3 && witnesses(f, time, NULL, true) < 3)
+	if (rises && level == 3 && witnesses(f, time, NULL, true) < 3)
 		return "it takes three witnesses whose roots agree, no operator "
 		       "having over a third of them";
-	if (gone != NULL && level != SBX_MAX_LEVEL)
-		return "the founder goes at the last level, not before";
 	if (gone != NULL && witnesses(f, time, gone, false) < 2)
 		return "two witnesses must remain without the founder";
 	return NULL;
+}
+
+bool
+sbx_emancipate_next(const struct sbx_fold *f, int64_t level, bool removal)
+{
+	return level <= SBX_MAX_LEVEL && (level == f->level + 1 ||
+		(removal && level == SBX_MAX_LEVEL && level == f->level));
 }
 
 void
@@ -148,7 +166,7 @@ sbx_emancipate(struct sbx_fold *f, const struct sbx_event *e)
 	struct sbx_person *gone = NULL;
 
 	if (!sbx_fold_stands(e->who) || e->before != f->level ||
-		e->level != f->level + 1 || e->level > SBX_MAX_LEVEL)
+		!sbx_emancipate_next(f, e->level, e->id[0] != '\0'))
 		return;
 	if (e->id[0] != '\0') {
 		if (!sbx_did_check(e->id, strlen(e->id)))

@@ -269,9 +269,9 @@ check_level(struct sbx_fold *f, int64_t level, const char *gone,
 	const struct sbx_person *p = gone != NULL ? sbx_fold_person(f, gone) : NULL;
 	const char *missing;
 
-	if (f->level == SBX_MAX_LEVEL)
+	if (f->level == SBX_MAX_LEVEL && (p == NULL || level != f->level))
 		return sbx_err_set(err, SBX_E_NO, "the mesh is at the last level");
-	if (level != f->level + 1)
+	if (!sbx_emancipate_next(f, level, p != NULL))
 		return sbx_err_set(err, SBX_E_NO,
 			"the mesh is at level %lld: levels rise one at a time",
 			(long long)f->level);

@@ -139,7 +139,7 @@ bool sbx_member_is_unproven(void);
 
 /* cache: what the fold gave, kept; by the rules of this number, which goes up
  * when the fold would give something else for the same entries. */
-#define SBX_FOLD_RULES 2
+#define SBX_FOLD_RULES 3
 bool sbx_cache_valid(sqlite3 *db);
 bool sbx_cache_wanted(sqlite3 *db);
 void sbx_cache_refresh(const char *path);
@@ -166,6 +166,8 @@ int sbx_vote_store(sqlite3 *db, const struct sbx_fold *f, struct sbx_err *err);
  * gone: the anchor that is to go, or NULL. */
 const char *sbx_emancipate_missing(const struct sbx_fold *f, int64_t level,
 	int64_t time, const struct sbx_person *gone);
+/* Levels rise one at a time; at the last one an anchor may yet be let go of. */
+bool sbx_emancipate_next(const struct sbx_fold *f, int64_t level, bool removal);
 void sbx_emancipate(struct sbx_fold *f, const struct sbx_event *e);
 
 /* What the fold reads, source by source: each row of a query over the claims

@@ -248,15 +248,21 @@ END_TEST
 /* ---- emancipation ------------------------------------------------------------- */
 
 static void
-sight(int who, const char *root, int when)
+sight_of(int who, const char *log, int height, const char *root, int when)
 {
-	say(sign(keys[who], "witness", NULL, "{\"domain\":\"x/log\","
-		"\"log_height\":7,\"merkle_root\":\"%064x\",\"observed_at\":"
-		"\"%s\"}", (unsigned)root[0], at(when)));
+	say(sign(keys[who], "witness", NULL, "{\"domain\":\"%s\","
+		"\"log_height\":%d,\"merkle_root\":\"%064x\",\"observed_at\":"
+		"\"%s\"}", log, height, (unsigned)root[0], at(when)));
 }
 
 static void
-level(int who, int to, const char *gone, int when)
+sight(int who, const char *root, int when)
+{
+	sight_of(who, "x/log", 7, root, when);
+}
+
+static void
+level_from(int who, int from, int to, const char *gone, int when)
 {
 	char text[64] = "null";
 
@@ -265,18 +271,33 @@ level(int who, int to, const char *gone, int when)
 	say(sign(keys[who], "emancipate", NULL, "{\"emancipation_level\":%d,"
 		"\"previous_level\":%d,\"remove_anchor\":%s,"
 		"\"milestone_evidence\":null,\"emancipated_at\":\"%s\"}", to,
-		to - 1, text, at(when)));
+		from, text, at(when)));
+}
+
+static void
+level(int who, int to, const char *gone, int when)
+{
+	level_from(who, to - 1, to, gone, when);
+}
+
+/* All but Cid are for it; gone: whom it names, or NULL. */
+static void
+mandate_to(int id, int to, const char *gone, int when)
+{
+	char body[128];
+
+	snprintf(body, sizeof(body), gone != NULL ?
+		"{\"level\":%d,\"remove_anchor\":\"%s\"}" : "{\"level\":%d}",
+		to, gone);
+	propose(id, "emancipation", body, when);
+	for (int i = FOUNDER; i <= BOB; i++)
+		vote(i, id, "for", when + 1);
 }
 
 static void
 mandate(int id, int to, int when)
 {
-	char body[32];
-
-	snprintf(body, sizeof(body), "{\"level\":%d}", to);
-	propose(id, "emancipation", body, when);
-	for (int i = FOUNDER; i <= BOB; i++)
-		vote(i, id, "for", when + 1);
+	mandate_to(id, to, NULL, when);
 }
 
 static void
@@ -368,12 +389,88 @@ START_TEST(the_founder_goes_at_the_last_level_and_stays_a_member)
 	up_to_two();
 	sight(BOB, "a", 610);
 	sight(FOUNDER, "a", 610);
-	level(ANN, 3, did(BOB), 640); /* no anchor */
+	level(ANN, 3, did(FOUNDER), 630); /* the proposal did not name it */
 	check_level("2");
-	level(ANN, 3, did(FOUNDER), 650);
+	mandate_to(4, 3, did(FOUNDER), 640);
+	level(ANN, 3, did(BOB), 750); /* no anchor */
+	check_level("2");
+	level(ANN, 3, did(FOUNDER), 750);
 	check_level("3");
 	check_founder("member");
 	check(SBX_VIEW_PROPOSAL, 3, "votes_of", "4"); /* all hang on it still */
+}
+END_TEST
+
+START_TEST(the_founder_goes_later_too_while_two_witnesses_remain)
+{
+	up_to_two();
+	sight(BOB, "a", 610);
+	sight(FOUNDER, "a", 610);
+	level(ANN, 3, NULL, 650);
+	check_level("3");
+	mandate_to(4, 3, did(FOUNDER), 700);
+	put_out(FOUNDER, BOB, 0, 810);
+	put_out(FOUNDER, CID, 0, 811);
+	level_from(ANN, 3, 3, did(FOUNDER), 820);
+	check_founder("anchor"); /* Ann alone would remain */
+	join(EVE, FOUNDER, 3, 830);
+	level_from(ANN, 3, 3, did(FOUNDER), 840);
+	check_founder("anchor"); /* a member that saw nothing */
+	sight(EVE, "a", 850);
+	level_from(ANN, 3, 3, did(FOUNDER), 860);
+	check_founder("member");
+	check_level("3");
+}
+END_TEST
+
+START_TEST(one_domain_or_one_operator_is_not_two)
+{
+	mandate(1, 1, 100);
+	put_out(FOUNDER, BOB, 0, 210); /* Ann and Cid are left, of one domain */
+	level(ANN, 1, NULL, 220);
+	check_level("0");
+	join_in(EVE, ANN, 3, "home", 230); /* another one, below Ann too */
+	level(ANN, 1, NULL, 240);
+	check_level("0");
+	join_in(NEW, FOUNDER, 4, "", 250); /* another's, of no domain */
+	level(ANN, 1, NULL, 260);
+	check_level("0");
+	join_in(THIEF, FOUNDER, 5, "lab", 270); /* another's, of the same */
+	level(ANN, 1, NULL, 280);
+	check_level("1"); /* with Eve's, of another operator */
+}
+END_TEST
+
+START_TEST(witnesses_of_another_log_or_height_or_time_do_not_add_up)
+{
+	mandate(1, 1, 100);
+	level(ANN, 1, NULL, 250);
+	mandate(2, 2, 300);
+	sight(ANN, "a", 410);
+	sight_of(BOB, "x/log", 8, "a", 411);
+	sight_of(BOB, "y/log", 7, "a", 412);
+	sight(BOB, "a", 421);
+	level(ANN, 2, NULL, 420);
+	check_level("1");
+	level(ANN, 2, NULL, 421);
+	check_level("2");
+}
+END_TEST
+
+START_TEST(a_level_is_left_for_the_next_alone)
+{
+	mandate(1, 1, 100);
+	level_from(ANN, 1, 1, NULL, 210);
+	level_from(ANN, 2, 1, NULL, 211);
+	level_from(ANN, 0, 0, NULL, 212);
+	check_level("0");
+	level(ANN, 1, NULL, 220);
+	check_level("1");
+	level_from(ANN, 1, 0, NULL, 230); /* down */
+	level_from(ANN, 0, 1, NULL, 231); /* and up to where it is */
+	level_from(ANN, 1, 1, did(FOUNDER), 232);
+	check_level("1");
+	check_founder("anchor");
 }
 END_TEST
 
@@ -403,6 +500,12 @@ main(void)
 	tcase_add_test(t, the_founder_does_not_go_before_the_last_level);
 	tcase_add_test(t,
 		the_founder_goes_at_the_last_level_and_stays_a_member);
+	tcase_add_test(t,
+		the_founder_goes_later_too_while_two_witnesses_remain);
+	tcase_add_test(t, one_domain_or_one_operator_is_not_two);
+	tcase_add_test(t,
+		witnesses_of_another_log_or_height_or_time_do_not_add_up);
+	tcase_add_test(t, a_level_is_left_for_the_next_alone);
 	suite_add_tcase(s, t);
 	return finish_suite(s);
 }
