@@ -302,6 +302,25 @@ follow(struct walk *w, struct sbx_err *err)
 	return r;
 }
 
+/* Whether what was refused may be a member's now. */
+static int
+again(struct sbx_log *log, const struct sbx_import *im, bool *yes,
+	struct sbx_err *err)
+{
+	*yes = false;
+	return im->source != NULL ? sbx_missed_again(log, im->source, yes, err)
+				  : SBX_OK;
+}
+
+/* From its beginning to its end: nothing is owed, unless it was refused now. */
+static int
+read_whole(struct sbx_log *log, const struct sbx_import *im, struct sbx_err *err)
+{
+	return im->late == 0 && im->source != NULL
+		       ? sbx_missed_clear(log, im->source, err)
+		       : SBX_OK;
+}
+
 int
 sbx_follow(struct sbx_log *log, struct sbx_follow *f, struct sbx_err *err)
 {
@@ -312,10 +331,17 @@ sbx_follow(struct sbx_log *log, struct sbx_follow *f, struct sbx_err *err)
 		.bundle = SBX_BUF(SBX_MAX_BUNDLE),
 		.known = sbx_known_new(),
 		.batch = sbx_batch_new() };
+	bool anew;
 	int r;
 
+	f->im->resumed = true;
 	f->found = f->anew = f->moved = f->own = false;
-	r = follow(&w, err);
+	if ((r = again(log, f->im, &anew, err)) == 0) {
+		f->all = f->all || anew;
+		r = follow(&w, err);
+	}
+	if (r == 0 && f->found && f->all)
+		r = read_whole(log, f->im, err);
 	sbx_peerlog_free(&w.peer);
 	sbx_buf_free(&w.note);
 	sbx_buf_free(&w.tile);
@@ -330,19 +356,23 @@ sbx_follow_export(struct sbx_log *log, const char *url, int fd,
 	struct sbx_import *im, struct sbx_err *err)
 {
 	struct sbx_source src;
+	bool whole;
 	int r;
 
-	if ((r = sbx_source_load(log, url, &src, err)) != 0)
+	im->resumed = true;
+	if ((r = sbx_source_load(log, url, &src, err)) != 0 ||
+		(r = again(log, im, &whole, err)) != 0)
 		return r;
-	/* The text changed: what it was is of no use. */
-	if (im->changed) {
+	/* The text changed, or what was passed over may count now. */
+	whole = whole || im->changed;
+	if (whole) {
 		src.prefix = (struct sbx_prefix){ 0 };
 		im->known = 0;
 	}
 	im->seen = &src.prefix;
 	r = sbx_import_fd(log, fd, im, err);
 	im->seen = NULL;
-	if (r != 0)
+	if (r != 0 || (r = sbx_source_save(log, url, &src, err)) != 0)
 		return r;
-	return sbx_source_save(log, url, &src, err);
+	return whole ? read_whole(log, im, err) : SBX_OK;
 }

@@ -34,6 +34,15 @@ int sbx_source_load(struct sbx_log *log, const char *url, struct sbx_source *s,
 int sbx_source_save(struct sbx_log *log, const char *url,
 	const struct sbx_source *s, struct sbx_err *err);
 
+/* In the transaction in which something of source was refused for want of room:
+ * again, when the members are others than then. */
+int sbx_missed_mark(struct sbx_log *log, const char *source,
+	struct sbx_err *err);
+int sbx_missed_again(struct sbx_log *log, const char *source, bool *again,
+	struct sbx_err *err);
+int sbx_missed_clear(struct sbx_log *log, const char *source,
+	struct sbx_err *err);
+
 /* Which leaves the journal holds, as far as it was looked through. */
 struct sbx_known;
 struct sbx_known *sbx_known_new(void);

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "batch.h"
-#include "db.h"
+#include "follow.h"
 
 #define GROUP 16 /* batches of a file that share a commit */
 #define RING  4	 /* batches that are read ahead */
@@ -118,6 +118,7 @@ add_late(struct sbx_log *log, struct sbx_batch *b, struct sbx_import *im,
 			continue;
 		r = sbx_quota_check(q, b->items[i].e, &why);
 		im->refused++;
+		im->late++;
 		if (r == SBX_E_NO && im->refuse != NULL &&
 			sbx_quota_tell(q, b->items[i].e))
 			im->refuse(im->ctx, b->items[i].number, &why);
@@ -132,7 +133,7 @@ add_batch(struct sbx_log *log, struct sbx_batch *b, struct sbx_import *im,
 {
 	struct sbx_quota *q = sbx_quota_new(log);
 	char self[SBX_DID_SIZE] = "";
-	size_t own = im->own;
+	size_t own = im->own, late = im->late;
 	int r = SBX_OK;
 
 	sbx_log_self(log, self, NULL);
@@ -143,6 +144,8 @@ add_batch(struct sbx_log *log, struct sbx_batch *b, struct sbx_import *im,
 	if (r == 0 && im->own > own)
 		r = sbx_guard_mark(log, im->source != NULL ? im->source : "",
 			err);
+	if (r == 0 && im->late > late && im->resumed && im->source != NULL)
+		r = sbx_missed_mark(log, im->source, err);
 	sbx_quota_free(q);
 	sbx_batch_empty(b);
 	return r;

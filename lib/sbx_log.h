@@ -247,6 +247,10 @@ struct sbx_import {
 	 * one, see sbx_guard_mark. */
 	size_t own;
 	const char *source;
+	/* Of those refused, for want of room for strangers; resumed: the source
+	 * is not read from its beginning each time, so that is remembered. */
+	size_t late;
+	bool resumed;
 	/* Not NULL: what was read the last time, which is counted as known and
 	 * not judged again; then what has been read now.  changed (SBX_E_INPUT):
 	 * the stream begins otherwise, and what was passed over is not judged. */

@@ -282,6 +282,55 @@ twin() {
 	assert_no_file "$D/bob/forks" "a broken site was called a fork"
 }
 
+big() { # NODE FROM TO: entries of some 14 KB
+	python3 - "$2" "$3" <<-'END' | SBX_STATE=$D/$1 sbx-ledger append -l config_publish >/dev/null
+		import json, sys
+		for i in range(int(sys.argv[1]), int(sys.argv[2]) + 1):
+		    print(json.dumps({"config_id": "c%d" % i, "scope": "mesh", "version": 1,
+		        "content_hash": "%064d" % i, "payload": {"k%d" % k: "u" * 1000 for k in range(13)},
+		        "payload_uri": None, "valid_from": "2026-07-01T12:00:00.000000+00:00",
+		        "valid_until": None}))
+	END
+}
+
+# A stranger says more than there is room for, then becomes a member.
+joins_late() { # WHERE, a command that publishes hub to it
+	at ann 3 sbx-pull "$1"
+	assert_has "$stderr" "is no member and has had its room for the day" "not said"
+	before=$(entries ann)
+	[ "$before" -lt 82 ] || fail "nothing was refused"
+	at ann sbx-pull "$1"
+	assert_has "$output" "0 new, 81 known, 0 refused" "a stranger has it read twice"
+	SBX_STATE=$D/ann sbx-member invite | SBX_STATE=$D/hub sbx-member -q accept
+	SBX_STATE=$D/ann sbx-ledger export | grep invite_issue | SBX_STATE=$D/hub sbx-ledger -q import
+	$2
+	SBX_STATE=$D/ann run sbx-pull -q "$1"
+	SBX_STATE=$D/ann run sbx-pull -q "$1"
+	assert_eq "$(entries ann)" 85 "what was refused did not come by itself"
+	assert_eq "$(sqlite3 "$D/ann/ledger.db" "select count(*) from local where key glob 'missed*'")" 0 "it is read anew for ever"
+}
+
+@test "what a stranger had no room for comes once it is a member" {
+	big hub 1 80
+	publish hub
+	joins_late "$W" "publish hub"
+	serve "$W"
+	at ann sbx-pull "$URL"
+	asked >/dev/null
+	at ann sbx-pull "$URL"
+	assert_eq "$(asked)" /checkpoint "it is still read anew"
+}
+
+@test "of an export too, what a stranger had no room for comes once it is a member" {
+	export_hub() {
+		SBX_STATE=$D/hub sbx-ledger export >"$W/export.jsonl"
+	}
+	big hub 1 80
+	export_hub
+	serve "$W"
+	joins_late "$URL" export_hub
+}
+
 @test "each byte of a checkpoint counts" {
 	publish hub
 	size=$(stat -c %s "$W/checkpoint")
