@@ -236,7 +236,7 @@ static const struct sbx_cmd cmds[] = {
 		NULL },
 	{ "prove", cmd_prove, "[N|ID]", 0, 1,
 		"print a proof that an entry is in this log", prove_opts },
-	{ "check-proof", cmd_check_proof, "FILE|-", 1, 1,
+	{ "check-proof", cmd_check_proof, "FILE|DIR|-", 1, 1,
 		"check such a proof, without a ledger", check_proof_opts },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL } };
 

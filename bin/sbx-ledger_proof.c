@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Proofs for people elsewhere. */
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sbx-ledger.h"
@@ -66,6 +67,7 @@ say_proved(struct sbx_ctx *ctx, const struct sbx_proved *p)
 		sbx_json_add_str(doc, row, "origin", p->head.origin);
 		sbx_json_add_int(doc, row, "size", (int64_t)p->head.size);
 		sbx_json_add_int(doc, row, "from", (int64_t)p->from);
+		sbx_json_add_bool(doc, row, "fork", p->fork);
 		if (p->entry != NULL) {
 			sbx_json_add_int(
 				doc, row, "seq", (int64_t)p->index + 1);
@@ -75,6 +77,10 @@ say_proved(struct sbx_ctx *ctx, const struct sbx_proved *p)
 				doc, row, "payload", p->entry->payload);
 		}
 		sbx_tool_row(ctx, NULL, row);
+	} else if (p->fork) {
+		sbx_tool_out(ctx, "ok: %s contradicts itself: its heads of %ju "
+				  "and of %ju entries", p->head.origin,
+			(uintmax_t)p->from, (uintmax_t)p->head.size);
 	} else if (p->entry == NULL) {
 		sbx_tool_out(ctx, "ok: %s goes on from %ju to %ju entries",
 			p->head.origin, (uintmax_t)p->from,
@@ -107,32 +113,44 @@ check_owner(struct sbx_ctx *ctx, const struct sbx_proved *p)
 		did);
 }
 
-int
-cmd_check_proof(struct sbx_ctx *ctx)
+static int
+check_file(struct sbx_ctx *ctx, const struct sbx_vkey *key,
+	struct sbx_proved *p)
 {
 	struct sbx_buf text = SBX_BUF(SBX_MAX_NOTE + 4 * SBX_MAX_LINE),
 		       old = SBX_BUF(SBX_MAX_NOTE);
-	const char *keytext = sbx_tool_opt(ctx, "key"),
-		   *oldpath = sbx_tool_opt(ctx, "old");
-	struct sbx_vkey key;
-	struct sbx_proved p = { 0 };
+	const char *oldpath = sbx_tool_opt(ctx, "old");
 	int r;
 
-	if (keytext != NULL && (r = take_key(ctx, keytext, &key)) != 0)
-		return r;
 	r = strcmp(ctx->argv[0], "-") != 0
 		    ? sbx_io_read(ctx->argv[0], 0, &text, &ctx->err)
 		    : sbx_io_read_fd(STDIN_FILENO, &text, &ctx->err);
 	if (r == 0 && oldpath != NULL)
 		r = sbx_io_read(oldpath, 0, &old, &ctx->err);
 	if (r == 0)
-		r = sbx_prove_check(sbx_buf_text(&text), text.len,
-			keytext != NULL ? &key : NULL,
-			oldpath != NULL ? &old : NULL, &p, &ctx->err);
+		r = sbx_prove_check(sbx_buf_text(&text), text.len, key,
+			oldpath != NULL ? &old : NULL, p, &ctx->err);
+	sbx_buf_free(&text);
+	sbx_buf_free(&old);
+	return r;
+}
+
+int
+cmd_check_proof(struct sbx_ctx *ctx)
+{
+	const char *keytext = sbx_tool_opt(ctx, "key");
+	struct sbx_vkey key, *given = keytext != NULL ? &key : NULL;
+	struct sbx_proved p = { 0 };
+	struct stat st;
+	int r;
+
+	if (keytext != NULL && (r = take_key(ctx, keytext, &key)) != 0)
+		return r;
+	r = stat(ctx->argv[0], &st) == 0 && S_ISDIR(st.st_mode)
+		    ? sbx_fork_check(ctx->argv[0], given, &p, &ctx->err)
+		    : check_file(ctx, given, &p);
 	if (r == 0 && (r = check_owner(ctx, &p)) == 0)
 		say_proved(ctx, &p);
 	sbx_proved_free(&p);
-	sbx_buf_free(&text);
-	sbx_buf_free(&old);
 	return r;
 }

@@ -158,12 +158,55 @@ read_on(struct walk *w, uint64_t start, bool *whole, struct sbx_err *err)
 /* ---- what comes of it -------------------------------------------------- */
 
 static int
+read_tile(void *ctx, const struct sbx_tile *t, struct sbx_buf *out,
+	struct sbx_err *err)
+{
+	struct walk *w = ctx;
+	int r;
+
+	/* A full one may stand in for it. */
+	if ((r = sbx_visit_tile(w->f->base, t, w->f->until, &w->tile, err)) == 0 &&
+		w->tile.len >= t->width * SBX_HASH_BYTES)
+		sbx_buf_add(out, w->tile.data, t->width * SBX_HASH_BYTES);
+	return r;
+}
+
+/* Of heads of two sizes it takes a proof that the newer one's beginning is not
+ * the older one: its root, and that the newer one goes on from there. */
+static void
+prove_fork(struct walk *w, struct sbx_buf *out)
+{
+	struct sbx_tiles *tiles =
+		sbx_tiles_new(w->head.size, read_tile, w);
+	struct sbx_tree_source src = { sbx_tiles_hash, tiles };
+	struct sbx_proof p, with = { .count = 1 };
+
+	if (sbx_tree_prove_from(&src, w->old.size, w->head.size, &p, NULL) == 0 &&
+		p.count < SBX_MAX_PROOF &&
+		sbx_tree_check_from(&p, w->old.size, w->passed, w->head.size,
+			w->head.root)) {
+		memcpy(with.hash[0], w->passed, SBX_HASH_BYTES);
+		memcpy(with.hash + 1, p.hash, p.count * SBX_HASH_BYTES);
+		with.count += p.count;
+		sbx_proof_write_from(out, w->old.size, &with, w->note.data,
+			w->note.len);
+	}
+	sbx_tiles_free(tiles);
+}
+
+static int
 flag(struct walk *w, const char *what, struct sbx_err *err)
 {
+	struct sbx_buf proof = SBX_BUF(SBX_MAX_NOTE + 8192);
 	struct sbx_fork fork = { w->f->forks, w->peer.did, &w->peer.key,
-		{ &w->peer.note, &w->note }, { w->old.size, w->head.size } };
-	int r = sbx_fork_keep(&fork, err);
+		{ &w->peer.note, &w->note }, &proof,
+		{ w->old.size, w->head.size } };
+	int r;
 
+	if (w->old.size < w->head.size)
+		prove_fork(w, &proof);
+	r = sbx_fork_keep(&fork, err);
+	sbx_buf_free(&proof);
 	if (r != 0)
 		return r;
 	sbx_err_set(err, SBX_E_NO, "%s %s: %ju entries seen before, %ju now",

@@ -65,6 +65,8 @@ struct sbx_fork {
 	const char *dir; /* below it a directory for the node */
 	const char *did;
 	const struct sbx_buf *key, *note[2];
+	const struct sbx_buf *proof; /* that the second's beginning is another
+				      * than the first; empty: one size */
 	uint64_t size[2];
 };
 /* On disk when it returns 0. */

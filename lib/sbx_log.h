@@ -399,6 +399,7 @@ struct sbx_proved {
 	uint64_t from;		 /* of a proof that a head goes on: else 0 */
 	uint64_t index;		 /* of the entry, from 0 */
 	struct sbx_entry *entry; /* NULL in a proof that a head goes on */
+	bool fork;		 /* two heads that contradict each other */
 };
 
 /* Offline.  key NULL: the one the identity has delegated in it.  old, an older
@@ -432,6 +433,11 @@ struct sbx_follow {
  * SBX_E_NO: another node's log, or one whose history was rewritten, of which
  * both heads are kept under forks.  SBX_E_INPUT: the site is broken. */
 int sbx_follow(struct sbx_log *log, struct sbx_follow *f, struct sbx_err *err);
+/* The evidence in dir, offline; key NULL: the one whose delegation is there.
+ * SBX_E_NO: it does not show that the log contradicted itself. */
+#define SBX_MAX_EVIDENCE 32 /* files of one node */
+int sbx_fork_check(const char *dir, const struct sbx_vkey *key,
+	struct sbx_proved *p, struct sbx_err *err);
 /* Nodes whose log contradicted itself, as long as the evidence is there. */
 int64_t sbx_fork_count(const struct sbx_conf *conf);
 /* Read an export from fd; what url gave the last time is passed over.  When

@@ -116,6 +116,7 @@ mesh() { # ann, with a recovery key, joins hub
 	assert_eq "$(offers hub)" before "what came after the fork still counts"
 	at hub sbx-ledger -j status
 	one=$(jq -r .state <<<"$output")
+	assert_eq "$(jq .frozen <<<"$output")" 1 "the status does not tell"
 	carry hub ann
 	in_node new sbx-ledger init --no-recovery >/dev/null
 	in_node new sbx-member trust "$(cat "$BATS_TEST_TMPDIR/hub.did")"

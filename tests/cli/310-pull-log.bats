@@ -239,6 +239,70 @@ twin() {
 	assert_eq "$(entries ann)" 4 "the entry"
 }
 
+# I31
+@test "the evidence of a fork convinces whoever has it alone, whatever the sizes" {
+	publish hub
+	for size in 2 3 4 7 8 9 260; do
+		rm -rf "$D/one" "$D/two" "$D/who" "$D/evidence"
+		cp -a "$D/hub" "$D/one"
+		cp -a "$D/hub" "$D/two"
+		node who
+		SBX_STATE=$D/who sbx-ledger init --no-recovery >/dev/null
+		bans one 1 $((size - 1))
+		bans two 2 $((size + 4))
+		publish one "$D/one/site"
+		publish two "$D/two/site"
+		at who sbx-pull "$D/one/site"
+		at who 1 sbx-pull "$D/two/site"
+		mv "$D/who/forks"/* "$D/evidence"
+		run_sbx env -u SBX_STATE sbx-ledger check-proof "$D/evidence"
+		assert_eq "$output" "ok: $(cat "$D/hub.did")/log contradicts itself: its heads of $size and of $((size + 4)) entries" "at $size"
+	done
+	run_sbx sbx-ledger check-proof -j -d "$(cat "$D/hub.did")" -k "$W/log-key" "$D/evidence"
+	assert_eq "$(jq -c '[.fork,.from,.size]' <<<"$output")" '[true,260,264]' "-j"
+	run_sbx 1 sbx-ledger check-proof -d "$(cat "$D/ann.did")" "$D/evidence"
+	# Each file is needed, and none can be changed.
+	for f in "$D/evidence"/260-* "$D/evidence"/proof-*; do
+		mv "$f" "$D/away"
+		run_sbx 1 sbx-ledger check-proof "$D/evidence"
+		for at in $(seq 0 23 $(($(stat -c %s "$D/away") - 1))); do
+			cp "$D/away" "$f"
+			flip "$f" "$at"
+			run_sbx 1 sbx-ledger check-proof "$D/evidence"
+			assert_says sbx-ledger "no two heads here contradict each other"
+		done
+		mv "$D/away" "$f"
+	done
+	run_sbx sbx-ledger check-proof "$D/evidence"
+	publish ann "$D/ann/site" # another's key
+	cp "$D/ann/site/log-key" "$D/evidence/log-key"
+	run_sbx 1 sbx-ledger check-proof "$D/evidence"
+	# A log that goes on, as it should, is no fork.
+	mkdir "$D/honest"
+	cp "$D/one/site/log-key" "$D/honest"
+	cp "$D/one/site/checkpoint" "$D/honest/1"
+	bans one 900 900
+	publish one "$D/one/site"
+	cp "$D/one/site/checkpoint" "$D/honest/2"
+	SBX_STATE=$D/one sbx-ledger prove --from 260 >"$D/honest/proof-260-261"
+	run_sbx 1 sbx-ledger check-proof "$D/honest"
+}
+
+# I31, I2
+@test "whoever contradicts itself at every pull gets no disk for it" {
+	publish hub
+	for i in $(seq 20); do
+		cp -a "$D/hub" "$D/twin$i"
+		bans "twin$i" "$i" "$i"
+		publish "twin$i" "$D/twin$i/www"
+		SBX_STATE=$D/ann run sbx-pull "$D/twin$i/www"
+		[ "$i" -eq 1 ] || assert_eq "$status" 1 "not flagged"
+	done
+	files=$(find "$D/ann/forks"/* -type f | wc -l)
+	[ "$files" -le 32 ] || fail "$files files are kept"
+	run_sbx sbx-ledger check-proof "$D/ann/forks"/*
+}
+
 @test "a log that becomes shorter is flagged, an older copy elsewhere is not" {
 	bans hub 1 2
 	publish hub
