@@ -23,10 +23,13 @@ sbx_batch_add(struct sbx_batch *b, size_t number, const char *text, size_t len)
 {
 	struct sbx_item *it = &b->items[b->count++];
 
+	if (len > SBX_BATCH_LINE)
+		len = SBX_BATCH_LINE;
 	it->number = number;
-	it->text = sbx_mem_text(text, len);
+	it->text = memcpy(b->text + b->bytes, text, len);
 	it->len = len;
 	b->bytes += len;
+	b->text[b->bytes++] = '\0';
 	return it;
 }
 
@@ -74,8 +77,6 @@ judge(void *ctx, size_t i)
 		sbx_batch_refuse(it, &err);
 	else if (!it->e->keyless)
 		sbx_entry_shrink(it->e);
-	free(it->text);
-	it->text = NULL;
 }
 
 void
@@ -97,8 +98,7 @@ sbx_batch_cut(struct sbx_batch *b, size_t count)
 
 	while (b->count > count) {
 		it = &b->items[--b->count];
-		b->bytes -= it->len;
-		free(it->text);
+		b->bytes -= it->len + 1;
 		free(it->err);
 		sbx_entry_free(it->e);
 		*it = (struct sbx_item){ 0 };

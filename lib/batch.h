@@ -8,10 +8,11 @@
 /* Four of them, judged, are the most that an import holds of a log. */
 #define SBX_BATCH 1024
 #define SBX_BATCH_BYTES (2u << 20)
+#define SBX_BATCH_LINE	(2 * SBX_MAX_LINE) /* past it a line is cut, and refused */
 
 struct sbx_item {
 	size_t number;	     /* in the stream, or the row's */
-	char *text;	     /* the line, until it is judged */
+	const char *text;    /* the line, in the batch's own memory */
 	size_t len;
 	struct sbx_entry *e; /* judged good (shrunk), or waiting for its key */
 	struct sbx_err *err; /* why not */
@@ -22,8 +23,9 @@ struct sbx_item {
 
 struct sbx_batch {
 	struct sbx_item items[SBX_BATCH];
-	size_t count, bytes;
+	size_t count, bytes; /* bytes: of text, each with its NUL */
 	struct sbx_work work;
+	char text[SBX_BATCH_BYTES + SBX_BATCH_LINE + 1];
 };
 
 struct sbx_batch *sbx_batch_new(void);
@@ -39,16 +41,29 @@ void sbx_batch_cut(struct sbx_batch *b, size_t count); /* to its first */
 void sbx_batch_empty(struct sbx_batch *b);
 void sbx_batch_free(struct sbx_batch *b);
 
-/* Store what was judged good, and what also writes, in one transaction. */
-int sbx_import_batch(struct sbx_log *log, struct sbx_batch *b,
-	struct sbx_import *im, int (*also)(void *ctx, struct sbx_err *err),
-	void *ctx, struct sbx_err *err);
+/* ---- store: what was judged, into the journal ---- */
+
+struct sbx_quota;
+
+/* One transaction. */
+struct sbx_store {
+	struct sbx_log *log;
+	struct sbx_import *im, was;
+	struct sbx_quota *quota;
+	char self[SBX_DID_SIZE];
+};
+
+/* When begin gives 0 it is followed by one end. */
+int sbx_store_begin(struct sbx_store *s, struct sbx_log *log,
+	struct sbx_import *im, struct sbx_err *err);
+int sbx_store_add(struct sbx_store *s, struct sbx_batch *b, struct sbx_err *err);
+/* Commit if r, what came of it until now, is 0; else undo it all and give r. */
+int sbx_store_end(struct sbx_store *s, int r, struct sbx_err *err);
 
 /* ---- quota: what is kept of strangers, within one transaction ---- */
 
 #define SBX_ROW_COST 512 /* bytes that an entry takes beside its payload */
 
-struct sbx_quota;
 struct sbx_quota *sbx_quota_new(struct sbx_log *log);
 /* SBX_E_NO: a stranger's, and too much. */
 int sbx_quota_check(struct sbx_quota *q, const struct sbx_entry *e,

@@ -63,10 +63,8 @@ take_bundle(struct walk *w, const struct sbx_tile *t, size_t first,
 }
 
 static int
-remember(void *ctx, struct sbx_err *err)
+remember(struct walk *w, struct sbx_err *err)
 {
-	struct walk *w = ctx;
-
 	if (!w->save)
 		return SBX_OK;
 	w->peer.tree = w->tree;
@@ -86,12 +84,19 @@ due(const struct walk *w)
 static int
 store(struct walk *w, struct sbx_err *err)
 {
+	struct sbx_store store;
+	int r;
+
 	if (w->batch->count == 0)
 		return SBX_OK;
 	sbx_batch_start(w->batch);
 	sbx_batch_end(w->batch);
 	w->stored = sbx_clock_boot();
-	return sbx_import_batch(w->log, w->batch, w->f->im, remember, w, err);
+	if ((r = sbx_store_begin(&store, w->log, w->f->im, err)) != 0)
+		return r;
+	if ((r = sbx_store_add(&store, w->batch, err)) == 0)
+		r = remember(w, err);
+	return sbx_store_end(&store, r, err);
 }
 
 static int

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "batch.h"
-#include "follow.h"
+#include "db.h"
 
 #define GROUP 16 /* batches of a file that share a commit */
 #define RING  4	 /* batches that are read ahead */
@@ -15,9 +15,9 @@ struct importer {
 	struct sbx_feed *feed;
 	struct sbx_import *im;
 	struct sbx_batch *ring[RING];
-	struct sbx_import was; /* before what is not yet committed */
-	int group;	       /* batches to a commit: one, unless a file is read */
-	int open;	       /* batches in the transaction; 0: there is none */
+	struct sbx_store store;
+	int group; /* batches to a commit: one, unless a file is read */
+	int open;  /* batches in the transaction; 0: there is none */
 	struct sbx_prefix now;
 	bool end;
 };
@@ -33,161 +33,6 @@ sbx_prefix_add(struct sbx_prefix *p, const char *text, size_t len)
 	p->count++;
 }
 
-/* An older node exports a null key for an author it holds no Identity of;
- * the first key that we pinned for the name serves. */
-static void
-find_key(struct sbx_log *log, struct sbx_entry *e)
-{
-	sqlite3_stmt *st = NULL;
-
-	if (sbx_db_prepare(sbx_log_db(log), "SELECT pub FROM author WHERE did=?",
-		    &st, NULL) != 0)
-		return;
-	sbx_db_bind_text(st, 1, e->author);
-	if (sqlite3_step(st) == SQLITE_ROW &&
-		sqlite3_column_bytes(st, 0) == SBX_PUB_BYTES)
-		sbx_entry_set_key(e, sqlite3_column_blob(st, 0));
-	sqlite3_finalize(st);
-}
-
-static int
-add_item(struct sbx_log *log, struct sbx_item *it, struct sbx_import *im,
-	struct sbx_quota *q, const char *self, struct sbx_err *err)
-{
-	enum sbx_log_how how = SBX_LOG_DUP;
-	struct sbx_err why = { 0 };
-	int r = SBX_OK;
-
-	if (it->e != NULL && it->e->keyless) {
-		find_key(log, it->e);
-		r = sbx_entry_verify(it->e, &why);
-	}
-	it->late = false;
-	if (it->e != NULL && r == 0 &&
-		(r = sbx_quota_check(q, it->e, &why)) == SBX_E_NO) {
-		it->late = true;
-		return SBX_OK;
-	}
-	if (it->e != NULL && r == 0 &&
-		(r = sbx_log_add(log, it->e, &how, &why)) == 0) {
-		if (how != SBX_LOG_DUP)
-			sbx_quota_count(q, it->e, how == SBX_LOG_HELD);
-		im->added += how == SBX_LOG_NEW;
-		im->known += how == SBX_LOG_DUP;
-		im->held += how == SBX_LOG_HELD;
-		im->own += how != SBX_LOG_DUP &&
-			strcmp(it->e->author, self) == 0;
-	}
-	if (r == SBX_E_INPUT) {
-		sbx_batch_refuse(it, &why);
-		r = SBX_OK;
-	} else if (r != 0 && err != NULL) {
-		*err = why;
-	}
-	if (it->err != NULL) {
-		im->refused++;
-		if (im->refuse != NULL)
-			im->refuse(im->ctx, it->number, it->err);
-	}
-	return r;
-}
-
-/* What was too much of a stranger: its author may have become a member by
- * what came later in the batch.  The rest is refused. */
-static int
-add_late(struct sbx_log *log, struct sbx_batch *b, struct sbx_import *im,
-	struct sbx_quota *q, const char *self, struct sbx_err *err)
-{
-	struct sbx_err why = { 0 };
-	bool more = true, left = true;
-	int r = SBX_OK;
-
-	while (more && left && r == 0) {
-		more = left = false;
-		sbx_quota_again(q);
-		for (size_t i = 0; r == 0 && i < b->count; i++) {
-			if (!b->items[i].late)
-				continue;
-			r = add_item(log, &b->items[i], im, q, self, err);
-			more |= !b->items[i].late;
-			left |= b->items[i].late;
-		}
-	}
-	for (size_t i = 0; r == 0 && i < b->count; i++) {
-		if (!b->items[i].late)
-			continue;
-		r = sbx_quota_check(q, b->items[i].e, &why);
-		im->refused++;
-		im->late++;
-		if (r == SBX_E_NO && im->refuse != NULL &&
-			sbx_quota_tell(q, b->items[i].e))
-			im->refuse(im->ctx, b->items[i].number, &why);
-		r = r == SBX_E_NO ? SBX_OK : r;
-	}
-	return r;
-}
-
-static int
-add_batch(struct sbx_log *log, struct sbx_batch *b, struct sbx_import *im,
-	struct sbx_err *err)
-{
-	struct sbx_quota *q = sbx_quota_new(log);
-	char self[SBX_DID_SIZE] = "";
-	size_t own = im->own, late = im->late;
-	int r = SBX_OK;
-
-	sbx_log_self(log, self, NULL);
-	for (size_t i = 0; r == 0 && i < b->count; i++)
-		r = add_item(log, &b->items[i], im, q, self, err);
-	if (r == 0 && (r = add_late(log, b, im, q, self, err)) == 0)
-		r = sbx_quota_store(q, err);
-	if (r == 0 && im->own > own)
-		r = sbx_guard_mark(log, im->source != NULL ? im->source : "",
-			err);
-	if (r == 0 && im->late > late && im->resumed && im->source != NULL)
-		r = sbx_missed_mark(log, im->source, err);
-	sbx_quota_free(q);
-	sbx_batch_empty(b);
-	return r;
-}
-
-/* Commit, or undo it all; was: the counts when the transaction began. */
-static int
-settle(struct sbx_log *log, int r, const struct sbx_import *was,
-	struct sbx_import *im, struct sbx_err *err)
-{
-	size_t refused = im->refused;
-
-	if (r == 0)
-		r = sbx_log_commit(log, err);
-	else
-		sbx_log_rollback(log);
-	if (r != 0) {
-		/* What is not in the journal is not counted as if it were. */
-		*im = *was;
-		im->refused = refused;
-	} else if (im->progress != NULL) {
-		im->progress(im->ctx);
-	}
-	return r;
-}
-
-int
-sbx_import_batch(struct sbx_log *log, struct sbx_batch *b,
-	struct sbx_import *im, int (*also)(void *ctx, struct sbx_err *err),
-	void *ctx, struct sbx_err *err)
-{
-	struct sbx_import was = *im;
-	int r;
-
-	sbx_db_bulk(sbx_log_db(log));
-	if ((r = sbx_log_begin(log, err)) != 0)
-		return r;
-	if ((r = add_batch(log, b, im, err)) == 0 && also != NULL)
-		r = also(ctx, err);
-	return settle(log, r, &was, im, err);
-}
-
 /* Fewer commits write the pages of the indices fewer times; what could keep
  * the lock waiting, a pipe or a socket, is committed batch by batch. */
 static int
@@ -197,16 +42,14 @@ store(struct importer *x, struct sbx_batch *b, bool last, struct sbx_err *err)
 
 	if (x->open == 0 && b->count == 0)
 		return SBX_OK;
-	if (x->open == 0) {
-		x->was = *x->im;
-		if ((r = sbx_log_begin(x->log, err)) != 0)
-			return r;
-	}
+	if (x->open == 0 &&
+		(r = sbx_store_begin(&x->store, x->log, x->im, err)) != 0)
+		return r;
 	x->open++;
-	r = add_batch(x->log, b, x->im, err);
+	r = sbx_store_add(&x->store, b, err);
 	if (r != 0 || last || x->open >= x->group) {
 		x->open = 0;
-		r = settle(x->log, r, &x->was, x->im, err);
+		r = sbx_store_end(&x->store, r, err);
 	}
 	return r;
 }
@@ -313,7 +156,6 @@ sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
 	int r;
 
 	im->changed = false;
-	sbx_db_bulk(sbx_log_db(log));
 	for (size_t i = 0; i < RING; i++)
 		x.ring[i] = sbx_batch_new();
 	if ((r = sbx_feed_open(fd, &x.feed, err)) == 0)

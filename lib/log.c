@@ -39,7 +39,7 @@ static const char *const statements[COUNT] = {
 		 "VALUES(?, ?, ?, ?)",
 };
 
-#define KNOWN 64
+#define KNOWN 512
 
 struct sbx_log {
 	sqlite3 *db;
@@ -51,7 +51,7 @@ struct sbx_log {
 	struct known {
 		unsigned char pub[SBX_PUB_BYTES];
 		int64_t id; /* 0: none */
-	} known[KNOWN]; /* authors' rows, by a byte of their keys */
+	} known[KNOWN]; /* authors' rows, by two bytes of their keys */
 };
 
 sqlite3 *
@@ -234,7 +234,7 @@ static int
 author_row(struct sbx_log *log, const struct sbx_entry *e, int64_t *id,
 	struct sbx_err *err)
 {
-	struct known *known = &log->known[e->pub[0] % KNOWN];
+	struct known *known = &log->known[(e->pub[0] | e->pub[1] << 8) % KNOWN];
 	sqlite3_stmt *st = log->st[FIND_AUTHOR];
 	int step, r = SBX_OK;
 

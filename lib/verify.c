@@ -137,7 +137,7 @@ turn(struct verifying *v, struct sbx_err *err)
 static int
 take_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
 {
-	struct sbx_buf line = SBX_BUF(2 * SBX_MAX_LINE);
+	struct sbx_buf line = SBX_BUF(SBX_BATCH_LINE);
 	struct verifying *v = ctx;
 	struct sbx_item *it;
 
