@@ -364,7 +364,7 @@ publish_signed(struct pull *p, size_t *changed, struct sbx_err *err)
 	int r = SBX_OK;
 
 	sbx_buf_fmt(&path, "%s/%s", conf->dir, sbx_role_file(SBX_ROLE_WITNESS));
-	if (access(conf->head, F_OK) == 0)
+	if (access(conf->head, F_OK) == 0 && !sbx_head_over(conf))
 		r = sbx_head_publish(p->log, conf, conf->www, changed, err);
 	if (r == 0 && access(sbx_buf_text(&path), F_OK) == 0)
 		r = sbx_witness_publish(p->log, conf, conf->www, changed, err);

@@ -214,12 +214,11 @@ static int
 whole_again(struct sbx_log *log, const struct sbx_conf *conf, bool same,
 	struct sbx_err *err)
 {
-	bool keep = same && sbx_head_check(log, conf, NULL) == 0;
+	int r;
 
-	if (!keep && (access(conf->head, F_OK) == 0 ||
-			     access(conf->log_key, F_OK) == 0) &&
-		sbx_head_renew(conf, err) != 0)
-		return SBX_E_SYS;
+	if ((!same || sbx_head_check(log, conf, NULL) != 0) &&
+		(r = sbx_head_end(conf, err)) != 0)
+		return r;
 	return query(log, "DELETE FROM local WHERE key='" BEHIND "'", NULL, err);
 }
 

@@ -129,6 +129,30 @@ sbx_head_check(struct sbx_log *log, const struct sbx_conf *conf,
 	return r;
 }
 
+bool
+sbx_head_over(const struct sbx_conf *conf)
+{
+	struct sbx_buf path = SBX_BUF(4096);
+	bool yes;
+
+	sbx_buf_fmt(&path, "%s/anew", conf->dir);
+	yes = access(sbx_buf_text(&path), F_OK) == 0;
+	sbx_buf_free(&path);
+	return yes;
+}
+
+int
+sbx_head_end(const struct sbx_conf *conf, struct sbx_err *err)
+{
+	struct sbx_buf path = SBX_BUF(4096);
+	int r;
+
+	sbx_buf_fmt(&path, "%s/anew", conf->dir);
+	r = sbx_io_save(path.data, "", 0, 0644, 0, err);
+	sbx_buf_free(&path);
+	return r;
+}
+
 /* Nothing is lost: the old head stays as evidence of what was signed. */
 int
 sbx_head_renew(const struct sbx_conf *conf, struct sbx_err *err)
@@ -146,6 +170,10 @@ sbx_head_renew(const struct sbx_conf *conf, struct sbx_err *err)
 		r = sbx_err_sys(err, "%s", path.data);
 	if (r == 0 && unlink(conf->log_key) != 0 && errno != ENOENT)
 		r = sbx_err_sys(err, "%s", conf->log_key);
+	sbx_buf_clear(&path);
+	sbx_buf_fmt(&path, "%s/anew", conf->dir);
+	if (r == 0 && unlink(path.data) != 0 && errno != ENOENT)
+		r = sbx_err_sys(err, "%s", path.data);
 	sbx_buf_free(&path);
 	return r;
 }
@@ -205,6 +233,8 @@ sbx_head_publish(struct sbx_log *log, const struct sbx_conf *conf,
 
 	if ((r = sbx_log_self(log, did, err)) == 0 &&
 		(r = sbx_guard_own(log, conf, err)) == 0 &&
+		(!sbx_head_over(conf) ||
+			(r = sbx_head_renew(conf, err)) == 0) &&
 		(r = sbx_delegation_open(conf, SBX_ROLE_LOG, &key,
 			 &delegation, err)) == 0 &&
 		(r = sbx_role_vkey(&vkey, SBX_ROLE_LOG, did, sbx_key_pub(key), err)) == 0 &&

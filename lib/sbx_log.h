@@ -379,6 +379,9 @@ int sbx_head_publish(struct sbx_log *log, const struct sbx_conf *conf,
 /* Give up the published history, after a restore: the next publish makes and
  * delegates a new log key and begins a new log.  The old head is kept. */
 int sbx_head_renew(const struct sbx_conf *conf, struct sbx_err *err);
+/* The same, for who may not touch the key: the next sbx_head_publish does it. */
+int sbx_head_end(const struct sbx_conf *conf, struct sbx_err *err);
+bool sbx_head_over(const struct sbx_conf *conf);
 
 /* ---- prove: that an entry is in a log, to who has neither ------------------- */
 

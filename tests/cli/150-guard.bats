@@ -223,6 +223,24 @@ goes_on() {
 	goes_on
 }
 
+@test "a pull that sees no key makes the box sign again all the same" {
+	say hub one
+	ledger hub publish
+	cp -a "$D/hub" "$D/before"
+	say hub late
+	ledger hub publish
+	follow ann hub
+	rm -r "$D/hub"
+	mv "$D/before" "$D/hub"
+	mkdir "$D/keys"
+	mv "$D/hub"/*.key "$D/keys" # as sbx-pull.service has it
+	at hub sbx-pull -p "$D/ann/www"
+	assert_has "$stderr" "1 entries of this box came back" "not said"
+	assert_eq "$(ls "$D/hub"/*.key 2>/dev/null)" "" "a key was made"
+	mv "$D/keys"/* "$D/hub"
+	goes_on
+}
+
 @test "entries of this box's own that it holds already say nothing" {
 	say hub one
 	ledger hub export >"$D/all"
