@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Kill appends, imports and publishes at random times, and look.
+"""Kill whoever writes at random times, and look.
 
-crash.py DIR [ROUNDS [SEED]]: in each round a writer and a publisher run at
-once and each is killed at a time of its own.  What was acknowledged is in the
-journal, what is in it stays, a batch is there whole or not at all, and what
-is published is a beginning of the journal in whole lines.
+crash.py DIR [ROUNDS [SEED]]: in each round a writer (append, one or many;
+import; seal; restore of a copy of what is there) and a publisher run at once
+and each is killed at a time of its own.  What was acknowledged is in the
+journal, what is in it stays, a batch is there whole or not at all, no head of
+this box has another's number, and what is published is a beginning of the
+journal in whole lines.
 """
 import json
 import os
@@ -20,7 +22,7 @@ import entries  # noqa: E402
 DIR = sys.argv[1]
 ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 300
 SEED = int(sys.argv[3]) if len(sys.argv) > 3 else random.randrange(1 << 32)
-BATCH, SMALL, LARGE = 4096, 40, 4500
+BATCH, SMALL, LARGE, GROUP = 4096, 40, 4500, 60
 WWW = DIR + "/www"
 OLD = ("log/export", "api/v1/annuaire/log/export")
 
@@ -124,54 +126,96 @@ fresh = 0  # of the stream: not yet offered
 stream = entries.bans(ROUNDS * SMALL // 2 + 3 * LARGE, 7)
 lines = Lines()
 tool("init")
-appending = usual("append", "ban_publish", text=ban(10**9))
-importing = usual("import", text="\n".join(stream[:SMALL]) + "\n")
-publishing = usual("publish")
+takes = {
+    "append": usual("append", "ban_publish", text=ban(10**9)),
+    "group": usual("append", "-l", "ban_publish", text="".join(
+        ban(10**9 + n) + "\n" for n in range(1, GROUP + 1))),
+    "seal": usual("seal"),
+    "import": usual("import", text="\n".join(stream[:SMALL]) + "\n"),
+    "publish": usual("publish"),
+}
+tool("backup", DIR + "/copy")
+takes["restore"] = usual("restore", DIR + "/copy")
 fresh += SMALL
 lines.grow()
 
-acked = {"append": 0, "import": 0, "publish": 0}
+def check_append(out, payloads, more):
+    """What was said to be there is, each once and in the order it came in."""
+    if len(more) > len(payloads) or any(
+            p not in m for p, m in zip(payloads, more)):
+        fail("an append that nobody asked for")
+    if out.count("\n") > len(more):
+        fail("%d of %d acknowledged appends are there" % (
+            len(more), out.count("\n")))
+
+
+def check_seals(all_lines):
+    seqs = [json.loads(line)["payload"]["seq"] for line in all_lines
+            if '"payload_type":"SbxHead"' in line]
+    if seqs != list(range(1, len(seqs) + 1)):
+        fail("heads are numbered %s" % seqs)
+
+
+WRITERS = {  # how often, and the words
+    "append": (30, ("append", "ban_publish")),
+    "group": (15, ("append", "-l", "ban_publish")),
+    "seal": (10, ("seal",)),
+    "restore": (10, ("restore", DIR + "/copy")),
+    "import": (35, ("import",)),
+}
+acked = dict.fromkeys(list(WRITERS) + ["publish"], 0)
+tried = dict(acked)
 for number in range(1, ROUNDS + 1):
     before = len(lines.all)
-    publish = start("", "publish")
-    many = 0
     large = number % 300 in (270, 285)
-    if not large and rnd.random() < 0.6:
-        writer, took = start(ban(number), "append", "ban_publish"), appending
-    else:
-        many = LARGE if large else SMALL
-        offered = stream[fresh:fresh + many]
-        writer = start("\n".join(offered) + "\n", "import")
-        took = importing + 0.6 * large
-    status, published = kill((writer, took), (publish, publishing))
+    what = "import" if large else rnd.choices(
+        list(WRITERS), [w[0] for w in WRITERS.values()])[0]
+    payloads, offered = [], []
+    if what in ("append", "group"):
+        names = ["%064x" % (1000 * number + n)
+                 for n in range(GROUP if what == "group" else 1)]
+        payloads = [ban(int(n, 16)) for n in names]
+    elif what == "import":
+        offered = stream[fresh:fresh + (LARGE if large else SMALL)]
+    elif what == "restore":
+        tool("backup", DIR + "/copy")
+    publish = start("", "publish")
+    writer = start("".join(p + "\n" for p in payloads + offered),
+                   *WRITERS[what][1])
+    status, published = kill((writer, takes[what] + 0.6 * large),
+                             (publish, takes["publish"]))
     # The journal grows and the machine has other work: so that some of each
     # come to their end and some do not.
-    publishing *= 0.9 if published == 0 else 1.05
-    if many == SMALL:
-        importing *= 0.9 if status == 0 else 1.05
-    elif not many:
-        appending *= 0.9 if status == 0 else 1.05
-    more = lines.grow()
-    if many:
+    takes["publish"] *= 0.85 if published == 0 else 1.1
+    if not large:
+        takes[what] *= 0.85 if status == 0 else 1.15
+    # A head that a killed seal left on disk goes in with whoever comes next.
+    more = [m for m in lines.grow() if '"payload_type":"SbxHead"' not in m]
+    said = lines_of(DIR + "/out." + WRITERS[what][1][0])
+    if what == "import":
         if more != offered[:len(more)] or len(more) not in (
                 0, BATCH, len(offered)):
-            fail("%d of %d: a batch is there in part" % (len(more), many))
+            fail("%d of %d: a batch is there in part" % (
+                len(more), len(offered)))
         if status == 0 and more != offered:
             fail("an acknowledged import is not there")
         fresh += len(more)
-        acked["import"] += status == 0
-    else:
-        said = lines_of(DIR + "/out.append")
-        if said.endswith("\n"):
-            acked["append"] += 1
-            if len(more) != 1 or '"%064x"' % number not in more[0]:
-                fail("an acknowledged append is not there")
+    elif what in ("append", "group"):
+        check_append(said, ['"%s"' % n for n in names], more)
+        if status == 0 and said.count("\n") != len(names):
+            fail("done, and %d of %d said" % (said.count("\n"), len(names)))
+    elif what == "restore" and more:
+        fail("a restore of what is there adds to it")
+    tried[what] += 1
+    acked[what] += status == 0
+    tried["publish"] += 1
     acked["publish"] += published == 0
     check_site(lines, before if published == 0 else 0)
     if number % 25 == 0 or number == ROUNDS:
         tool("verify")
         if tool("export").splitlines() != lines.all:
             fail("the journal's past has changed")
+        check_seals(lines.all)
 
 number += 1
 tool("publish")
@@ -181,7 +225,8 @@ if any(f.endswith(".new") for top, _, files in os.walk(WWW) for f in files
        if "/tile/" not in top + "/"):
     fail("a publish leaves its draft behind")
 for what, count in acked.items():
-    if ROUNDS >= 100 and not ROUNDS // 50 < count < ROUNDS:
-        fail("%s was acknowledged %d times: no test" % (what, count))
+    if ROUNDS >= 200 and not tried[what] / 20 < count < tried[what]:
+        fail("%s was acknowledged %d times of %d: no test" % (
+            what, count, tried[what]))
 print("ok: %d rounds, %d entries, acknowledged %s" %
       (ROUNDS, len(lines.all), acked))
