@@ -40,6 +40,18 @@ on_disk() { # SIZE SCRIPT
 	each_call_fails import
 }
 
+@test "whichever call of a group's append fails, all of it is there or none" {
+	each_call_fails group
+}
+
+@test "whichever call of a seal fails, the head is the old or the new one" {
+	each_call_fails seal
+}
+
+@test "whichever call of a restore fails, the ledger is the one or the other" {
+	each_call_fails restore
+}
+
 @test "whichever call of a publish fails, each file is old or new" {
 	each_call_fails publish
 }
