@@ -36,12 +36,6 @@ sbx_buf_add(struct sbx_buf *b, const void *data, size_t len)
 }
 
 void
-sbx_buf_str(struct sbx_buf *b, const char *text)
-{
-	sbx_buf_add(b, text, strlen(text));
-}
-
-void
 sbx_buf_fmt(struct sbx_buf *b, const char *fmt, ...)
 {
 	va_list ap, again;

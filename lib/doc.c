@@ -254,10 +254,9 @@ sbx_doc_root(const struct sbx_doc *doc)
 }
 
 const struct sbx_json *
-sbx_json_get(const struct sbx_json *obj, const char *key)
+sbx_json_find(const struct sbx_json *obj, const char *key, size_t len)
 {
 	const struct sbx_json *v;
-	size_t len = strlen(key);
 
 	if (obj == NULL || obj->type != SBX_JSON_OBJECT)
 		return NULL;

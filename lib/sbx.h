@@ -24,6 +24,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/types.h>
 
 /* ---- limits: each is one promise, tested at the limit and past it ---- */
@@ -116,7 +117,12 @@ struct sbx_buf {
 #define SBX_BUF(limit) { .max = (limit) }
 
 void sbx_buf_add(struct sbx_buf *b, const void *data, size_t len);
-void sbx_buf_str(struct sbx_buf *b, const char *text);
+/* Inline, here and below: the compiler counts what stands in the source. */
+static inline void
+sbx_buf_str(struct sbx_buf *b, const char *text)
+{
+	sbx_buf_add(b, text, strlen(text));
+}
 void sbx_buf_fmt(struct sbx_buf *b, const char *fmt, ...) SBX_PRINTF(2, 3);
 void sbx_buf_hex(struct sbx_buf *b, const void *data, size_t len);
 const char *sbx_buf_text(const struct sbx_buf *b); /* "" when empty */
@@ -230,7 +236,13 @@ struct sbx_doc *sbx_doc_copy(const struct sbx_json *obj); /* an object's copy */
 void sbx_doc_free(struct sbx_doc *doc);
 struct sbx_json *sbx_doc_root(const struct sbx_doc *doc);
 
-const struct sbx_json *sbx_json_get(const struct sbx_json *obj, const char *key);
+const struct sbx_json *sbx_json_find(const struct sbx_json *obj, const char *key,
+	size_t keylen);
+static inline const struct sbx_json *
+sbx_json_get(const struct sbx_json *obj, const char *key)
+{
+	return sbx_json_find(obj, key, strlen(key));
+}
 /* The member's text when it is a string, else NULL. */
 const char *sbx_json_str(const struct sbx_json *obj, const char *key);
 bool sbx_json_is(const struct sbx_json *v, const char *text);
