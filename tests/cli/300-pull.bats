@@ -122,6 +122,54 @@ ban() { # NODE N: an entry more
 	assert_eq "$output" "standard input: 2 new, 0 known, 0 refused" "from standard input"
 }
 
+# The journal in its order, without what each node says of itself.
+others() { # NODE
+	SBX_STATE=$D/$1 sbx-ledger export | grep -vF "\"author\":\"$(cat "$D/$1.did")\""
+}
+
+# All ways of getting a log give the same journal and the same state.
+@test "site, stick, file and pipe bring the same entries in the same order" {
+	for i in 1 2 3 4 5; do ban hub $i; done
+	printf '{"service_id":"%064d","name":"wiki","kind":"web","endpoint":"10.10.0.1:80","scope":{},"approval_mode":"auto","description":""}' 7 |
+		SBX_STATE=$D/hub sbx-ledger append service_offer >/dev/null
+	SBX_STATE=$D/hub sbx-ledger publish "$D/www"
+	SBX_STATE=$D/hub sbx-ledger export >"$D/lines"
+	SBX_STATE=$D/hub sbx-ledger export --old >"$D/older"
+	mkdir "$D/old" "$D/stick"
+	cp -r "$D/www/log" "$D/old" # an older node's site
+	cp -r "$D/www/." "$D/stick" # carried by hand; nothing but files
+	chmod -R a-w "$D/stick"
+	serve "$D/www"
+	site=$URL
+	serve "$D/old"
+	old=$URL
+	node seed
+	SBX_STATE=$D/seed sbx-ledger init --no-recovery >"$D/seed.did"
+	SBX_STATE=$D/seed sbx-member trust "$(cat "$D/hub.did")"
+	ways=("sbx-pull $site" "sbx-pull $old" "sbx-pull $D/stick" "sbx-pull $D/lines"
+		"sbx-pull $D/older" "sbx-pull - <$D/lines" "sbx-ledger import $D/lines"
+		"sbx-ledger import <$D/older" "SBX_STATE=$D/hub sbx-ledger export | sbx-ledger import"
+		"sed -n 1,3p $D/lines | sbx-ledger import && sbx-pull $site"
+		"sed -n 3,6p $D/lines | sbx-ledger import; sbx-pull $D/stick $old")
+	want=
+	for way in "${ways[@]}"; do
+		rm -rf "$D/n"
+		cp -a "$D/seed" "$D/n"
+		cp "$D/seed.did" "$D/n.did"
+		SBX_STATE=$D/n run_sbx sh -ec "$way"
+		at n sbx-ledger verify
+		at n sbx-ledger -j status
+		state=$(jq -r .state <<<"$output")
+		want=${want:-$state}
+		assert_eq "$state" "$want" "another state by: $way"
+		assert_eq "$(others n | sort)" "$(sort "$D/lines")" "other entries by: $way"
+		case $way in *sed*) continue ;; esac
+		assert_eq "$(others n)" "$(cat "$D/lines")" "another order by: $way"
+	done
+	at n sbx-offer list
+	assert_has "$output" wiki "no state at all"
+}
+
 @test "a bad entry is reported by its number, the rest goes on" {
 	for i in 1 2 3; do ban hub $i; done
 	publish hub "$D/www"
@@ -162,6 +210,46 @@ ban() { # NODE N: an entry more
 	[ $(($(date +%s%N) - start)) -lt 4000000000 ] || fail "it took too long"
 	assert_says sbx-pull "too slow"
 	assert_has "$output" "1 new" "the other one"
+}
+
+# I18
+@test "slow, endless, broken off, silent: each costs its slot, and the last has its turn" {
+	for i in 1 2 3; do ban hub $i; done
+	SBX_STATE=$D/hub sbx-ledger publish "$D/www"
+	answer 'HTTP/1.1 200 OK\r\n' 'while printf "X: y\r\n"; do sleep 1; done' # never ends its head
+	printf '[pull]\nslot=2\n[peer loris]\nurl=%s\n' "$URL" >"$D/ann/sbx.conf"
+	answer 'HTTP/1.1 200 OK\r\n\r\n' 'while printf x; do sleep 1; done' # a byte a second
+	printf '[peer drip]\nurl=%s\n' "$URL" >>"$D/ann/sbx.conf"
+	answer 'HTTP/1.1 200 OK\r\n\r\n' 'yes x' # more than any checkpoint
+	printf '[peer flood]\nurl=%s\n' "$URL" >>"$D/ann/sbx.conf"
+	answer "HTTP/1.1 200 OK\r\nContent-Length: 4000\r\n\r\n$(head -c 60 "$D/www/checkpoint")" # closes mid-way
+	printf '[peer cut]\nurl=%s\n' "$URL" >>"$D/ann/sbx.conf"
+	answer '' 'exit' # takes the call and hangs up
+	printf '[peer none]\nurl=%s\n' "$URL" >>"$D/ann/sbx.conf"
+	serve "$D/www"
+	printf '[peer good]\nurl=%s\n' "$URL" >>"$D/ann/sbx.conf"
+	start=$(date +%s%N)
+	at ann 4 sbx-pull
+	took=$((($(date +%s%N) - start) / 1000000))
+	[ "$took" -lt 9000 ] || fail "it took $took ms"
+	assert_eq "$output" "good: 4 new, 0 known, 0 refused" "the good one"
+	for p in loris drip flood cut none; do
+		assert_like "$stderr" "(^|"$'\n'")sbx-pull: $p: [^ ]" "nothing said of $p"
+	done
+	assert_eq "$(grep -c '^sbx-pull: [a-z]*: ' <<<"$stderr")" 5 "not a line of each: $stderr"
+}
+
+# I18, I2
+@test "a stream of entries without end costs its slot, and what came is kept" {
+	for i in 1 2 3; do ban hub $i; done
+	SBX_STATE=$D/hub sbx-ledger export >"$D/lines"
+	answer 'HTTP/1.1 200 OK\r\n\r\n' "while cat $D/lines; do :; done"
+	start=$(date +%s%N)
+	at ann 4 sbx-pull -t 2 "${URL}export.jsonl"
+	took=$((($(date +%s%N) - start) / 1000000))
+	[ "$took" -lt 9000 ] || fail "it took $took ms"
+	assert_eq "$(entries ann)" 5 "what came"
+	at ann sbx-ledger verify
 }
 
 @test "of an answer that breaks off, the whole entries are kept" {

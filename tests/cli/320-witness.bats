@@ -256,11 +256,14 @@ print(h[0].hex())'
 		printf '{"domain":"","log_height":%d,"merkle_root":"%s"}' "$n" "$(old_root hub $n)" |
 			SBX_STATE=$D/hub sbx-ledger append witness >/dev/null
 	done
+	# the root of two, said to be that of four
+	printf '{"domain":"","log_height":4,"merkle_root":"%s"}' "$(old_root hub 2)" |
+		SBX_STATE=$D/hub sbx-ledger append witness >/dev/null
 	printf '{"domain":"","log_height":3,"merkle_root":"%064d"}' 0 |
 		SBX_STATE=$D/hub sbx-ledger append witness >/dev/null
 	printf '{"domain":"","log_height":900,"merkle_root":"%064d"}' 0 |
 		SBX_STATE=$D/hub sbx-ledger append witness >/dev/null
 	at hub sbx-ledger status -v
 	assert_eq "$(sed -n 's/^attested *\([0-9]*\) .*: /\1 /p' <<<"$output" | paste -sd,)" \
-		"1 holds,2 holds,3 not of this ledger,5 holds,900 not of this ledger" "what it says"
+		"1 holds,2 holds,3 not of this ledger,4 not of this ledger,5 holds,900 not of this ledger" "what it says"
 }
