@@ -83,6 +83,24 @@ cmd_backup(struct sbx_ctx *ctx)
 	return r;
 }
 
+/* What is there now, and how much of it this box has said; what is damaged
+ * makes room and is kept. */
+static int
+open_old(struct sbx_ctx *ctx, struct sbx_log **log, int64_t *own)
+{
+	const char *path = ctx->conf.db;
+	int r = ledger_open(ctx, SBX_LOG_WRITE | SBX_LOG_CREATE, log);
+
+	if (r == SBX_E_NO && !ctx->dry &&
+		(r = sbx_log_set_aside(path, &ctx->err)) == 0) {
+		sbx_tool_say(ctx, "%s is damaged, and kept as %s.damaged", path,
+			path);
+		r = ledger_open(ctx, SBX_LOG_WRITE | SBX_LOG_CREATE, log);
+	}
+	*own = r == 0 ? sbx_guard_count(*log) : 0;
+	return r;
+}
+
 int
 cmd_restore(struct sbx_ctx *ctx)
 {
@@ -91,22 +109,25 @@ cmd_restore(struct sbx_ctx *ctx)
 	int64_t before;
 	int r;
 
-	if ((r = sbx_log_open(ctx->argv[0], 0, &from, &ctx->err)) != 0 ||
-		(r = ledger_open(ctx, SBX_LOG_WRITE | SBX_LOG_CREATE, &log)) != 0 ||
-		ctx->dry)
+	if ((r = sbx_log_open(ctx->argv[0], 0, &from, &ctx->err)) != 0) {
+		ctx->err.hint[0] = '\0'; /* it speaks of a ledger of ours */
+		goto bad;
+	}
+	if ((r = open_old(ctx, &log, &before)) != 0 || ctx->dry)
 		goto out;
-	before = sbx_guard_count(log);
-	if ((r = sbx_log_restore(log, from, &ctx->err)) == 0 &&
-		(r = sbx_guard_restored(log, &ctx->conf, before, &ctx->err)) ==
-			0 &&
+	if ((r = sbx_log_restore(log, from, &ctx->err)) != 0)
+		goto bad;
+	if ((r = sbx_guard_restored(log, &ctx->conf, before, &ctx->err)) == 0 &&
 		sbx_guard_check(log, &ctx->conf, &why) != 0) {
 		sbx_tool_say(ctx, "older than what this box has signed: it "
 				  "signs nothing until the rest is fetched back");
 		sbx_tool_warn(ctx, &why);
 	}
-out:
-	if (r != 0 && ctx->err.code == SBX_E_NO)
+	goto out;
+bad:
+	if (ctx->err.code == SBX_E_NO)
 		sbx_err_at(&ctx->err, "%s", ctx->argv[0]);
+out:
 	sbx_log_close(log);
 	sbx_log_close(from);
 	return r;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Copies by SQLite's backup interface: a live database must not be copied by
  * anything that does not know its locks. */
+#include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -56,6 +58,28 @@ sbx_log_backup(struct sbx_log *log, const char *path, struct sbx_err *err)
 	if (r != 0)
 		unlink(temp.data);
 	sbx_buf_free(&temp);
+	return r;
+}
+
+int
+sbx_log_set_aside(const char *path, struct sbx_err *err)
+{
+	static const char *const parts[] = { "", "-wal", "-shm" };
+	struct sbx_buf from = SBX_BUF(4096), to = SBX_BUF(4096);
+	int r = SBX_OK;
+
+	for (size_t i = 0; r == 0 && i < sizeof(parts) / sizeof(parts[0]); i++) {
+		sbx_buf_clear(&from);
+		sbx_buf_clear(&to);
+		sbx_buf_fmt(&from, "%s%s", path, parts[i]);
+		sbx_buf_fmt(&to, "%s.damaged%s", path, parts[i]);
+		if (from.over || to.over)
+			r = sbx_err_set(err, SBX_E_USAGE, "path too long");
+		else if (rename(from.data, to.data) != 0 && errno != ENOENT)
+			r = sbx_err_sys(err, "%s", from.data);
+	}
+	sbx_buf_free(&from);
+	sbx_buf_free(&to);
 	return r;
 }
 

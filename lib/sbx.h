@@ -456,6 +456,8 @@ int sbx_log_quick(struct sbx_log *log, int64_t *verified, struct sbx_err *err);
 int sbx_log_rebuild(struct sbx_log *log, struct sbx_err *err);
 /* A copy that stands alone, beside whoever reads and writes; atomic. */
 int sbx_log_backup(struct sbx_log *log, const char *path, struct sbx_err *err);
+/* A database that cannot be opened any more, as PATH.damaged. */
+int sbx_log_set_aside(const char *path, struct sbx_err *err);
 /* Put from, which must verify and be this node's own, in place of log. */
 int sbx_log_restore(struct sbx_log *log, struct sbx_log *from,
 	struct sbx_err *err);

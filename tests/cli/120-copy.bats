@@ -163,6 +163,29 @@ print(base64.b64encode(root(sys.stdin.buffer.read().splitlines())).decode())')
 	assert_has "$output" "ok: 6 entries" "a changed"
 }
 
+@test "a backup takes the place of a ledger that cannot be opened, which is kept" {
+	grow x 5
+	at a sbx-ledger backup "$BATS_TEST_TMPDIR/copy"
+	at a sbx-ledger export
+	want=$output
+	for damage in "dd if=/dev/urandom of=$A/ledger.db bs=8192 count=1 conv=notrunc" \
+		"truncate -s 100 $A/ledger.db" \
+		"sqlite3 $A/ledger.db 'create view v as select 1'"; do
+		SBX_STATE=$A run_sbx sh -c "$damage"
+		at a 1 sbx-ledger status
+		before=$(sha256sum <"$A/ledger.db")
+		at a 1 sbx-ledger -n restore "$BATS_TEST_TMPDIR/copy"
+		at a 2 sbx-ledger restore "$BATS_TEST_TMPDIR/none"
+		assert_eq "$(sha256sum <"$A/ledger.db")" "$before" "touched for nothing"
+		at a sbx-ledger restore "$BATS_TEST_TMPDIR/copy"
+		assert_has "$stderr" "ledger.db is damaged" "not said"
+		assert_eq "$(sha256sum <"$A/ledger.db.damaged")" "$before" "not kept"
+		at a sbx-ledger verify
+		at a sbx-ledger export
+		assert_eq "$output" "$want" "not what was backed up"
+	done
+}
+
 # I28
 @test "a ledger older than the signed head signs nothing until it begins anew" {
 	grow x 5
