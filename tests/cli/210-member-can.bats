@@ -53,6 +53,77 @@ later() {
 	at hub 1 sbx-member can "$(did bob)" invite
 }
 
+@test "what one attested of another does not come to whom that one attests" {
+	for act in vote invite; do
+		at hub sbx-member attest "$(did ann)" $act
+	done
+	carry hub ann
+	at ann sbx-member attest "$(did bob)" attest
+	carry ann hub
+	at hub sbx-member can "$(did bob)" attest
+	for act in vote invite name.bind service.publish report.threat; do
+		at hub 1 sbx-member can "$(did bob)" $act
+		assert_says sbx-member "no member attests"
+	done
+	at hub sbx-member -j can "$(did bob)" attest
+	assert_eq "$(jq -r '.legs[]|select(.leg=="attestation").entries|length' <<<"$output")" 1 \
+		"it rests on ann's word alone"
+	later 12:30:00 # and ann's word ends with ann
+	at hub sbx-member revoke "$(did ann)"
+	at hub 1 sbx-member can "$(did bob)" attest
+}
+
+# attest_raw NODE SUBJECT WEIGHT FROM UNTIL REVOKED: as somebody else's tool may
+attest_raw() {
+	printf '{"subject":"%s","context":"vote","weight":%s,"domain":"","valid_from":"%s","valid_until":%s,"revoked":%s}' \
+		"$2" "$3" "$4" "$5" "$6" >"$BATS_TEST_TMPDIR/p"
+	at "$1" sbx-ledger append attest "$BATS_TEST_TMPDIR/p"
+}
+
+@test "an attestation counts from its first instant to its last and not outside" {
+	attest_raw hub "$(did ann)" 1 2026-07-01T13:00:00Z '"2026-07-01T14:00:00Z"' false
+	for t in 12:59:59 14:00:01; do
+		later $t
+		at hub 1 sbx-member can "$(did ann)" vote
+	done
+	for t in 13:00:00 14:00:00; do
+		later $t
+		at hub sbx-member can "$(did ann)" vote
+	done
+	at hub sbx-member -j attestations -a "$(did ann)"
+	assert_eq "$(jq -r .status <<<"$output")" live "inside"
+	later 12:30:00
+	at hub sbx-member -j attestations -a "$(did ann)"
+	assert_eq "$(jq -r .status <<<"$output")" future "before"
+	later 15:00:00
+	at hub sbx-member -j attestations -a "$(did ann)"
+	assert_eq "$(jq -r .status <<<"$output")" expired "after"
+}
+
+@test "no number of attestations that weigh nothing makes one, none makes more" {
+	attest_raw hub "$(did ann)" 0 2026-07-01T12:00:00Z null false
+	attest_raw bob "$(did ann)" 0.0 2026-07-01T12:00:00Z null false
+	carry bob hub
+	at hub 1 sbx-member can "$(did ann)" vote
+	for w in -1 1e400 NaN '"1"' true; do
+		printf '{"subject":"%s","context":"vote","weight":%s,"domain":"","valid_from":"2026-07-01T12:00:00Z","valid_until":null,"revoked":false}' \
+			"$(did ann)" "$w" >"$BATS_TEST_TMPDIR/p"
+		at hub 3 sbx-ledger append attest "$BATS_TEST_TMPDIR/p"
+	done
+	later 12:01:00
+	attest_raw bob "$(did ann)" 1000 2026-07-01T12:00:00Z null false
+	carry bob hub
+	at hub sbx-member can "$(did ann)" vote # as one that weighs 1 does
+	later 12:02:00
+	attest_raw bob "$(did ann)" 1000 2026-07-01T12:00:00Z null true
+	carry bob hub
+	at hub 1 sbx-member can "$(did ann)" vote
+	at hub 1 sbx-member can "$(did bob)" vote # its own is nobody's
+	attest_raw bob "$(did bob)" 1 2026-07-01T12:00:00Z null false
+	carry bob hub
+	at hub 1 sbx-member can "$(did bob)" vote
+}
+
 @test "a stranger's attestation counts for nothing" {
 	node eve
 	at eve sbx-ledger init --no-recovery
