@@ -54,7 +54,7 @@ work_sign(struct work *w, const char *op, const struct sbx_doc *payload)
 }
 
 int
-with_state(struct sbx_ctx *ctx,
+with_state(struct sbx_ctx *ctx, bool names,
 	int (*fn)(struct sbx_ctx *ctx, struct sbx_state *st))
 {
 	struct sbx_log *log = NULL;
@@ -63,7 +63,7 @@ with_state(struct sbx_ctx *ctx,
 
 	if ((r = sbx_log_open(ctx->conf.db, 0, &log, &ctx->err)) == 0 &&
 		(r = sbx_state_open(log, &st, &ctx->err)) == 0 &&
-		(ctx->json || (r = sbx_tool_names(ctx, st)) == 0))
+		(ctx->json || !names || (r = sbx_tool_names(ctx, st)) == 0))
 		r = fn(ctx, st);
 	sbx_tool_rows_end(ctx);
 	sbx_state_free(st);
@@ -131,9 +131,11 @@ static int
 show(struct sbx_ctx *ctx, struct sbx_state *st)
 {
 	struct sbx_doc *doc = NULL;
-	int r = sbx_state_one(st, SBX_VIEW_MEMBER, ctx->argv[0], &doc, &ctx->err);
+	char did[SBX_DID_SIZE];
+	int r = sbx_name_resolve(st, ctx->argv[0], did, &ctx->err);
 
-	if (r == 0)
+	if (r == 0 && (r = sbx_state_one(st, SBX_VIEW_MEMBER, did, &doc,
+			       &ctx->err)) == 0)
 		sbx_tool_row(ctx, cols, sbx_doc_root(doc));
 	sbx_doc_free(doc);
 	return r;
@@ -149,19 +151,19 @@ invites(struct sbx_ctx *ctx, struct sbx_state *st)
 static int
 cmd_list(struct sbx_ctx *ctx)
 {
-	return with_state(ctx, list);
+	return with_state(ctx, true, list);
 }
 
 static int
 cmd_show(struct sbx_ctx *ctx)
 {
-	return with_state(ctx, show);
+	return with_state(ctx, true, show);
 }
 
 static int
 cmd_invites(struct sbx_ctx *ctx)
 {
-	return with_state(ctx, invites);
+	return with_state(ctx, true, invites);
 }
 
 static const struct sbx_opt trust_opts[] = {

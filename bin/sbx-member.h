@@ -21,8 +21,9 @@ void work_close(struct work *w);
 int work_standing(struct work *w);
 /* Sign and append, unless -n; the state is over then. */
 int work_sign(struct work *w, const char *op, const struct sbx_doc *payload);
-/* With the state open for reading; the rows are ended after it. */
-int with_state(struct sbx_ctx *ctx,
+/* With the state open for reading, rows with names in them or not; they are
+ * ended after it. */
+int with_state(struct sbx_ctx *ctx, bool names,
 	int (*fn)(struct sbx_ctx *ctx, struct sbx_state *st));
 
 /* text on standard error, as a QR code in half blocks. */

@@ -175,23 +175,41 @@ check_last(struct work *w, const char *did)
 	return r;
 }
 
+/* A did, whom a name means, or an invitation's id. */
+static int
+find_target(struct work *w, const char *text, char target[static SBX_ID_SIZE])
+{
+	unsigned char id[SBX_HASH_BYTES];
+	struct sbx_buf who = SBX_BUF(1024);
+	int r;
+
+	if (sbx_hex_parse(id, sizeof(id), text, strlen(text))) {
+		memcpy(target, text, SBX_ID_SIZE);
+		return SBX_OK;
+	}
+	if ((r = sbx_name_resolve(w->st, text, target, &w->ctx->err)) != 0)
+		return r;
+	if (strcmp(text, target) != 0) {
+		sbx_name_write(w->st, target, &who);
+		sbx_tool_say(w->ctx, "%s", sbx_buf_text(&who));
+		sbx_buf_free(&who);
+	}
+	return SBX_OK;
+}
+
 int
 cmd_revoke(struct sbx_ctx *ctx)
 {
-	const char *target = ctx->argv[0];
-	unsigned char id[SBX_HASH_BYTES];
+	char target[SBX_ID_SIZE];
 	struct sbx_doc *doc = NULL;
 	struct work w = { 0 };
 	int64_t cascade;
 	int r;
 
-	if (!sbx_did_check(target, strlen(target)) &&
-		!sbx_hex_parse(id, sizeof(id), target, strlen(target)))
-		return sbx_err_set(&ctx->err, SBX_E_USAGE,
-			"neither a did nor an invitation's id: %.70s", target);
 	if ((r = sbx_tool_num(ctx, "cascade", 0, 8, 0, &cascade)) == 0 &&
 		(r = work_open(&w, ctx, SBX_LOG_WRITE)) == 0 &&
 		(r = work_standing(&w)) == 0 &&
+		(r = find_target(&w, ctx->argv[0], target)) == 0 &&
 		(r = check_last(&w, target)) == 0) {
 		doc = notice(target, cascade > 0 ? "cascade" : "self", cascade,
 			ctx->argc > 1 ? ctx->argv[1] : "");

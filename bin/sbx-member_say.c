@@ -127,7 +127,7 @@ attestations(struct sbx_ctx *ctx, struct sbx_state *st)
 int
 cmd_attestations(struct sbx_ctx *ctx)
 {
-	return with_state(ctx, attestations);
+	return with_state(ctx, true, attestations);
 }
 
 /* ---- names ------------------------------------------------------------------ */
@@ -183,7 +183,7 @@ names(struct sbx_ctx *ctx, struct sbx_state *st)
 int
 cmd_names(struct sbx_ctx *ctx)
 {
-	return with_state(ctx, names);
+	return with_state(ctx, true, names);
 }
 
 /* ---- can ---------------------------------------------------------------------- */
@@ -247,7 +247,7 @@ can(struct sbx_ctx *ctx, struct sbx_state *st)
 int
 cmd_can(struct sbx_ctx *ctx)
 {
-	return with_state(ctx, can);
+	return with_state(ctx, false, can);
 }
 
 const struct sbx_opt attest_opts[] = {

@@ -289,7 +289,7 @@ tally(struct sbx_ctx *ctx, struct sbx_state *st)
 int
 cmd_tally(struct sbx_ctx *ctx)
 {
-	return with_state(ctx, tally);
+	return with_state(ctx, true, tally);
 }
 
 static const struct sbx_col rules_cols[] = { { "quorum_rule", "RULE", 0 },
@@ -314,7 +314,7 @@ rules(struct sbx_ctx *ctx, struct sbx_state *st)
 int
 cmd_rules(struct sbx_ctx *ctx)
 {
-	return with_state(ctx, rules);
+	return with_state(ctx, true, rules);
 }
 
 /* ---- emancipate ---------------------------------------------------------------- */

@@ -364,12 +364,24 @@ age(char *out, size_t size, int64_t then)
 		snprintf(out, size, "%lldh", (long long)(s / 3600));
 }
 
+/* With -v its did too, and where another has the name. */
+static const char *
+label(const struct sbx_ctx *ctx, const struct sbx_mesh_node *n, char *out,
+	size_t size)
+{
+	bool with = strcmp(n->name, n->did) != 0 &&
+		(ctx->verbose || strchr(n->name, '?') != NULL);
+
+	snprintf(out, size, with ? "%s (%s)" : "%s", n->name, n->did);
+	return out;
+}
+
 static void
 show_peer(struct sbx_ctx *ctx, const struct sbx_mesh *m,
 	const struct sbx_wg_peer *p)
 {
 	const struct sbx_mesh_node *n = sbx_mesh_by_key(m, p->key);
-	char ip[SBX_IP4_SIZE] = "", key[SBX_WGKEY_SIZE], old[24];
+	char ip[SBX_IP4_SIZE] = "", key[SBX_WGKEY_SIZE], old[24], text[160];
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_json *o = sbx_doc_root(doc);
 
@@ -377,7 +389,8 @@ show_peer(struct sbx_ctx *ctx, const struct sbx_mesh *m,
 	age(old, sizeof(old), p->handshake);
 	if (n != NULL)
 		sbx_ip4_write(ip, n->addr);
-	sbx_json_add_str(doc, o, "name", n != NULL ? n->name : NULL);
+	sbx_json_add_str(doc, o, "name", n == NULL ? NULL :
+		ctx->json ? n->name : label(ctx, n, text, sizeof(text)));
 	sbx_json_add_str(doc, o, "did", n != NULL ? n->did : NULL);
 	sbx_json_add_str(doc, o, "address", n != NULL ? ip : NULL);
 	sbx_json_add_str(doc, o, "pubkey_wg", key);

@@ -184,7 +184,7 @@ cmd_withdraw(struct sbx_ctx *ctx)
 /* ---- list, show ---- */
 
 static const struct sbx_col offer_cols[] = { { "service_id", "SERVICE", 12 },
-	{ "name", "NAME", 32 }, { "boxname", "PROVIDER", 16 },
+	{ "name", "NAME", 32 }, { "provider", "PROVIDER", 40 },
 	{ "kind", "KIND", 16 }, { "endpoint", "ENDPOINT", 0 },
 	{ "approval_mode", "MODE", 0 }, { "status", "STATUS", 0 },
 	{ NULL, NULL, 0 } };
@@ -227,7 +227,9 @@ show_member(struct sbx_ctx *ctx, const struct sbx_json *v)
 	struct sbx_buf text = SBX_BUF(SBX_MAX_LINE),
 		       safe = SBX_BUF(SBX_MAX_LINE);
 
-	if (v->type == SBX_JSON_STRING)
+	if (v->type == SBX_JSON_STRING && sbx_did_check(v->text, v->len))
+		sbx_tool_label(ctx, v->text, &text);
+	else if (v->type == SBX_JSON_STRING)
 		sbx_buf_add(&text, v->text, v->len);
 	else
 		sbx_canon_write(&text, v, NULL, NULL);

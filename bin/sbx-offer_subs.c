@@ -70,7 +70,7 @@ static const struct sbx_col sub_cols[] = { { "subscription_id", "SUB", 12 },
 	{ "requested_at", "SINCE", 19 }, { "status", "STATUS", 0 },
 	{ NULL, NULL, 0 } };
 
-/* The offer's name, and the other side by its box's name if it has one. */
+/* The offer's name, and the other side. */
 static void
 name_sub(struct offer_work *w, struct sbx_doc *doc)
 {
@@ -78,18 +78,14 @@ name_sub(struct offer_work *w, struct sbx_doc *doc)
 	bool lend = offer_has(row, "provider", w->self);
 	const char *peer = sbx_json_str(row, lend ? "subscriber" : "provider");
 	const char *service = sbx_json_str(row, "service_id");
-	struct sbx_doc *offer = NULL, *node = NULL;
+	struct sbx_doc *offer = NULL;
 
 	if (sbx_state_one(w->st, SBX_VIEW_OFFER, service, &offer, NULL) == 0)
 		sbx_json_add_str(doc, row, "name",
 			sbx_json_str(sbx_doc_root(offer), "name"));
-	if (peer != NULL &&
-		sbx_state_one(w->st, SBX_VIEW_NODE, peer, &node, NULL) == 0)
-		peer = sbx_json_str(sbx_doc_root(node), "boxname");
 	sbx_json_add_str(doc, row, "peer", peer);
 	sbx_json_add_str(doc, row, "role", lend ? "provider" : "subscriber");
 	sbx_doc_free(offer);
-	sbx_doc_free(node);
 }
 
 static int

@@ -10,7 +10,7 @@
 #include "sbx.h"
 
 struct sbx_mesh_member {
-	char did[SBX_DID_SIZE];
+	char did[SBX_DID_SIZE], name[64];
 	int64_t depth, since;
 };
 
@@ -74,6 +74,27 @@ member(const struct sbx_mesh *m, const char *did)
 	return NULL;
 }
 
+/* What everybody calls it, which may end in ? where another is called so too;
+ * else its did: what a box calls itself may look like anything. */
+static void
+name_of(char *out, size_t size, const struct sbx_json *row, const char *did)
+{
+	const char *text = sbx_json_str(row, "name");
+	size_t n = text != NULL ? strlen(text) : 0;
+	char plain[64];
+
+	if (n > 0 && n < sizeof(plain)) {
+		memcpy(plain, text, n + 1);
+		if (plain[n - 1] == '?')
+			plain[n - 1] = '\0';
+		if (sbx_name_check(plain)) {
+			snprintf(out, size, "%s", text);
+			return;
+		}
+	}
+	snprintf(out, size, "%s", did);
+}
+
 static int
 take_member(struct sbx_mesh *m, const struct sbx_json *row, struct sbx_err *err)
 {
@@ -85,26 +106,13 @@ take_member(struct sbx_mesh *m, const struct sbx_json *row, struct sbx_err *err)
 		return sbx_err_set(err, SBX_E_INPUT, "not a member's row");
 	if (!time_of(&new.since, row, "since"))
 		new.since = INT64_MAX;
+	name_of(new.name, sizeof(new.name), row, new.did);
 	if (m->nmembers == SBX_MAX_NODES)
 		return sbx_err_set(err, SBX_E_INPUT, "too many members");
 	m->members =
 		sbx_mem_grow(m->members, m->nmembers + 1, sizeof(*m->members));
 	m->members[m->nmembers++] = new;
 	return SBX_OK;
-}
-
-/* A name to print, with nothing in it that a terminal or a log obeys. */
-static void
-name_of(char *out, size_t size, const struct sbx_json *row)
-{
-	const char *text = sbx_json_str(row, "boxname");
-	size_t n = 0;
-
-	for (; text != NULL && text[n] != '\0' && n + 1 < size; n++)
-		out[n] = text[n] > ' ' && text[n] < 0x7f ? text[n] : '?';
-	if (n == 0)
-		n = (size_t)snprintf(out, size, "nameless");
-	out[n] = '\0';
 }
 
 /* NULL, or why this node cannot be one of ours. */
@@ -143,7 +151,7 @@ take_node(struct sbx_mesh *m, const struct sbx_json *row, struct sbx_err *err)
 		return SBX_OK;
 	n.depth = who->depth;
 	n.since = who->since;
-	name_of(n.name, sizeof(n.name), row);
+	memcpy(n.name, who->name, sizeof(n.name));
 	if ((why = unfit(m, &n, row)) != NULL) {
 		note(m, "%s (%s) is left out: %s", n.name, n.did, why);
 		return SBX_OK;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What members call a DID.  A name is for people; nothing is decided by it. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "state.h"
@@ -32,7 +33,8 @@ sbx_name_resolve(struct sbx_state *st, const char *text,
 {
 	static const char *const ways[] = {
 		"SELECT DISTINCT did FROM temp.v_name WHERE member AND name=?",
-		"SELECT did FROM temp.v_node WHERE member AND boxname=?",
+		"SELECT did FROM temp.v_node WHERE member AND boxname=? AND "
+		"sbx_is_name(boxname)",
 	};
 	int r, count;
 
@@ -54,28 +56,88 @@ sbx_name_resolve(struct sbx_state *st, const char *text,
 		"%.60s: neither a did nor a name that a member gave one", text);
 }
 
-/* As v_member has it, for one alone: that view is made of all there are. */
-static const char name_sql[] =
-	"SELECT coalesce((SELECT min(name) FROM temp.v_name WHERE did=?1 AND "
-	"member AND status='live'), (SELECT json_extract(e.payload, '$.boxname') "
-	"FROM temp.claim f JOIN main.entry e USING(seq) WHERE f.type='NodeRecord' "
-	"AND f.author=(SELECT id FROM main.author WHERE did=?1) "
-	"ORDER BY f.time DESC, e.id LIMIT 1))";
+struct sbx_names {
+	struct called {
+		char did[SBX_DID_SIZE];
+		bool sure;
+		char *name;
+	} *list; /* by did */
+	size_t count;
+};
+
+int
+sbx_names_load(struct sbx_state *st, struct sbx_names **out,
+	struct sbx_err *err)
+{
+	struct sbx_names *n = sbx_mem_alloc(1, sizeof(*n));
+	sqlite3_stmt *q = NULL;
+	size_t room = 0;
+	int r, step;
+
+	*out = n;
+	if ((r = sbx_db_prepare(st->db, "SELECT did, sure, name FROM "
+			"temp.v_called WHERE length(did)=40 ORDER BY did", &q,
+		     err)) != 0)
+		return r;
+	while ((step = sqlite3_step(q)) == SQLITE_ROW) {
+		const char *name = (const char *)sqlite3_column_text(q, 2);
+		struct called *c;
+
+		if (n->count == room) {
+			room = room > 0 ? 2 * room : 64;
+			n->list = sbx_mem_grow(n->list, room, sizeof(*n->list));
+		}
+		c = &n->list[n->count++];
+		memcpy(c->did, sqlite3_column_text(q, 0), SBX_DID_SIZE);
+		c->sure = sqlite3_column_int(q, 1);
+		c->name = sbx_mem_text(name, strlen(name));
+	}
+	if (step != SQLITE_DONE)
+		r = sbx_db_fail(st->db, "names", err);
+	sqlite3_finalize(q);
+	return r;
+}
+
+static int
+by_did(const void *key, const void *called)
+{
+	return strcmp(key, ((const struct called *)called)->did);
+}
+
+const char *
+sbx_names_get(const struct sbx_names *n, const char *did, bool *sure)
+{
+	const struct called *c = n == NULL || n->count == 0 ? NULL :
+		bsearch(did, n->list, n->count, sizeof(*n->list), by_did);
+
+	if (c == NULL)
+		return NULL;
+	*sure = c->sure;
+	return c->name;
+}
+
+void
+sbx_names_free(struct sbx_names *n)
+{
+	if (n == NULL)
+		return;
+	for (size_t i = 0; i < n->count; i++)
+		free(n->list[i].name);
+	free(n->list);
+	free(n);
+}
 
 void
 sbx_name_write(struct sbx_state *st, const char *did, struct sbx_buf *out)
 {
-	sqlite3_stmt *q = NULL;
-	const char *name = NULL;
+	const char *name;
+	bool sure;
 
-	if (sbx_db_prepare(st->db, name_sql, &q, NULL) == 0) {
-		sbx_db_bind_text(q, 1, did);
-		if (sqlite3_step(q) == SQLITE_ROW)
-			name = (const char *)sqlite3_column_text(q, 0);
-	}
+	if (st->names == NULL)
+		sbx_names_load(st, &st->names, NULL);
+	name = sbx_names_get(st->names, did, &sure);
 	if (name != NULL)
-		sbx_buf_fmt(out, "%s (%s)", name, did);
+		sbx_buf_fmt(out, "%s%s (%s)", name, sure ? "" : "?", did);
 	else
 		sbx_buf_str(out, did);
-	sqlite3_finalize(q);
 }

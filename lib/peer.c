@@ -32,6 +32,7 @@ add(struct sbx_peers *p, const char *name, const char *url, const char *did)
 struct scan {
 	const struct sbx_conf *conf;
 	const char *self;
+	const struct sbx_names *names;
 	struct sbx_peers *p;
 };
 
@@ -41,8 +42,9 @@ node_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 	const struct sbx_json *member = sbx_json_get(row, "member");
 	const char *did = sbx_json_str(row, "did");
 	const char *ip = sbx_json_str(row, "mesh_ip");
-	const char *name = sbx_json_str(row, "boxname");
 	struct scan *s = ctx;
+	const char *name;
+	bool sure = false;
 	char url[64];
 
 	(void)err;
@@ -50,7 +52,8 @@ node_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 		strcmp(did, s->self) == 0 || !in_mesh(s->conf, ip))
 		return SBX_OK;
 	snprintf(url, sizeof(url), "http://%s:%d/", ip, s->conf->dir_port);
-	add(s->p, name != NULL && name[0] != '\0' ? name : did, url, did);
+	name = sbx_names_get(s->names, did, &sure);
+	add(s->p, name != NULL && sure ? name : did, url, did);
 	return SBX_OK;
 }
 
@@ -60,15 +63,20 @@ sbx_peers_load(const struct sbx_conf *conf, struct sbx_log *log,
 {
 	struct sbx_state *st = NULL;
 	char self[SBX_DID_SIZE];
-	struct scan s = { conf, self, p };
+	struct sbx_names *names = NULL;
+	struct scan s = { conf, self, NULL, p };
 	int r;
 
 	*p = (struct sbx_peers){ 0 };
 	for (size_t i = 0; i < conf->npeers; i++)
 		add(p, conf->peers[i].name, conf->peers[i].url, NULL);
 	if ((r = sbx_log_self(log, self, err)) == 0 &&
-		(r = sbx_state_open(log, &st, err)) == 0)
+		(r = sbx_state_open(log, &st, err)) == 0 &&
+		(r = sbx_names_load(st, &names, err)) == 0) {
+		s.names = names;
 		r = sbx_state_each(st, SBX_VIEW_NODE, NULL, node_row, &s, err);
+	}
+	sbx_names_free(names);
 	sbx_state_free(st);
 	if (r != 0)
 		sbx_peers_free(p);

@@ -33,7 +33,7 @@ int sbx_invite_accept(struct sbx_log *log, const struct sbx_key *key,
 struct sbx_state;
 
 enum sbx_view {
-	SBX_VIEW_MEMBER,  /* did state depth inviter since name domain rights; state: anchor member revoked observed */
+	SBX_VIEW_MEMBER,  /* did state depth inviter since name domain rights; state: anchor member revoked observed; name: with ? when contested */
 	SBX_VIEW_INVITE,  /* invite_id inviter domain rights max_uses used expires_at status */
 	SBX_VIEW_NODE,	  /* did node_id boxname mesh_ip pubkey_wg endpoint ddns created_at member */
 	SBX_VIEW_OFFER,	  /* service_id provider boxname name kind endpoint approval_mode macro description created_at status member entry */
@@ -82,7 +82,16 @@ int sbx_state_digest(struct sbx_state *st,
  * SBX_E_NO: none; SBX_E_USAGE: several. */
 int sbx_name_resolve(struct sbx_state *st, const char *text,
 	char did[static SBX_DID_SIZE], struct sbx_err *err);
-/* "NAME (DID)", or the DID alone. */
+/* What everybody is called: the name that members gave, else its box's own.
+ * Good without the state; *out is to be freed whatever comes of it. */
+struct sbx_names;
+int sbx_names_load(struct sbx_state *st, struct sbx_names **out,
+	struct sbx_err *err);
+/* NULL: nothing; not sure: another is called so too. */
+const char *sbx_names_get(const struct sbx_names *n, const char *did,
+	bool *sure);
+void sbx_names_free(struct sbx_names *n);
+/* "NAME (DID)", "NAME? (DID)" if contested, or the DID alone. */
 void sbx_name_write(struct sbx_state *st, const char *did, struct sbx_buf *out);
 
 /* ---- vote: what the mesh decides ------------------------------------------- */

@@ -188,7 +188,7 @@ struct sbx_ctx {
 	struct sbx_err err; /* what fn leaves when it returns other than 0 */
 	const char *values[16];
 	void *rows;
-	struct sbx_doc *names; /* see sbx_tool_names */
+	struct sbx_names *names; /* see sbx_tool_names */
 };
 
 /* Everything a main does: sbx_priv_start, common options (-h -V -v -q -n -j
@@ -224,6 +224,9 @@ void sbx_tool_row(struct sbx_ctx *ctx, const struct sbx_col *cols,
 /* From now on rows show the names that members gave instead of their DIDs;
  * with -v both. */
 int sbx_tool_names(struct sbx_ctx *ctx, struct sbx_state *st);
+/* As rows show it. */
+void sbx_tool_label(const struct sbx_ctx *ctx, const char *did,
+	struct sbx_buf *out);
 void sbx_tool_rows_end(struct sbx_ctx *ctx); /* prints what was collected */
 
 #endif

@@ -22,6 +22,15 @@ sql_time(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 		sqlite3_result_int64(ctx, us);
 }
 
+static void
+sql_is_name(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	const char *text = (const char *)sqlite3_value_text(argv[0]);
+
+	(void)argc;
+	sqlite3_result_int(ctx, text != NULL && sbx_name_check(text));
+}
+
 /* The identifiers that follow from what is offered, and asked for, by whom. */
 static void
 sql_offer_id(sqlite3_context *ctx, int argc, sqlite3_value **argv)
@@ -63,6 +72,7 @@ add_functions(sqlite3 *db)
 		void (*fn)(sqlite3_context *, int, sqlite3_value **);
 	} functions[] = {
 		{ "sbx_time", 1, sql_time },
+		{ "sbx_is_name", 1, sql_is_name },
 		{ "sbx_offer_id", 2, sql_offer_id },
 		{ "sbx_sub_id", 3, sql_sub_id },
 	};
@@ -100,6 +110,7 @@ sbx_state_prepare(sqlite3 *db, const int64_t *at, bool cached,
 	if (at != NULL)
 		sbx_buf_fmt(&sql, " AND time<=%lld", (long long)*at);
 	sbx_buf_str(&sql, ";");
+	sbx_buf_str(&sql, sbx_view_called);
 	for (size_t i = 0; i < sbx_view_count; i++)
 		sbx_buf_fmt(&sql, "CREATE TEMP VIEW %s AS %s;",
 			sbx_view_defs[order[i]].name, sbx_view_defs[order[i]].sql);
@@ -153,6 +164,7 @@ sbx_state_free(struct sbx_state *st)
 	if (st == NULL)
 		return;
 	sbx_db_exec(st->db, "ROLLBACK TO state; RELEASE state", NULL);
+	sbx_names_free(st->names);
 	free(st);
 }
 

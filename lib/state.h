@@ -8,6 +8,7 @@
 struct sbx_state {
 	sqlite3 *db; /* of log; in it temp.claim, temp.member, temp.invite */
 	struct sbx_log *log;
+	struct sbx_names *names; /* once one was asked for */
 };
 
 #endif

@@ -140,46 +140,26 @@ sbx_tool_out(struct sbx_ctx *ctx, const char *fmt, ...)
 
 /* ---- names ---- */
 
-static int
-keep_name(void *arg, const struct sbx_json *row, struct sbx_err *err)
-{
-	const char *did = sbx_json_str(row, "did");
-	bool clash = sbx_json_is(sbx_json_get(row, "status"), "contested");
-	struct sbx_ctx *ctx = arg;
-	struct sbx_buf label = SBX_BUF(512);
-
-	(void)err;
-	if (!sbx_json_get(row, "member")->yes ||
-		sbx_json_get(sbx_doc_root(ctx->names), did) != NULL)
-		return SBX_OK;
-	/* A name that two boxes are given names neither: the DID stays. */
-	sbx_buf_fmt(&label, clash ? "%s? (%s)" : ctx->verbose ? "%s (%s)" : "%s",
-		sbx_json_str(row, "name"), did);
-	sbx_json_add_str(ctx->names, sbx_doc_root(ctx->names), did,
-		sbx_buf_text(&label));
-	sbx_buf_free(&label);
-	return SBX_OK;
-}
-
 int
 sbx_tool_names(struct sbx_ctx *ctx, struct sbx_state *st)
 {
-	sbx_doc_free(ctx->names);
-	ctx->names = sbx_doc_new();
-	return sbx_state_each(st, SBX_VIEW_NAME, NULL, keep_name, ctx,
-		&ctx->err);
+	sbx_names_free(ctx->names);
+	return sbx_names_load(st, &ctx->names, &ctx->err);
 }
 
-/* A row's own did stays: its name has a column of its own beside it. */
-static const struct sbx_json *
-label(const struct sbx_ctx *ctx, const char *key, const struct sbx_json *v)
+/* A name that two are called names neither: the DID stays. */
+void
+sbx_tool_label(const struct sbx_ctx *ctx, const char *did, struct sbx_buf *out)
 {
-	const struct sbx_json *name = NULL;
+	const char *name;
+	bool sure = true;
 
-	if (ctx->names != NULL && v != NULL && v->type == SBX_JSON_STRING &&
-		strcmp(key, "did") != 0 && sbx_did_check(v->text, v->len))
-		name = sbx_json_get(sbx_doc_root(ctx->names), v->text);
-	return name != NULL ? name : v;
+	name = sbx_names_get(ctx->names, did, &sure);
+	if (name == NULL)
+		sbx_buf_str(out, did);
+	else
+		sbx_buf_fmt(out, !sure ? "%s? (%s)" : ctx->verbose ? "%s (%s)" :
+			"%s", name, did);
 }
 
 static void
@@ -189,9 +169,12 @@ cell(struct sbx_ctx *ctx, struct sbx_buf *out, const char *key,
 	struct sbx_buf canon = SBX_BUF(SBX_MAX_LINE);
 	size_t before = out->len;
 
-	v = label(ctx, key, v);
 	if (v == NULL || v->type == SBX_JSON_NULL)
 		;
+	/* A row's own did stays: its name has a column of its own beside it. */
+	else if (v->type == SBX_JSON_STRING && strcmp(key, "did") != 0 &&
+		sbx_did_check(v->text, v->len))
+		sbx_tool_label(ctx, v->text, out);
 	else if (v->type == SBX_JSON_STRING || v->type == SBX_JSON_NUMBER)
 		sbx_tool_safe(out, v->text, v->len);
 	else if (v->type == SBX_JSON_BOOL)

@@ -173,7 +173,7 @@ sbx_tool_main(const struct sbx_tool *tool, int argc, char **argv)
 		sbx_tool_warn(&ctx, &err);
 		r = SBX_E_SYS;
 	}
-	sbx_doc_free(ctx.names);
+	sbx_names_free(ctx.names);
 	sbx_conf_free(&ctx.conf);
 	free(ctx.argv);
 	return r < SBX_E_SYS ? -SBX_E_SYS : r < 0 ? -r : r;

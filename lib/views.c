@@ -97,15 +97,31 @@ const char *const sbx_view_cached =
 	"CREATE TEMP VIEW proposal AS SELECT * FROM main.cache_proposal;"
 	"CREATE TEMP VIEW rules AS SELECT * FROM main.cache_rules;";
 
+/* The name that members gave, else what its box calls itself if that has a
+ * name's form.  Not sure: another is called so too. */
+const char *const sbx_view_called =
+	"CREATE TEMP VIEW v_called AS WITH "
+	"b AS (SELECT did, name, status='live' AS sure, row_number() OVER "
+	"(PARTITION BY did ORDER BY status DESC, name) AS place FROM temp.v_name "
+	"WHERE member), "
+	"g AS (SELECT name, min(did) AS low, max(did) AS high FROM b GROUP BY "
+	"name), "
+	"n AS (SELECT v.did, v.boxname AS name, m.state<>'revoked' AS stands "
+	"FROM temp.v_node v JOIN temp.member m USING(did) WHERE m.state IN "
+	"('anchor', 'member', 'revoked') AND sbx_is_name(v.boxname)), "
+	"x AS (SELECT name, sum(stands) AS many FROM n GROUP BY name) "
+	"SELECT did, name, sure FROM b WHERE place=1 UNION ALL "
+	"SELECT n.did, n.name, x.many=n.stands AND (g.low IS NULL OR "
+	"(g.low=n.did AND g.high=n.did)) FROM n JOIN x USING(name) LEFT JOIN g "
+	"USING(name) WHERE n.did NOT IN (SELECT did FROM b);";
+
 const struct sbx_view_def sbx_view_defs[] = {
 	[SBX_VIEW_MEMBER] = { "v_member",
 		"SELECT a.did, coalesce(m.state, 'observed') AS state, m.depth, "
-		"m.inviter, m.since, coalesce(b.bound, n.boxname) AS name, "
+		"m.inviter, m.since, c.name || iif(c.sure, '', '?') AS name, "
 		"m.domain, m.rights FROM (SELECT did FROM "
 		"main.author UNION SELECT did FROM temp.member) a LEFT JOIN "
-		"temp.member m USING(did) LEFT JOIN temp.v_node n USING(did) "
-		"LEFT JOIN (SELECT did, min(name) AS bound FROM temp.v_name "
-		"WHERE member AND status='live' GROUP BY did) b USING(did)",
+		"temp.member m USING(did) LEFT JOIN temp.v_called c USING(did)",
 		{ T("did"), T("state"), I("depth"), T("inviter"), T("since"),
 			T("name"), T("domain"), J("rights") } },
 	[SBX_VIEW_INVITE] = { "v_invite",

@@ -122,11 +122,25 @@ state_of() { # NODE DID
 	at ann sbx-ledger verify
 }
 
+@test "a member is shown and revoked by its name too, and it is said who that is" {
+	at hub sbx-member invite
+	at ann sbx-member accept "$output"
+	carry ann hub
+	at hub sbx-member name mule "$(did ann)"
+	at hub sbx-member -j show mule
+	assert_eq "$(jq -r .did <<<"$output")" "$(did ann)" "show"
+	export SBX_NOW=2026-07-01T12:30:00Z
+	at hub sbx-member revoke mule
+	assert_says sbx-member "mule ($(did ann))"
+	assert_eq "$(state_of hub "$(did ann)")" revoked "revoke"
+}
+
 @test "wrong values end with 2 and sign nothing" {
 	at hub 2 sbx-member invite -u 0
 	at hub 2 sbx-member invite -u x
 	at hub 2 sbx-member invite -e 59
-	at hub 2 sbx-member revoke hub
+	at hub 1 sbx-member revoke nobody
+	assert_says sbx-member "neither a did nor a name"
 	at hub 2 sbx-member revoke -c 9 "$(did ann)"
 	at hub 2 sbx-member trust hub
 	at hub sbx-ledger -j status

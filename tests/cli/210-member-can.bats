@@ -278,7 +278,89 @@ attest_raw() {
 	assert_has "$output" "box? ($(did ann))" "the did stays"
 }
 
+# record NODE BOXNAME ADDRESS
+record() {
+	jq -nc --arg b "$2" --arg ip "$3" --arg k "$(head -c 32 /dev/urandom | base64)" \
+		'{node_id:"n",boxname:$b,pubkey_wg:$k,mesh_ip:$ip,ddns:null,endpoint:null}' >"$BATS_TEST_TMPDIR/p"
+	at "$1" sbx-ledger append node_publish "$BATS_TEST_TMPDIR/p"
+	carry "$1" hub
+}
+
+@test "every table shows names, and dids beside them with -v" {
+	record ann annbox 10.10.0.2
+	at hub sbx-member name mule "$(did bob)"
+	at ann sbx-offer publish -k http -e 10.10.0.2:80 mirror
+	carry hub bob && carry ann bob
+	at bob sbx-offer subscribe mirror
+	carry bob hub && carry bob ann
+	at hub sbx-member attest annbox vote
+	at hub sbx-member propose change_protocol
+	id=$output
+	carry hub ann && at ann sbx-member vote "$id" for && carry ann hub
+	show() { # NODE NAME DID CMD...: its output
+		local n=$1 name=$2 did=$3
+		shift 3
+		at "$n" "$@"
+		assert_has "$output" "$name" "$* shows no name"
+		assert_lacks "$output" "$did" "$* shows a did unasked"
+		at "$n" "$1" -v "${@:2}"
+		assert_has "$output" "$name ($did)" "$* -v"
+	}
+	show hub annbox "$(did ann)" sbx-offer list
+	show hub annbox "$(did ann)" sbx-offer show mirror
+	show ann mule "$(did bob)" sbx-offer subs
+	show bob annbox "$(did ann)" sbx-offer subs
+	show hub annbox "$(did ann)" sbx-member attestations
+	show hub annbox "$(did ann)" sbx-ledger show
+	at hub sbx-member tally -v "$id"
+	assert_has "$output" "annbox ($(did ann))" "tally -v"
+	at hub sbx-member list
+	assert_like "$output" "annbox.$(did ann).member" "list: ann"
+	assert_like "$output" "mule.$(did bob).member" "list: bob"
+	at hub sbx-member -v can annbox service.use mirror || :
+	assert_has "$output" "annbox ($(did ann))" "can -v"
+}
+
+@test "two boxes that call themselves alike are shown as contested" {
+	record ann twin 10.10.0.2
+	at hub sbx-member list
+	assert_like "$output" "twin.$(did ann)" "one alone"
+	record bob twin 10.10.0.3
+	at hub sbx-member -j list
+	assert_eq "$(jq -r 'select(.name!=null).name' <<<"$output")" $'twin?\ntwin?' "list"
+	at hub sbx-member attest "$(did ann)" vote
+	at hub sbx-member attestations
+	assert_has "$output" "twin? ($(did ann))" "the did stays"
+	at hub 2 sbx-member can twin vote
+	assert_says sbx-member contested
+	at hub sbx-member name twin "$(did ann)" # by a member: settled for her
+	later 12:10:00
+	at hub sbx-member attestations
+	assert_like "$output" $'^twin\t' "her name"
+	at hub sbx-member -j list
+	assert_eq "$(jq -r --arg d "$(did bob)" 'select(.did==$d).name' <<<"$output")" "twin?" "not his"
+}
+
+@test "a box's own name that looks like another thing is none" {
+	at hub sbx-member attest "$(did ann)" vote
+	for n in "$(did hub)" "hub ($(did hub))" $'a\u202eb' $'a\u001b[31m' 'a b' -v; do
+		later "12:$((++minute + 10)):00"
+		record ann "$n" 10.10.0.2
+		at hub sbx-member attestations
+		assert_like "$output" "^$(did ann)" "shown as $n"
+		at hub sbx-member -j list
+		assert_eq "$(jq -r --arg d "$(did ann)" 'select(.did==$d).name' <<<"$output")" null "listed as $n"
+	done
+}
+
 @test "a stranger's name and a wrong one are none" {
+	node fay
+	at fay sbx-ledger init --no-recovery
+	fay=$output
+	record fay nicebox 10.10.0.9
+	at hub sbx-member list -a
+	assert_has "$output" "$fay" "listed as observed"
+	assert_lacks "$output" nicebox "by the name it gave itself"
 	node eve
 	at eve sbx-ledger init --no-recovery
 	printf '{"did":"%s","name":"evil"}' "$(did ann)" >"$BATS_TEST_TMPDIR/p"

@@ -81,9 +81,9 @@ static void
 member(int n, int depth, int day)
 {
 	ck_assert_int_eq(line("member {\"did\":\"%s\",\"state\":\"member\","
-			      "\"depth\":%d,\"since\":"
+			      "\"depth\":%d,\"name\":\"box%d\",\"since\":"
 			      "\"2026-07-%02dT10:00:00Z\"}",
-				 did(n), depth, day),
+				 did(n), depth, n, day),
 		SBX_OK);
 }
 
@@ -212,7 +212,36 @@ START_TEST(an_unfit_node_is_left_out_and_the_rest_stays)
 	sbx_mesh_plan(&m, key(1));
 	ck_assert_uint_eq(m.npeers, 2);
 	ck_assert_ptr_nonnull(strstr(sbx_buf_text(&notes), unfit[_i].why));
-	ck_assert_ptr_nonnull(strstr(sbx_buf_text(&notes), "bad?[2J"));
+	ck_assert_ptr_nonnull(strstr(sbx_buf_text(&notes), "box4 ("));
+	ck_assert_ptr_null(strstr(sbx_buf_text(&notes), "[2J"));
+}
+END_TEST
+
+/* I5: what the directory calls a node is printed if it has a name's form. */
+static const struct {
+	const char *name;
+	bool ok;
+} called[] = { { "\"mule\"", true }, { "\"mule?\"", true },
+	{ "\"did:plc:00000000000000000000000000000000\"", false },
+	{ "\"mule (gk2)\"", false }, { "\"mu\\u001b[2J\"", false },
+	{ "\"mu\\u202ele\"", false }, { "\"?\"", false }, { "\"\"", false },
+	{ "\"-v\"", false }, { "null", false },
+	{ "\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"",
+		false } };
+
+START_TEST(a_node_is_called_by_a_name_or_its_did)
+{
+	char want[80] = "";
+
+	self(1);
+	ck_assert_int_eq(line("member {\"did\":\"%s\",\"state\":\"anchor\","
+			      "\"depth\":0,\"name\":%s,\"since\":null}",
+				 did(1), called[_i].name), SBX_OK);
+	ck_assert_int_eq(node(1, "10.10.0.1", 1, 1, "null"), 0);
+	sbx_mesh_plan(&m, key(1));
+	if (called[_i].ok)
+		memcpy(want, called[_i].name + 1, strlen(called[_i].name) - 2);
+	ck_assert_str_eq(m.nodes[0].name, called[_i].ok ? want : did(1));
 }
 END_TEST
 
@@ -400,6 +429,8 @@ main(void)
 	tcase_add_test(t, the_others_have_the_hub_and_the_network_behind_it);
 	tcase_add_test(t, without_a_hub_or_a_record_there_are_no_peers);
 	tcase_add_test(t, who_is_no_member_is_no_node);
+	tcase_add_loop_test(t, a_node_is_called_by_a_name_or_its_did, 0,
+		sizeof(called) / sizeof(called[0]));
 	tcase_add_loop_test(t, an_unfit_node_is_left_out_and_the_rest_stays, 0,
 		sizeof(unfit) / sizeof(unfit[0]));
 	tcase_add_test(t, an_endpoint_that_is_a_name_is_not_used);
