@@ -88,13 +88,14 @@ on_disk() { # SIZE SCRIPT
 
 @test "what cannot be written to can be read, and changes nothing" {
 	ban 1 >"$D/ban"
+	python3 "$BATS_TEST_DIRNAME/../lib/entries.py" 3 3 >"$D/lines"
 	# shellcheck disable=SC2016 # the other shell's
 	on_disk 10m '
 		sbx-ledger init --no-recovery
 		sbx-ledger publish
 		sbx-ledger export >before
 		mount -o remount,ro a
-		for what in "append ban_publish ban" "import before"; do
+		for what in "append ban_publish ban" "import lines"; do
 			rc=0; sbx-ledger $what 2>said || rc=$?
 			[ $rc -eq 4 ]
 			[ "$(grep -c "^sbx-ledger: " said)" -ge 1 ]

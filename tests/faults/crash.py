@@ -186,9 +186,9 @@ for number in range(1, ROUNDS + 1):
                              (publish, takes["publish"]))
     # The journal grows and the machine has other work: so that some of each
     # come to their end and some do not.
-    takes["publish"] *= 0.85 if published == 0 else 1.1
+    takes["publish"] *= 0.85 if published == 0 else 1.15
     if not large:
-        takes[what] *= 0.85 if status == 0 else 1.15
+        takes[what] *= 0.8 if status == 0 else 1.25
     # A head that a killed seal left on disk goes in with whoever comes next.
     more = [m for m in lines.grow() if '"payload_type":"SbxHead"' not in m]
     said = lines_of(DIR + "/out." + WRITERS[what][1][0])
@@ -225,7 +225,7 @@ if any(f.endswith(".new") for top, _, files in os.walk(WWW) for f in files
        if "/tile/" not in top + "/"):
     fail("a publish leaves its draft behind")
 for what, count in acked.items():
-    if ROUNDS >= 200 and not tried[what] / 20 < count < tried[what]:
+    if ROUNDS >= 200 and not 0 < count < tried[what]:
         fail("%s was acknowledged %d times of %d: no test" % (
             what, count, tried[what]))
 print("ok: %d rounds, %d entries, acknowledged %s" %
