@@ -6,6 +6,8 @@
  *
  *	SBX_SIM_SEED=N build/unit/test_sim	replays one seed, told step by step
  *	SBX_SIM_SEEDS=N				how many to run (200)
+ *	SBX_SIM_DEAF=1				one node never hears the last line,
+ *						so that they disagree
  */
 #include <fcntl.h>
 #include <sys/wait.h>
@@ -15,7 +17,7 @@
 enum { NODES = 7, FORKER = 6, STEPS = 45, TOKENS = 12, LINES = 512 };
 
 static uint64_t random_state;
-static bool loud;
+static bool loud, deaf;
 
 /* xorshift64*: one seed is one run, on every machine. */
 static unsigned
@@ -341,6 +343,9 @@ pull(int to, int from, bool honest)
 		order[i] = order[j];
 		order[j] = t;
 	}
+	if (loud)
+		fprintf(stderr, "%5d node %d pulls %d lines from %d%s\n", now,
+			to, n, from, honest ? "" : ", by a relay");
 	begin(&nodes[to]);
 	for (int i = 0; i < n; i++) {
 		if (!honest && chance(10)) {
@@ -389,6 +394,9 @@ close_node(struct sim_node *n)
 static void
 restart(struct sim_node *n)
 {
+	if (loud)
+		fprintf(stderr, "%5d node %d restarts\n", now,
+			(int)(n - nodes));
 	set_clock(n);
 	sbx_log_close(n->log);
 	n->log = NULL;
@@ -403,8 +411,12 @@ step(void)
 
 	now += 30 + (int)below(90);
 	if (chance(8)) /* another partition, or none */
-		for (int i = 0; i < NODES; i++)
+		for (int i = 0; i < NODES; i++) {
 			nodes[i].side = chance(60) ? 0 : 1;
+			if (loud)
+				fprintf(stderr, "%5d node %d is on side %d\n",
+					now, i, nodes[i].side);
+		}
 	sayings[below(SAYINGS)](n);
 	if (chance(6))
 		fork_author();
@@ -423,6 +435,12 @@ quiesce(void)
 	now += 7200;
 	for (int i = 1; i < NODES; i++)
 		pull(0, i, true);
+	if (deaf) {
+		begin(&nodes[0]);
+		commit(&nodes[0]);
+		say_node(0);
+		nodes[0].has[nlines - 1] = false;
+	}
 	for (int i = 1; i <= NODES; i++)
 		pull(i, 0, true);
 }
@@ -439,26 +457,41 @@ digest_of(struct sim_node *n, unsigned char out[static 32])
 	sbx_state_free(st);
 }
 
+/* A script that shows it again, from wherever it is run. */
+static void
+tell_replay(uint64_t seed, const char *states)
+{
+	char self[512];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[n > 0 ? n : 0] = '\0';
+	fprintf(stderr, "%sseed %llu: the nodes disagree; to replay it:\n"
+		"#!/bin/sh\nexec env SBX_SIM_SEED=%llu%s '%s'\n", states,
+		(unsigned long long)seed, (unsigned long long)seed,
+		deaf ? " SBX_SIM_DEAF=1" : "", self);
+}
+
 static bool
 agree(uint64_t seed)
 {
 	unsigned char want[32], got[32];
-	char hex[65];
+	char hex[65], states[(NODES + 1) * 96];
 	bool same = true;
+	int n = 0;
 
 	for (int i = 0; i <= NODES; i++) {
 		digest_of(&nodes[i], got);
 		if (i == 0)
 			memcpy(want, got, sizeof(want));
 		sbx_hex_write(hex, got, sizeof(got));
-		if (loud)
-			fprintf(stderr, "node %d: state %s\n", i, hex);
+		n += snprintf(states + n, sizeof(states) - (size_t)n,
+			"node %d: state %s\n", i, hex);
 		same = same && memcmp(want, got, sizeof(got)) == 0;
 	}
 	if (!same)
-		fprintf(stderr, "seed %llu: the nodes disagree\n"
-			"replay: SBX_SIM_SEED=%llu build/unit/test_sim\n",
-			(unsigned long long)seed, (unsigned long long)seed);
+		tell_replay(seed, states);
+	else if (loud)
+		fputs(states, stderr);
 	return same;
 }
 
@@ -469,7 +502,7 @@ run_seed(const char *dir, uint64_t seed)
 
 	sbx_cache_from(0);
 	random_state = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
-	nlines = ntokens = nproposals = now = 0;
+	nlines = ntokens = nproposals = now = revocations = 0;
 	for (int i = 0; i <= NODES; i++)
 		open_node(&nodes[i], dir, i);
 	for (int i = 0; i < NODES; i++)
@@ -517,6 +550,7 @@ START_TEST(every_node_comes_to_one_state)
 	int count = many != NULL ? (int)strtol(many, NULL, 10) : 200, status;
 	pid_t pid;
 
+	deaf = getenv("SBX_SIM_DEAF") != NULL;
 	if (one != NULL) {
 		loud = true;
 		ck_assert_int_eq(run_seeds((int)strtol(one, NULL, 10), 1, 1), 0);
@@ -533,6 +567,58 @@ START_TEST(every_node_comes_to_one_state)
 }
 END_TEST
 
+/* What command says on standard error, below the line that begins so. */
+static char *
+said_by(const char *command, const char *below)
+{
+	static char text[1 << 20];
+	FILE *f = popen(command, "r");
+	char *at;
+	size_t n;
+
+	ck_assert_ptr_nonnull(f);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	ck_assert_int_ne(pclose(f), 0); /* it fails */
+	at = strstr(text, below);
+	ck_assert_msg(at != NULL, "%s: says no %s", command, below);
+	return at;
+}
+
+START_TEST(a_disagreement_is_told_with_its_seed_and_a_script_that_replays_it)
+{
+	char command[1024], self[512] = "", path[] = "/tmp/sbx-sim-XXXXXX";
+	char first[(NODES + 1) * 96], *text, *script;
+	size_t n;
+	int fd;
+
+	if (getenv("SBX_SIM_SEED") != NULL || getenv("SBX_SIM_DEAF") != NULL)
+		return;
+	ck_assert_int_gt(readlink("/proc/self/exe", self, sizeof(self) - 1), 0);
+	snprintf(command, sizeof(command),
+		"SBX_SIM_DEAF=1 SBX_SIM_SEEDS=4 '%s' 2>&1 >/dev/null", self);
+	/* The states of the one that failed first, and its script. */
+	text = said_by(command, "node 0: state ");
+	script = strstr(text, "#!/bin/sh\n");
+	ck_assert_ptr_nonnull(script);
+	n = (size_t)(strstr(text, "seed ") - text);
+	ck_assert_uint_lt(n, sizeof(first));
+	memcpy(first, text, n);
+	first[n] = '\0';
+	fd = mkstemp(path);
+	ck_assert_int_ge(fd, 0);
+	script[strcspn(strchr(script, '\n') + 1, "\n") + 11] = '\0';
+	ck_assert_int_eq(write(fd, script, strlen(script)),
+		(ssize_t)strlen(script));
+	close(fd);
+	snprintf(command, sizeof(command), "sh %s 2>&1 >/dev/null", path);
+	text = said_by(command, "node 0: state ");
+	unlink(path);
+	ck_assert_msg(strncmp(text, first, n) == 0,
+		"the replay comes to other states:\n%s\nnot\n%s", text, first);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -541,6 +627,8 @@ main(void)
 
 	tcase_set_timeout(t, 300);
 	tcase_add_test(t, every_node_comes_to_one_state);
+	tcase_add_test(t,
+		a_disagreement_is_told_with_its_seed_and_a_script_that_replays_it);
 	suite_add_tcase(s, t);
 	return finish_suite(s);
 }

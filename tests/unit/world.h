@@ -111,14 +111,14 @@ accept_invite(const struct sbx_key *key, const struct sbx_key *once,
 		"\"proof\":\"%s\"}", id, inviter, inviter, at(when), hex);
 }
 
+static int revocations; /* so far: each has an identifier of its own */
+
 __attribute__((unused)) static struct sbx_entry *
 revocation(const struct sbx_key *key, const char *target, int cascade, int when)
 {
-	static int n;
-
 	return sign(key, "revoke", NULL, "{\"revocation_id\":\"%064x\","
 		"\"target\":\"%s\",\"scope\":\"%s\",\"cascade_depth\":%d,"
-		"\"reason\":\"\",\"created_at\":\"%s\"}", ++n, target,
+		"\"reason\":\"\",\"created_at\":\"%s\"}", ++revocations, target,
 		cascade > 0 ? "cascade" : "self", cascade, at(when));
 }
 
