@@ -127,6 +127,20 @@ START_TEST(what_cpython_would_not_write_is_no_fraction)
 }
 END_TEST
 
+/* Of any length: the longest shortest form has 24 digits. */
+START_TEST(a_fraction_is_not_copied_past_its_room)
+{
+	char text[200];
+
+	for (size_t len = 3; len < sizeof(text); len++) {
+		memset(text, '3', sizeof(text));
+		text[1] = '.';
+		ck_assert_msg(sbx_canon_fraction(text, len) == (len <= 17),
+			"%zu", len);
+	}
+}
+END_TEST
+
 START_TEST(a_built_document_is_held_to_the_same)
 {
 	struct sbx_buf out = SBX_BUF(1024);
@@ -219,6 +233,7 @@ main(void)
 	tcase_add_test(t, frozen_vectors_give_their_canonical_form);
 	tcase_add_test(t, random_documents_give_what_cpython_gives);
 	tcase_add_test(t, fractions_do_not_depend_on_the_locale);
+	tcase_add_test(t, a_fraction_is_not_copied_past_its_room);
 	tcase_add_loop_test(t, what_cpython_would_not_write_is_no_fraction, 0,
 		sizeof(nofraction) / sizeof(nofraction[0]));
 	tcase_add_test(t, a_built_document_is_held_to_the_same);

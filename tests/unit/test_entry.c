@@ -220,34 +220,67 @@ START_TEST(an_acceptance_needs_the_tokens_key)
 }
 END_TEST
 
-/* I2 */
-START_TEST(an_entry_is_at_most_its_limit)
+/* A config with so many bytes in it; its line, whoever it is signed by. */
+static int
+line_of(const struct sbx_key *key, size_t filler, struct sbx_buf *line)
 {
-	struct sbx_key *key = key_of(1);
 	struct sbx_doc *doc = sbx_doc_new();
-	struct sbx_json *p = sbx_doc_root(doc), *list;
+	struct sbx_json *p = sbx_doc_root(doc);
 	struct sbx_entry *e = NULL;
-	char text[4001];
+	char *text = sbx_mem_alloc(filler + 1, 1);
+	int r;
 
-	memset(text, 'x', 4000);
-	text[4000] = '\0';
+	memset(text, 'x', filler);
 	sbx_json_add_str(doc, p, "config_id", "c");
 	sbx_json_add_str(doc, p, "scope", "s");
 	sbx_json_add_int(doc, p, "version", 1);
 	sbx_json_add_hex(doc, p, "content_hash", sbx_key_pub(key), 32);
 	sbx_json_add(doc, p, "payload_uri", SBX_JSON_NULL);
 	sbx_json_add(doc, p, "valid_until", SBX_JSON_NULL);
-	list = sbx_json_add(doc, p, "payload", SBX_JSON_ARRAY);
-	for (int i = 0; i < 3; i++)
-		sbx_json_add_str(doc, list, NULL, text);
-	ck_assert_int_eq(sbx_entry_make(key, "config_publish", NULL, p, &e, &why),
-		0);
+	sbx_json_add_str(doc, p, "payload", text);
+	sbx_buf_clear(line);
+	r = sbx_entry_make(key, "config_publish", NULL, p, &e, &why);
+	if (r == 0)
+		sbx_entry_line(e, line);
+	sbx_entry_free(e);
+	sbx_doc_free(doc);
+	free(text);
+	return r;
+}
+
+/* I2: to the byte, for what is signed here and for what comes in. */
+START_TEST(an_entry_is_at_most_its_limit)
+{
+	struct sbx_buf line = SBX_BUF(SBX_MAX_LINE), more = SBX_BUF(SBX_MAX_LINE);
+	struct sbx_key *key = key_of(1);
+	struct sbx_entry *e = NULL;
+	size_t fits, at_x;
+
+	ck_assert_int_eq(line_of(key, 1, &line), 0);
+	fits = 1 + SBX_MAX_ENTRY - line.len;
+	ck_assert_int_eq(line_of(key, fits + 1, &line), SBX_E_INPUT);
+	ck_assert_int_eq(line_of(key, fits, &line), 0);
+	ck_assert_uint_eq(line.len, SBX_MAX_ENTRY);
+	ck_assert_int_eq(sbx_entry_parse(line.data, line.len, &e, &why), 0);
 	sbx_entry_free(e);
 	e = NULL;
-	sbx_json_add_str(doc, list, NULL, text);
-	ck_assert_int_eq(sbx_entry_make(key, "config_publish", NULL, p, &e, &why),
+	/* Spaces that its canonical form has not do not count; */
+	sbx_buf_add(&more, line.data, line.len);
+	sbx_buf_str(&more, "    ");
+	ck_assert_int_eq(sbx_entry_parse(more.data, more.len, &e, &why), 0);
+	sbx_entry_free(e);
+	e = NULL;
+	/* a byte that it has does. */
+	at_x = (size_t)(strstr(line.data, "xxx") - line.data);
+	sbx_buf_clear(&more);
+	sbx_buf_add(&more, line.data, at_x);
+	sbx_buf_str(&more, "x");
+	sbx_buf_add(&more, line.data + at_x, line.len - at_x);
+	ck_assert_int_eq(sbx_entry_parse(more.data, more.len, &e, &why),
 		SBX_E_INPUT);
-	sbx_doc_free(doc);
+	ck_assert_ptr_nonnull(strstr(why.text, "longer than"));
+	sbx_buf_free(&line);
+	sbx_buf_free(&more);
 	sbx_key_free(key);
 }
 END_TEST

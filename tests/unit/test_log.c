@@ -181,6 +181,8 @@ static const struct {
 	{ "UPDATE fact SET leaf=zeroblob(32) WHERE seq=2", 2 },
 	{ "UPDATE fact SET id='x' WHERE seq=4", 4 },
 	{ "UPDATE fact SET ref='192.0.2.9' WHERE seq=4", 4 },
+	{ "UPDATE fact SET ref=NULL WHERE seq=4", 4 },
+	{ "UPDATE fact SET id=NULL WHERE seq=2", 2 },
 	{ "UPDATE fact SET time=time+1 WHERE seq=5", 5 },
 	/* two that change places, with all that is derived of them */
 	{ "UPDATE entry SET seq=-2 WHERE seq=2; UPDATE entry SET seq=2 WHERE "
@@ -215,6 +217,26 @@ START_TEST(verify_names_the_first_bad_entry)
 	ck_assert_msg(sbx_log_verify(logh, &bad, &why) == SBX_E_NO,
 		"not noticed: %s", edits[_i].sql);
 	ck_assert_int_eq(bad, edits[_i].bad);
+}
+END_TEST
+
+/* A payload that names nobody, word for word. */
+START_TEST(two_may_say_the_same)
+{
+	struct sbx_key *other = key_of(2);
+	int64_t bad;
+
+	for (int n = 0; n < 2; n++) {
+		struct sbx_entry *e = sign(n == 0 ? key : other, "config_revoke",
+			NULL, "{\"config_id\":\"a\",\"revoked_at\":\"%s\"}",
+			at(1));
+
+		ck_assert_int_eq(add(logh, e), SBX_LOG_NEW);
+		ck_assert_int_eq(add(logh, e), SBX_LOG_DUP);
+		sbx_entry_free(e);
+	}
+	ck_assert_msg(sbx_log_verify(logh, &bad, &why) == 0, "%s", why.text);
+	sbx_key_free(other);
 }
 END_TEST
 
@@ -411,6 +433,7 @@ main(void)
 		0, 4);
 	tcase_add_loop_test(t, verify_names_the_first_bad_entry, 0,
 		sizeof(edits) / sizeof(edits[0]));
+	tcase_add_test(t, two_may_say_the_same);
 	tcase_add_test(t, an_entry_put_in_a_second_time_is_named);
 	tcase_add_test(t, what_is_derived_can_be_derived_again);
 	tcase_add_test(t, a_wrong_node_of_the_tree_is_noticed);

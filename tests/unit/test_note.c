@@ -122,7 +122,8 @@ START_TEST(names_have_no_spaces_and_no_plus)
 {
 	static const char *const names[] = { "", "a b", "a+b", "a\nb", "a\tb",
 		"a\xc2\xa0", "\xe3\x80\x80", "\xe2\x80\xa8x", "\xff",
-		"a\xc2\x85" };
+		"a\xc2\x85", "\xe1\x9a\x80", "\xe2\x80\x80", "\xe2\x80\x85",
+		"\xe2\x80\x8a", "\xe2\x80\xa9", "\xe2\x80\xaf", "\xe2\x81\x9f" };
 	unsigned char pub[SBX_PUB_BYTES] = { 0 };
 	char name[SBX_MAX_NAME + 2];
 	struct sbx_vkey k;
@@ -307,9 +308,22 @@ START_TEST(signatures_and_size_are_limited)
 	ck_assert_int_eq(check(who, &n), SBX_E_INPUT);
 	ck_assert_str_eq(err.text, "note with too many signatures");
 
+	/* A line of that length, of a key that nobody knows. */
 	b = signed_by("l");
-	while (b.len <= SBX_MAX_NOTE)
-		sbx_buf_str(&b, DASH "n AAAAAAAA\n");
+	for (int i = 0; i < 64 && b.len < SBX_MAX_NOTE - 10000; i++) {
+		sbx_buf_str(&b, DASH "n ");
+		for (int k = 0; k < 2500; k++)
+			sbx_buf_str(&b, "AAAA");
+		sbx_buf_str(&b, "\n");
+	}
+	sbx_buf_str(&b, DASH);
+	while (b.len < SBX_MAX_NOTE - 10)
+		sbx_buf_str(&b, "n");
+	sbx_buf_str(&b, " AAAAAAAA\n");
+	ck_assert_uint_eq(b.len, SBX_MAX_NOTE);
+	sbx_note_check(b.data, b.len, keys, 2, &n, &err);
+	ck_assert_ptr_null(strstr(err.text, "longer"));
+	sbx_buf_str(&b, "\n");
 	ck_assert_int_eq(
 		sbx_note_check(b.data, b.len, keys, 2, &n, &err), SBX_E_INPUT);
 	ck_assert_str_eq(err.text, "note longer than 131072 bytes");
@@ -367,6 +381,78 @@ static const char *const nocheckpoint[] = { "", "\n", "o\n", "o\n1\n",
 	"o\n1\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxqw==\n",
 	"o\n1\n" ROOT "\n\n", "o\n1\n" ROOT "\n\nx\n", "o\n1\n" ROOT "\nx" };
 
+START_TEST(an_origin_is_at_most_its_limit)
+{
+	struct sbx_buf b = SBX_BUF(1024);
+	struct sbx_checkpoint c;
+
+	for (int past = 0; past < 2; past++) {
+		sbx_buf_clear(&b);
+		for (int i = 0; i < SBX_MAX_NAME + past; i++)
+			sbx_buf_str(&b, "o");
+		sbx_buf_str(&b, "\n1\n" ROOT "\n");
+		ck_assert_int_eq(sbx_checkpoint_parse(&c, b.data, b.len, &err),
+			past ? SBX_E_INPUT : 0);
+	}
+	sbx_buf_free(&b);
+}
+END_TEST
+
+/* What is signed ends in a newline and has a time that can be written. */
+START_TEST(what_cannot_be_read_back_is_not_signed)
+{
+	static const struct {
+		const char *text;
+		int64_t time;
+		bool good;
+	} cases[] = { { "a\n", 0, true }, { "a\n", 1000000, true },
+		{ "a\n", INT64_C(253402300799) * 1000000, true },
+		{ "a\n", INT64_C(253402300800) * 1000000, false },
+		{ "a\n", -1000000, false }, { "", 0, false }, { "a", 0, false } };
+	unsigned char seed[SBX_SEED_BYTES] = { 5 };
+	struct sbx_buf b = SBX_BUF(1024);
+	struct sbx_key *key = NULL;
+
+	ck_assert_int_eq(sbx_key_from_seed(seed, &key, &err), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		ck_assert_msg((sbx_note_sign(&b, cases[i].text,
+				       strlen(cases[i].text), "n",
+				       SBX_NOTE_COSIGNATURE, key, cases[i].time,
+				       &err) == 0) == cases[i].good, "%zu", i);
+	sbx_key_free(key);
+	sbx_buf_free(&b);
+}
+END_TEST
+
+/* Of both types that there are, and of no third. */
+START_TEST(a_verifier_key_reads_back)
+{
+	unsigned char pub[SBX_PUB_BYTES] = { 7 };
+	struct sbx_buf b = SBX_BUF(1024);
+	struct sbx_vkey k, again;
+
+	for (int type = 0; type < 256; type++) {
+		bool known = type == SBX_NOTE_ED25519 ||
+			type == SBX_NOTE_COSIGNATURE;
+
+		/* Only the id tells: it is over the type too. */
+		ck_assert_int_eq(sbx_vkey_make(&k, "n",
+			known ? (enum sbx_note_type)type : SBX_NOTE_ED25519, pub,
+			&err), 0);
+		k.type = (enum sbx_note_type)type;
+		sbx_buf_clear(&b);
+		sbx_vkey_write(&k, &b);
+		ck_assert_int_eq(sbx_vkey_parse(&again, b.data, b.len, &err),
+			known ? 0 : SBX_E_INPUT);
+		if (known)
+			ck_assert_int_eq((int)again.type, type);
+		else
+			ck_assert_ptr_nonnull(strstr(err.text, "unknown type"));
+	}
+	sbx_buf_free(&b);
+}
+END_TEST
+
 START_TEST(what_is_no_checkpoint_is_refused)
 {
 	struct sbx_checkpoint c;
@@ -394,6 +480,9 @@ main(void)
 	tcase_add_test(t, every_changed_byte_of_a_note_is_refused);
 	LOOP(t, a_verifier_key_is_read_strictly, badkeys);
 	tcase_add_test(t, names_have_no_spaces_and_no_plus);
+	tcase_add_test(t, an_origin_is_at_most_its_limit);
+	tcase_add_test(t, what_cannot_be_read_back_is_not_signed);
+	tcase_add_test(t, a_verifier_key_reads_back);
 	tcase_add_test(t, known_signatures_count_and_unknown_ones_are_ignored);
 	tcase_add_test(t, one_bad_signature_of_a_known_key_refuses_the_note);
 	tcase_add_test(t, a_cosignature_is_over_its_time_and_the_body);

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "sbx.h"
 
 #define IP "10.10.0.2"
@@ -426,6 +428,43 @@ START_TEST(the_rejected_do_not_return_under_another_id)
 }
 END_TEST
 
+/* Nobody is refused for what another, or he for another offer, was refused. */
+START_TEST(a_rejection_is_of_one_subscriber_and_one_offer)
+{
+	char other[SBX_ID_SIZE];
+
+	offer(gk2, "mirror", "auto", true);
+	sbx_sub_id(other, sbx_key_did(mallory), service, now);
+	add(subscription(mallory, other, service));
+	decide(gk2, "service_reject", other);
+	ck_assert_int_eq(judge(c3box, sub_id, IP).r, 0);
+	sbx_offer_id(service, sbx_key_did(gk2), "another");
+	offer(gk2, "another", "auto", true);
+	sbx_sub_id(other, sbx_key_did(c3box), service, now);
+	add(subscription(c3box, other, service));
+	decide(gk2, "service_reject", other);
+	sbx_offer_id(service, sbx_key_did(gk2), "mirror");
+	ck_assert_int_eq(judge(c3box, sub_id, IP).r, 0);
+}
+END_TEST
+
+/* Two keys of one name cost 2^64 tries; here the ledger is made to know
+ * another than the one that asks. */
+START_TEST(another_key_than_the_one_known_is_refused)
+{
+	sqlite3 *db = NULL;
+
+	offer(gk2, "mirror", "auto", true);
+	ck_assert_int_eq(judge(c3box, sub_id, IP).r, 0);
+	ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+	sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+	ck_assert_int_eq(sqlite3_exec(db, "UPDATE author SET pub=zeroblob(32) "
+		"WHERE id=1", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	refused(judge(c3box, sub_id, IP), 403, false);
+}
+END_TEST
+
 START_TEST(a_cancelled_subscription_has_ended)
 {
 	char again[SBX_ID_SIZE];
@@ -591,6 +630,8 @@ main(void)
 	tcase_add_test(state, a_pending_offer_waits_for_approval);
 	tcase_add_test(state, somebody_elses_approval_counts_for_nothing);
 	tcase_add_test(state, the_rejected_do_not_return_under_another_id);
+	tcase_add_test(state, a_rejection_is_of_one_subscriber_and_one_offer);
+	tcase_add_test(state, another_key_than_the_one_known_is_refused);
 	tcase_add_test(state, a_cancelled_subscription_has_ended);
 	tcase_add_test(state, only_an_own_live_offer_with_a_macro_is_lent);
 	suite_add_tcase(s, state);

@@ -212,6 +212,30 @@ START_TEST(the_empty_tree_is_in_every_tree)
 	ck_assert(!sbx_tree_check(&p, 0, 0, none, none));
 	p.count = 1;
 	ck_assert(!sbx_tree_check_from(&p, 0, none, 5, root));
+	/* A tree does not go on from a larger one. */
+	for (p.count = 0; p.count < 4; p.count++)
+		for (uint64_t from = 6; from < 12; from++)
+			ck_assert(!sbx_tree_check_from(&p, from, root, 5, root));
+}
+END_TEST
+
+START_TEST(a_size_has_one_spelling)
+{
+	static const char *const bad[] = { "", "00", "01", "-1", "+1", " 1", "1 ",
+		"1\n", "0x1", "1e3", "576460752303423489", "9223372036854775808",
+		"18446744073709551616", "00000000000000000000001",
+		"000000000000000000000001", "0000000000000000000000001",
+		"99999999999999999999999999999999" };
+	uint64_t n = 7;
+
+	ck_assert(sbx_tree_number(&n, "0", 1) && n == 0);
+	ck_assert(sbx_tree_number(&n, "10x", 2) && n == 10);
+	ck_assert(sbx_tree_number(&n, "576460752303423488", 18) &&
+		n == SBX_MAX_TREE);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_msg(!sbx_tree_number(&n, bad[i], strlen(bad[i])), "%s",
+			bad[i]);
+	ck_assert(!sbx_tree_number(&n, "1\0", 2));
 }
 END_TEST
 
@@ -352,6 +376,7 @@ main(void)
 	tcase_add_loop_test(t, every_consistency_proof_holds_and_no_changed_one,
 		1, MOST + 1);
 	tcase_add_test(t, the_empty_tree_is_in_every_tree);
+	tcase_add_test(t, a_size_has_one_spelling);
 	tcase_add_loop_test(t, the_largest_tree_has_proofs_too, 0, 3);
 	tcase_add_test(t, the_older_root_is_right_at_every_size);
 	tcase_add_test(t, frozen_roots_are_met_at_every_size);
