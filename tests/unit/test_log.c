@@ -220,6 +220,49 @@ START_TEST(verify_names_the_first_bad_entry)
 }
 END_TEST
 
+/* I13: of the hashes alone, wherever the parts meet that are walked apart. */
+START_TEST(a_quick_look_names_the_first_bad_entry_too)
+{
+	static const struct {
+		const char *set, *why;
+	} quick[] = {
+		{ NULL, "missing" },
+		{ "sig=x'00'", "the row is damaged" },
+		{ "id=x'00'", "the row is damaged" },
+		{ "hash=x'00'", "the row is damaged" },
+		{ "sig=zeroblob(64)", "the chain does not match" },
+		{ "hash=zeroblob(32)", "the chain does not match" },
+		{ "id=zeroblob(32)", "the payload's hash does not match" },
+		{ "payload=payload || ' '", "the payload's hash does not match" },
+	};
+	char sql[120], want[80];
+	int64_t verified, size = 7, seq = _i % 7 + 1;
+
+	fill((int)size);
+	ck_assert_int_eq(sbx_log_quick(logh, &verified, &why), 0);
+	sbx_log_close(logh);
+	logh = NULL;
+	if (quick[_i / 7].set == NULL)
+		snprintf(sql, sizeof(sql), "DELETE FROM entry WHERE seq=%lld; "
+			"DELETE FROM fact WHERE seq=%lld", (long long)seq,
+			(long long)seq);
+	else
+		snprintf(sql, sizeof(sql), "UPDATE entry SET %s WHERE seq=%lld",
+			quick[_i / 7].set, (long long)seq);
+	tamper(sql);
+	ck_assert_int_eq(sbx_log_open(log_path, 0, &logh, &why), 0);
+	if (_i == 6) { /* the tail: a signed head tells, not the chain */
+		ck_assert_int_eq(sbx_log_quick(logh, &verified, &why), 0);
+		return;
+	}
+	ck_assert_int_eq(sbx_log_quick(logh, &verified, &why), SBX_E_NO);
+	snprintf(want, sizeof(want), "entry %lld: %s", (long long)seq,
+		quick[_i / 7].why);
+	if (seq < size || strncmp(sql, "UPDATE entry SET hash=x", 23) != 0)
+		ck_assert_str_eq(why.text, want);
+}
+END_TEST
+
 /* A payload that names nobody, word for word. */
 START_TEST(two_may_say_the_same)
 {
@@ -433,6 +476,8 @@ main(void)
 		0, 4);
 	tcase_add_loop_test(t, verify_names_the_first_bad_entry, 0,
 		sizeof(edits) / sizeof(edits[0]));
+	tcase_add_loop_test(t, a_quick_look_names_the_first_bad_entry_too, 0,
+		7 * 8);
 	tcase_add_test(t, two_may_say_the_same);
 	tcase_add_test(t, an_entry_put_in_a_second_time_is_named);
 	tcase_add_test(t, what_is_derived_can_be_derived_again);
