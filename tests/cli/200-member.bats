@@ -361,3 +361,124 @@ id_of() { # the only invitation that NODE knows
 	at hub sbx-member revoke "$(did hub)"
 	assert_eq "$(state_of hub "$(did hub)")" revoked "hub"
 }
+
+# ---- several nodes, by files ----
+
+# pull TO FROM...: what they hold, as files
+pull() {
+	local to=$1 from
+	shift
+	for from; do
+		SBX_STATE=$BATS_TEST_TMPDIR/$from sbx-ledger export >"$BATS_TEST_TMPDIR/$from.jsonl"
+		SBX_STATE=$BATS_TEST_TMPDIR/$to sbx-pull -q "$BATS_TEST_TMPDIR/$from.jsonl"
+	done
+}
+
+state_hash() {
+	SBX_STATE=$BATS_TEST_TMPDIR/$1 sbx-ledger -j status | jq -r .state
+}
+
+# I14 I16
+@test "of two that race for the last use every node names the same winner" {
+	node cid
+	SBX_STATE=$BATS_TEST_TMPDIR/cid sbx-ledger init --no-recovery >"$BATS_TEST_TMPDIR/cid.did"
+	at hub sbx-member invite
+	third=$output
+	at hub sbx-member invite -u 2
+	token=$output
+	at cid sbx-member accept "$third"
+	for n in ann bob; do # at one instant, and one use is left
+		at $n sbx-member accept "$token"
+	done
+	node dan
+	SBX_STATE=$BATS_TEST_TMPDIR/dan sbx-ledger init --no-recovery >"$BATS_TEST_TMPDIR/dan.did"
+	SBX_NOW=2026-07-01T11:59:59Z at dan sbx-member accept "$token" # by its clock
+	pull cid bob hub ann dan # four orders of hearing of it
+	pull ann dan cid bob hub
+	pull bob hub ann cid dan
+	pull hub dan ann bob cid
+	pull dan bob cid ann hub
+	pull hub bob
+	won=$(SBX_STATE=$BATS_TEST_TMPDIR/hub sbx-member -j list | jq -r .did | sort)
+	for n in ann bob cid dan hub; do
+		assert_eq "$(SBX_STATE=$BATS_TEST_TMPDIR/$n sbx-member -j list | jq -r .did | sort)" \
+			"$won" "members, says $n"
+		assert_eq "$(state_hash $n)" "$(state_hash hub)" "state of $n"
+	done
+	assert_eq "$(SBX_STATE=$BATS_TEST_TMPDIR/hub sbx-member -j invites |
+		jq -c 'select(.max_uses==2)|[.used,.status]')" '[2,"used"]' "two of three"
+	# dan, dated before the invitation was, is none of them
+	assert_lacks "$won" "$(did dan)" "who came before it was there"
+}
+
+@test "what the revoked signed stays readable everywhere, and is answered for" {
+	at hub sbx-member invite
+	at ann sbx-member accept "$output"
+	pull hub ann
+	pull ann hub
+	at ann sbx-offer publish -k http -e 10.10.0.2:80 mirror
+	pull hub ann
+	export SBX_NOW=2026-07-01T12:30:00Z
+	at hub sbx-member revoke "$(did ann)" "box lost"
+	before=$(SBX_STATE=$BATS_TEST_TMPDIR/hub sbx-ledger -j status | jq .entries)
+	export SBX_NOW=2026-07-01T13:00:00Z
+	at ann sbx-offer publish -k http -e 10.10.0.2:81 late # it has not heard
+	at ann sbx-member invite
+	token=$output
+	at bob sbx-member accept "$token"
+	for from in ann bob; do
+		pull hub $from
+	done
+	at hub sbx-ledger show
+	assert_has "$output" ServiceOffer "its entries are gone"
+	at hub sbx-offer -j list -a
+	assert_eq "$(jq -r .member <<<"$output" | sort -u)" false "an offer of its counts"
+	assert_eq "$(state_of hub "$(did bob)")" observed "its guest of after that"
+	at hub 1 sbx-offer subscribe late
+	[ "$(SBX_STATE=$BATS_TEST_TMPDIR/hub sbx-ledger -j status | jq .entries)" -gt "$before" ] ||
+		fail "what it signs is not kept"
+	at hub sbx-ledger verify
+	pull ann hub
+	at ann 1 sbx-member invite
+	assert_says sbx-member "not a member"
+}
+
+@test "a new key is for the old one everywhere, and may take back what that invited to" {
+	for n in old new; do node $n; done
+	at old sbx-ledger init
+	recovery=$(grep -Eo '[0-9a-f]{64}' <<<"$stderr")
+	old=$(head -n1 <<<"$output")
+	at new sbx-ledger init --no-recovery
+	new=$output
+	at hub sbx-member invite
+	at old sbx-member -q accept "$output"
+	pull old hub
+	export SBX_NOW=2026-07-01T12:10:00Z
+	at old sbx-ledger seal
+	at old sbx-member invite -u 2
+	stolen=$output
+	at bob sbx-member accept "$stolen"
+	pull hub old bob
+	assert_eq "$(state_of hub "$(did bob)")" member "bob came in by it"
+	pull new hub
+	export SBX_NOW=2026-07-01T13:00:00Z
+	at new sbx-member trust "$(did hub)"
+	at new sbx-member trust -d "$new"
+	at new sbx-member rotate "$old" <<<"$recovery"
+	export SBX_NOW=2026-07-01T13:10:00Z
+	at ann sbx-member accept "$stolen"
+	pull hub new ann
+	assert_eq "$(state_of hub "$old")" revoked "the old key"
+	assert_eq "$(state_of hub "$new")" member "the new key"
+	assert_eq "$(state_of hub "$(did ann)")" observed "by what is left of it"
+	id=$(SBX_STATE=$BATS_TEST_TMPDIR/new sbx-member -j invites |
+		jq -r --arg o "$old" 'select(.inviter==$o).invite_id')
+	at new sbx-member revoke -c 1 "$id"
+	pull hub new
+	pull bob hub
+	for n in hub new bob; do
+		assert_eq "$(state_of $n "$(did bob)")" observed "whom the thief let in, says $n"
+	done
+	at hub 1 sbx-member can "$old" attest
+	assert_says sbx-member "gave its place on 2026-07-01T13:00:00 to $new"
+}
