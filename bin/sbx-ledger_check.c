@@ -51,29 +51,6 @@ cmd_fsck(struct sbx_ctx *ctx)
 	return r;
 }
 
-static int
-count_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
-{
-	const struct sbx_json *member = sbx_json_get(row, "member");
-	const char *state = sbx_json_str(row, "state");
-
-	(void)err;
-	if (member != NULL ? member->yes :
-			     state != NULL && (strcmp(state, "anchor") == 0 ||
-						      strcmp(state, "member") == 0))
-		++*(int64_t *)ctx;
-	return SBX_OK;
-}
-
-static int
-count_any(void *ctx, const struct sbx_json *row, struct sbx_err *err)
-{
-	(void)row;
-	(void)err;
-	++*(int64_t *)ctx;
-	return SBX_OK;
-}
-
 static const struct {
 	const char *name;
 	enum sbx_view view;
@@ -81,13 +58,14 @@ static const struct {
 	{ "offers", SBX_VIEW_OFFER }, { "subscriptions", SBX_VIEW_SUB } };
 
 static int
-fill_status(struct sbx_log *log, struct sbx_doc *doc, struct sbx_err *err)
+fill_status(struct sbx_log *log, struct sbx_doc *doc, int64_t *frozen,
+	struct sbx_err *err)
 {
 	struct sbx_json *out = sbx_doc_root(doc);
 	unsigned char hash[SBX_HASH_BYTES];
 	struct sbx_state *st = NULL;
 	char did[SBX_DID_SIZE];
-	int64_t n;
+	int64_t n, counts[SBX_VIEWS];
 	int r;
 
 	if ((r = sbx_log_self(log, did, err)) != 0 ||
@@ -98,13 +76,13 @@ fill_status(struct sbx_log *log, struct sbx_doc *doc, struct sbx_err *err)
 	sbx_json_add_hex(doc, out, "head", hash, sizeof(hash));
 	if ((r = sbx_state_open(log, &st, err)) != 0)
 		return r;
-	for (size_t i = 0; r == 0 && i < sizeof(counted) / sizeof(counted[0]); i++) {
-		n = 0;
-		r = sbx_state_each(st, counted[i].view, NULL, count_row, &n, err);
-		sbx_json_add_int(doc, out, counted[i].name, n);
-	}
-	if (r == 0 && (r = sbx_state_digest(st, hash, err)) == 0)
+	if ((r = sbx_state_count(st, counts, hash, err)) == 0) {
+		for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
+			sbx_json_add_int(doc, out, counted[i].name,
+				counts[counted[i].view]);
 		sbx_json_add_hex(doc, out, "state", hash, sizeof(hash));
+		*frozen = counts[SBX_VIEW_FORK];
+	}
 	sbx_state_free(st);
 	return r;
 }
@@ -136,24 +114,17 @@ fill_witnessed(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_doc *doc)
 }
 
 /* What is wrong with whom, this box among them. */
-static int
-fill_trust(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_doc *doc)
+static void
+fill_trust(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_doc *doc,
+	int64_t frozen)
 {
 	struct sbx_json *out = sbx_doc_root(doc);
-	struct sbx_state *st = NULL;
 	struct sbx_err why = { 0 };
-	int64_t frozen = 0;
-	int r;
 
-	if ((r = sbx_state_open(log, &st, &ctx->err)) == 0)
-		r = sbx_state_each(st, SBX_VIEW_FORK, NULL, count_any, &frozen,
-			&ctx->err);
-	sbx_state_free(st);
 	sbx_json_add_int(doc, out, "forks", sbx_fork_count(&ctx->conf));
 	sbx_json_add_int(doc, out, "frozen", frozen);
 	sbx_json_add_str(doc, out, "signing",
 		sbx_guard_check(log, &ctx->conf, &why) == 0 ? "yes" : why.text);
-	return r;
 }
 
 static void
@@ -188,12 +159,13 @@ cmd_status(struct sbx_ctx *ctx)
 {
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_log *log = NULL;
+	int64_t frozen;
 	int r;
 
 	if ((r = ledger_open(ctx, 0, &log)) == 0 &&
-		(r = fill_status(log, doc, &ctx->err)) == 0 &&
-		(r = fill_witnessed(ctx, log, doc)) == 0 &&
-		(r = fill_trust(ctx, log, doc)) == 0) {
+		(r = fill_status(log, doc, &frozen, &ctx->err)) == 0 &&
+		(r = fill_witnessed(ctx, log, doc)) == 0) {
+		fill_trust(ctx, log, doc, frozen);
 		if (ctx->json)
 			sbx_tool_row(ctx, NULL, sbx_doc_root(doc));
 		for (const struct sbx_json *c = sbx_doc_root(doc)->child;

@@ -10,6 +10,10 @@
 
 #define BUSY_MS 10000
 
+/* What is sorted may be larger than memory should be.  SQLite would ask the
+ * environment for the place; its files have no name once they are open. */
+static char temp_dir[] = "/var/tmp";
+
 int
 sbx_db_fail(sqlite3 *db, const char *doing, struct sbx_err *err)
 {
@@ -84,7 +88,7 @@ harden(sqlite3 *db, bool write, struct sbx_err *err)
 	sqlite3_busy_timeout(db, BUSY_MS);
 	r = sbx_db_exec(db,
 		"PRAGMA cell_size_check=ON; PRAGMA mmap_size=0;"
-		"PRAGMA temp_store=MEMORY;", err);
+		"PRAGMA temp_store=FILE;", err);
 	if (r != 0 || !write)
 		return r;
 	/* The -wal and -shm files stay, so that a reader who may not write to
@@ -144,6 +148,8 @@ configure(void)
 {
 	sqlite3_config(SQLITE_CONFIG_URI, 0);
 	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	if (sqlite3_temp_directory == NULL)
+		sqlite3_temp_directory = temp_dir;
 }
 
 int

@@ -46,6 +46,7 @@ enum sbx_view {
 	SBX_VIEW_VOTE,	  /* proposal_id voter choice voted_at member entry: each voter's first */
 	SBX_VIEW_RULES,	  /* quorum_rule quorum_millionths emancipation_level missing: one row, in force now; missing: for the next level */
 	SBX_VIEW_NAME,	  /* did name binder bound_at status member entry; status: live contested; claims taken back are not in it */
+	SBX_VIEWS,
 };
 
 /* Computed once at open from one snapshot of the journal, which it holds:
@@ -74,6 +75,9 @@ int sbx_state_one(struct sbx_state *st, enum sbx_view view, const char *key,
 bool sbx_state_member(struct sbx_state *st, const char *did);
 /* SHA-256 over every view, so equal for equal sets of entries and anchors. */
 int sbx_state_digest(struct sbx_state *st,
+	unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err);
+/* And how many rows each view has: where some are members', of those. */
+int sbx_state_count(struct sbx_state *st, int64_t counts[static SBX_VIEWS],
 	unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err);
 
 /* ---- name: what members call a DID --------------------------------------- */

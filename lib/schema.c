@@ -6,10 +6,11 @@
 
 #define VERSION 2
 
-/* Keys come in at random, so what an index holds of each is what an import
- * costs: the beginning finds it, and who asks compares the rest. */
+/* A hash comes in at random, so what an index holds of each is what an import
+ * costs: the beginning finds it, and who asks compares the rest.  Not so what
+ * an author may choose: many of one beginning would be looked through each. */
 #define ENTRY_ID "CREATE INDEX entry_id ON entry(substr(id, 1, 8))"
-#define FACT_ID "CREATE INDEX fact_id ON fact(type, substr(id, 1, 16))"
+#define FACT_ID "CREATE INDEX fact_id ON fact(type, id)"
 #define HELD "CREATE TABLE held(did TEXT NOT NULL, id BLOB NOT NULL, " \
 	"due INTEGER NOT NULL, line TEXT NOT NULL, PRIMARY KEY(did, id)) STRICT"
 #define HELD_DUE "CREATE INDEX held_due ON held(due)"
@@ -140,10 +141,10 @@ out:
 	return r;
 }
 
-/* Version 1 had whole identifiers in its indices, and held one author's entry
+/* Version 1 had whole hashes in its index of them, and held one author's entry
  * alone of those with one payload.  The journal's rows stay as they are. */
 static const char to_2[] =
-	"DROP INDEX entry_id; DROP INDEX fact_id; " ENTRY_ID "; " FACT_ID "; "
+	"DROP INDEX entry_id; " ENTRY_ID "; "
 	"DROP INDEX IF EXISTS held_due; "
 	"CREATE TEMP TABLE was AS SELECT id, due, line FROM main.held; "
 	"DROP TABLE main.held; " HELD "; " HELD_DUE "; "

@@ -111,7 +111,7 @@ sbx_state_prepare(sqlite3 *db, const int64_t *at, bool cached,
 		sbx_buf_fmt(&sql, " AND time<=%lld", (long long)*at);
 	sbx_buf_str(&sql, ";");
 	sbx_buf_str(&sql, sbx_view_called);
-	for (size_t i = 0; i < sbx_view_count; i++)
+	for (size_t i = 0; i < SBX_VIEWS; i++)
 		sbx_buf_fmt(&sql, "CREATE TEMP VIEW %s AS %s;",
 			sbx_view_defs[order[i]].name, sbx_view_defs[order[i]].sql);
 	r = sbx_db_exec(db, sql.data, err);
@@ -233,11 +233,8 @@ each(struct sbx_state *state, enum sbx_view view, const char *key, bool now,
 	for (int i = 0; def->columns[i].name != NULL; i++)
 		sbx_buf_fmt(&sql, "%s%s", i > 0 ? ", " : "", def->columns[i].name);
 	sbx_buf_fmt(&sql, " FROM temp.%s", def->name);
-	/* The index holds the beginning of an id. */
 	if (key != NULL)
-		sbx_buf_fmt(&sql, " WHERE %s=?1 AND "
-			"substr(%s, 1, 16)=substr(?1, 1, 16)",
-			def->columns[0].name, def->columns[0].name);
+		sbx_buf_fmt(&sql, " WHERE %s=?", def->columns[0].name);
 	/* By all of them, so that the order is the rows' own; last by those
 	 * that the clock changes. */
 	sbx_buf_str(&sql, " ORDER BY 1");
@@ -334,17 +331,45 @@ sbx_state_member(struct sbx_state *state, const char *did)
 	return yes;
 }
 
+struct sum {
+	struct sha256_ctx hash;
+	int64_t count;
+};
+
 static int
-digest_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+add_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 {
+	const struct sbx_json *member = sbx_json_get(row, "member");
+	const struct sbx_json *state = sbx_json_get(row, "state");
 	struct sbx_buf line = SBX_BUF(1 << 20);
+	struct sum *sum = ctx;
 	int r;
 
+	sum->count += member != NULL ? member->yes : state == NULL ||
+		sbx_json_is(state, "anchor") || sbx_json_is(state, "member");
 	if ((r = sbx_canon_write(&line, row, sbx_rec_fractions, err)) == 0) {
 		sbx_buf_str(&line, "\n");
-		sha256_update(ctx, line.len, (unsigned char *)line.data);
+		sha256_update(&sum->hash, line.len, (unsigned char *)line.data);
 	}
 	sbx_buf_free(&line);
+	return r;
+}
+
+int
+sbx_state_count(struct sbx_state *st, int64_t counts[static SBX_VIEWS],
+	unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err)
+{
+	struct sum sum;
+	int r = SBX_OK;
+
+	sha256_init(&sum.hash);
+	for (int v = 0; r == 0 && v < SBX_VIEWS; v++) {
+		sum.count = 0;
+		r = each(st, (enum sbx_view)v, NULL, false, add_row, &sum, err);
+		counts[v] = sum.count;
+	}
+	if (r == 0)
+		sha256_digest(&sum.hash, SBX_HASH_BYTES, out);
 	return r;
 }
 
@@ -352,13 +377,7 @@ int
 sbx_state_digest(struct sbx_state *st,
 	unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err)
 {
-	struct sha256_ctx hash;
-	int r = SBX_OK;
+	int64_t counts[SBX_VIEWS];
 
-	sha256_init(&hash);
-	for (size_t v = 0; r == 0 && v < sbx_view_count; v++)
-		r = each(st, (enum sbx_view)v, NULL, false, digest_row, &hash, err);
-	if (r == 0)
-		sha256_digest(&hash, SBX_HASH_BYTES, out);
-	return r;
+	return sbx_state_count(st, counts, out, err);
 }

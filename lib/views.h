@@ -27,7 +27,6 @@ struct sbx_view_def {
 extern const char *const sbx_view_tables; /* what the views rest on */
 extern const char *const sbx_view_folded, *const sbx_view_cached; /* and that */
 extern const char *const sbx_view_called; /* did name sure: what to call whom */
-extern const struct sbx_view_def sbx_view_defs[];
-extern const size_t sbx_view_count;
+extern const struct sbx_view_def sbx_view_defs[SBX_VIEWS];
 
 #endif

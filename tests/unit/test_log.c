@@ -384,9 +384,9 @@ START_TEST(a_changed_schema_is_refused_at_open)
 END_TEST
 
 /* A ledger as version 1 left it. */
-#define OLDER "DROP INDEX entry_id; DROP INDEX fact_id; " \
+#define OLDER "DROP INDEX entry_id; " \
 	"CREATE UNIQUE INDEX entry_id ON entry(id, author); " \
-	"CREATE INDEX fact_id ON fact(type, id); DROP INDEX held_due; " \
+	"DROP INDEX held_due; " \
 	"CREATE TABLE h(id BLOB PRIMARY KEY, due INTEGER NOT NULL, " \
 	"line TEXT NOT NULL) STRICT; INSERT INTO h SELECT id, due, line " \
 	"FROM held; DROP TABLE held; ALTER TABLE h RENAME TO held; " \
