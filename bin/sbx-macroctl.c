@@ -138,14 +138,17 @@ element_of(const struct sbx_nft *nft, const struct sbx_lend *l)
 }
 
 static void
-list_row(struct sbx_ctx *ctx, const struct sbx_granted *g,
+list_row(struct sbx_ctx *ctx, const struct sbx_granted *g, const char *name,
 	const struct sbx_lend *e)
 {
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_json *row = sbx_doc_root(doc);
+	bool both = ctx->verbose || strchr(name, '?') != NULL;
+	char who[SBX_MAX_BOXNAME + SBX_DID_SIZE + 8];
 
+	snprintf(who, sizeof(who), both ? "%s (%s)" : "%s", name, g->sub);
 	sbx_json_add_str(doc, row, "kind", g->kind);
-	sbx_json_add_str(doc, row, "sub", g->sub);
+	sbx_json_add_str(doc, row, "sub", name[0] != '\0' ? who : g->sub);
 	sbx_json_add_str(doc, row, "src_ip", g->lend.ip);
 	sbx_json_add_str(doc, row, "proto", sbx_proto_name(g->lend.proto));
 	sbx_json_add_int(doc, row, "port", g->lend.port);
@@ -164,6 +167,7 @@ list_row(struct sbx_ctx *ctx, const struct sbx_granted *g,
 static int
 cmd_list(struct sbx_ctx *ctx)
 {
+	char (*names)[SBX_MAX_BOXNAME + 2] = NULL;
 	struct sbx_nft nft = { 0 };
 	struct sbx_lending l;
 	const struct sbx_lend *e;
@@ -175,12 +179,15 @@ cmd_list(struct sbx_ctx *ctx)
 	if ((r = sbx_lending_load(&l, &ctx->err)) != 0 ||
 		(r = sbx_nft_read(ctx->conf.mesh_if, &nft, &ctx->err)) != 0)
 		goto out;
+	names = sbx_mem_alloc(l.grants.count + 1, sizeof(*names));
+	if (!ctx->json) /* without a directory the dids will do */
+		sbx_judge_names(&ctx->conf, &l.grants, names, NULL);
 	for (i = 0; i < l.grants.count; i++) {
 		if (sbx_granted_left(&l.grants.list[i]) == 0)
 			continue;
 		e = element_of(&nft, &l.grants.list[i].lend);
 		missing += e == NULL;
-		list_row(ctx, &l.grants.list[i], e);
+		list_row(ctx, &l.grants.list[i], names[i], e);
 	}
 	if (missing > 0)
 		sbx_tool_say(ctx,
@@ -188,6 +195,7 @@ cmd_list(struct sbx_ctx *ctx)
 			"sbx-macroctl sync restores them",
 			missing);
 out:
+	free(names);
 	sbx_nft_free(&nft);
 	sbx_lending_close(&l);
 	return r;

@@ -159,6 +159,22 @@ hear(char *text, size_t count, bool *live,
 	return 0;
 }
 
+/* fn, as whoever owns the database. */
+static int
+read_as_owner(const struct sbx_conf *conf,
+	int (*fn)(void *ctx, int fd, struct sbx_err *err), struct asked *q,
+	struct sbx_buf *out, struct sbx_err *err)
+{
+	struct stat st;
+
+	if (lstat(conf->db, &st) != 0)
+		return sbx_err_sys(err, "%s", conf->db);
+	if (!S_ISREG(st.st_mode))
+		return sbx_err_set(
+			err, SBX_E_SYS, "%s: not a regular file", conf->db);
+	return sbx_priv_child(st.st_uid, st.st_gid, TIMEOUT, fn, q, out, err);
+}
+
 int
 sbx_judge(const struct sbx_conf *conf, const struct sbx_grants *g, bool *live,
 	void (*fn)(void *ctx, const char *kind, const char *params), void *ctx,
@@ -166,20 +182,78 @@ sbx_judge(const struct sbx_conf *conf, const struct sbx_grants *g, bool *live,
 {
 	struct asked q = { .db = conf->db, .g = g };
 	struct sbx_buf out = SBX_BUF(MAX_ANSWER);
-	struct stat st;
 	int r;
 
-	if (lstat(conf->db, &st) != 0)
-		r = sbx_err_sys(err, "%s", conf->db);
-	else if (!S_ISREG(st.st_mode))
-		r = sbx_err_set(
-			err, SBX_E_SYS, "%s: not a regular file", conf->db);
-	else if ((r = sbx_priv_child(st.st_uid, st.st_gid, TIMEOUT, ask, &q,
-			  &out, err)) == 0)
+	if ((r = read_as_owner(conf, ask, &q, &out, err)) == 0)
 		r = hear(out.data != NULL ? out.data : (char[]){ "" }, g->count,
 			live, fn, ctx, err);
 	if (r != 0)
 		sbx_err_at(err, "directory");
 	sbx_buf_free(&out);
 	return r != 0 ? SBX_E_SYS : 0;
+}
+
+/* ---- names ---- */
+
+/* A line for each grant: its subscriber's name, ? behind it if contested. */
+static int
+tell_names(void *ctx, int fd, struct sbx_err *err)
+{
+	struct asked *q = ctx;
+	struct sbx_names *names = NULL;
+	struct sbx_state *st = NULL;
+	struct sbx_log *log = NULL;
+	bool sure = true;
+	int r;
+
+	q->out = (struct sbx_buf)SBX_BUF(MAX_ANSWER);
+	if ((r = sbx_log_open(q->db, 0, &log, err)) == 0 &&
+		(r = sbx_state_open(log, &st, err)) == 0 &&
+		(r = sbx_names_load(st, &names, err)) == 0) {
+		for (size_t i = 0; i < q->g->count; i++) {
+			const char *name = sbx_names_get(
+				names, q->g->list[i].sub, &sure);
+
+			sbx_buf_fmt(&q->out, "%s%s\n", name != NULL ? name : "",
+				name != NULL && !sure ? "?" : "");
+		}
+		r = sbx_io_write_fd(
+			fd, sbx_buf_text(&q->out), q->out.len, err);
+	}
+	sbx_names_free(names);
+	sbx_state_free(st);
+	sbx_log_close(log);
+	sbx_buf_free(&q->out);
+	return r;
+}
+
+int
+sbx_judge_names(const struct sbx_conf *conf, const struct sbx_grants *g,
+	char (*names)[SBX_MAX_BOXNAME + 2], struct sbx_err *err)
+{
+	struct asked q = { .db = conf->db, .g = g };
+	struct sbx_buf out = SBX_BUF(MAX_ANSWER);
+	char *line, *end;
+	size_t n = 0, len;
+	int r;
+
+	memset(names, 0, g->count * sizeof(*names));
+	if ((r = read_as_owner(conf, tell_names, &q, &out, err)) != 0)
+		goto out;
+	line = out.data != NULL ? out.data : (char[]){ "" };
+	for (; n < g->count && (end = strchr(line, '\n')) != NULL;
+		line = end + 1, n++) {
+		*end = '\0';
+		len = strcspn(line, "?");
+		if (len > SBX_MAX_BOXNAME || strlen(line) > len + 1)
+			continue;
+		memcpy(names[n], line, len);
+		if (len > 0 && !sbx_name_check(names[n]))
+			names[n][0] = '\0';
+		else if (line[len] == '?')
+			names[n][len] = '?';
+	}
+out:
+	sbx_buf_free(&out);
+	return r;
 }

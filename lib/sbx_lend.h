@@ -400,5 +400,9 @@ void sbx_lending_plan(const struct sbx_grants *g, const struct sbx_nft *nft,
 int sbx_judge(const struct sbx_conf *conf, const struct sbx_grants *g,
 	bool *live, void (*fn)(void *ctx, const char *kind, const char *params),
 	void *ctx, struct sbx_err *err);
+/* What the subscriber of each grant is called, ? behind it if another is called
+ * so too; "" if nobody knows.  names has room for every grant. */
+int sbx_judge_names(const struct sbx_conf *conf, const struct sbx_grants *g,
+	char (*names)[SBX_MAX_BOXNAME + 2], struct sbx_err *err);
 
 #endif

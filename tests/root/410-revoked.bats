@@ -84,6 +84,10 @@ ended() { # BOX: its connection
 	! kill -0 "${conn[$1]}" 2>/dev/null
 }
 
+name_of_box() {
+	case $1 in 1) echo c3box ;; 2) echo amd64 ;; esac
+}
+
 elements() { # addresses that the firewall lets through
 	box gk2 nft -j list set inet sbx lend |
 		jq -r '[.nftables[].set.elem // empty | .[].elem.val.concat[0]] | sort | join(" ")'
@@ -99,6 +103,20 @@ reaches() { # BOX
 
 revoke() { # OPTIONS of the revocation of c3box
 	box_as gk2 sbx sbx-member revoke "$@" "${did[1]}" "box lost"
+}
+
+@test "grants and peers are listed by the names of their boxes, with -v by did too" {
+	for what in "sbx-macroctl list" "sbx-mesh-up show"; do
+		# shellcheck disable=SC2086 # words
+		in_box gk2 $what
+		for n in 1 2; do
+			assert_like "$output" $'(^|\t|\n)'"$(name_of_box $n)"$'\t' "$what"
+			assert_lacks "$output" "${did[n]}" "$what: a did unasked"
+		done
+		# shellcheck disable=SC2086
+		in_box gk2 $what -v
+		assert_has "$output" "c3box (${did[1]})" "$what -v"
+	done
 }
 
 @test "a revoked member's grant ends at the next sync, its open connection with it" {
