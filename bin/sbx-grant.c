@@ -140,6 +140,21 @@ redeem(struct work *w)
 	return r;
 }
 
+/* The log is for people: "NAME (DID): reason" for "DID: reason". */
+static void
+name_subscriber(struct work *w, bool tell)
+{
+	struct sbx_err *err = &w->ctx->err, was = *err;
+	struct sbx_buf who = SBX_BUF(1024);
+
+	sbx_name_write(w->st, w->req->subscriber, &who);
+	sbx_err_set(err, was.code, "%s: %s", sbx_buf_text(&who),
+		was.text + strlen(w->req->subscriber) + 2);
+	if (tell)
+		w->tell = err->text + who.len + 2;
+	sbx_buf_free(&who);
+}
+
 static int
 judge(struct work *w)
 {
@@ -160,8 +175,9 @@ judge(struct work *w)
 	}
 	r = sbx_request_judge(w->log, w->st, w->req, sbx_doc_root(w->offer),
 		w->cgi.address, &w->http, &tell, err);
-	if (r != 0 && tell) /* past "did: " */
-		w->tell = err->text + strlen(w->req->subscriber) + 2;
+	if (r == SBX_E_NO && strncmp(err->text, w->req->subscriber,
+				     strlen(w->req->subscriber)) == 0)
+		name_subscriber(w, tell);
 	return r;
 }
 

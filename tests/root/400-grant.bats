@@ -153,7 +153,7 @@ record() {
 	ask amd64 --data-binary @/share/request "$(url)"
 	assert_eq "$http" 403 "not refused"
 	assert_eq "$body" '{"error":"denied"}' "it says too much"
-	assert_has "$(cat "$BOX_SHARE/web.log")" "10.10.0.3: ${id:0:12}: ${did[2]}: address is not its node's" \
+	assert_has "$(cat "$BOX_SHARE/web.log")" "10.10.0.3: ${id:0:12}: c3box (${did[2]}): address is not its node's" \
 		"the log does not say why"
 	assert_eq "$(granted)" 0 "granted"
 }
