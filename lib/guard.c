@@ -10,8 +10,10 @@
 #include "db.h"
 
 /* Rows of local: "behind" alone, and one with each source from which own
- * entries came and that was not read to its end since. */
+ * entries came and that was not read to its end since; and how many were given
+ * up, which the heads that name them will always miss. */
 #define BEHIND "behind"
+#define LOST   "lost"
 
 static int
 query(struct sbx_log *log, const char *sql, const char *text,
@@ -110,17 +112,12 @@ sbx_guard_note(struct sbx_log *log, const struct sbx_conf *conf,
 	return r;
 }
 
-/* What its own heads name, and the count beside the database, ask for. */
+/* What its own heads name and the journal has not. */
 static int
-lacking(struct sbx_log *log, const struct sbx_conf *conf, int64_t *n,
-	struct sbx_err *err)
+unnamed(struct sbx_log *log, const char *did, int64_t *n, struct sbx_err *err)
 {
-	char did[SBX_DID_SIZE], sql[640];
-	int64_t have, want;
-	int r;
+	char sql[640];
 
-	if ((r = sbx_log_self(log, did, err)) != 0)
-		return r;
 	snprintf(sql, sizeof(sql),
 		"WITH me(id) AS (SELECT id FROM author WHERE did='%s'), "
 		"head(p) AS (SELECT e.payload FROM fact f JOIN entry e "
@@ -130,10 +127,26 @@ lacking(struct sbx_log *log, const struct sbx_conf *conf, int64_t *n,
 		"json_each(p, '$.items') j) WHERE x NOT IN (SELECT "
 		"lower(hex(e.id)) FROM entry e, me WHERE e.author=me.id)",
 		did);
-	if ((r = sbx_db_int(sbx_log_db(log), sql, 0, n, err)) != 0 ||
+	return sbx_db_int(sbx_log_db(log), sql, 0, n, err);
+}
+
+/* What is missing by its own heads, or by the count beside the database. */
+static int
+lacking(struct sbx_log *log, const struct sbx_conf *conf, int64_t *n,
+	struct sbx_err *err)
+{
+	int64_t have, want, lost;
+	char did[SBX_DID_SIZE];
+	int r;
+
+	if ((r = sbx_log_self(log, did, err)) != 0 ||
+		(r = unnamed(log, did, n, err)) != 0 ||
+		(r = sbx_db_int(sbx_log_db(log), "SELECT CAST(value AS INTEGER) "
+			 "FROM local WHERE key='" LOST "'", 0, &lost, err)) != 0 ||
 		(r = own(log, did, &have, err)) != 0 ||
 		(r = said(conf, &want, err)) != 0)
 		return r;
+	*n = *n > lost ? *n - lost : 0;
 	if (want - have > *n)
 		*n = want - have;
 	return SBX_OK;
@@ -209,7 +222,7 @@ sbx_guard_check(struct sbx_log *log, const struct sbx_conf *conf,
 	return r;
 }
 
-/* Nothing is missing any more. */
+/* Nothing is missing any more, and the files beside the database know it. */
 static int
 whole_again(struct sbx_log *log, const struct sbx_conf *conf, bool same,
 	struct sbx_err *err)
@@ -218,6 +231,9 @@ whole_again(struct sbx_log *log, const struct sbx_conf *conf, bool same,
 
 	if ((!same || sbx_head_check(log, conf, NULL) != 0) &&
 		(r = sbx_head_end(conf, err)) != 0)
+		return r;
+	if ((r = sbx_seal_keep(log, conf, err)) != 0 ||
+		(r = sbx_guard_note(log, conf, err)) != 0)
 		return r;
 	return query(log, "DELETE FROM local WHERE key='" BEHIND "'", NULL, err);
 }
@@ -300,11 +316,21 @@ int
 sbx_guard_forget(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err)
 {
+	char did[SBX_DID_SIZE], text[24];
+	int64_t n;
 	int r;
 
-	if ((r = query(log, "DELETE FROM local WHERE key='" BEHIND "' OR key "
-			    "GLOB '" BEHIND " *'", NULL, err)) == 0 &&
-		(r = sbx_seal_adopt(log, conf, err)) == 0)
-		r = sbx_guard_note(log, conf, err);
-	return r;
+	if ((r = sbx_log_self(log, did, err)) != 0 ||
+		(r = query(log, "DELETE FROM local WHERE key='" BEHIND "' OR key "
+				"GLOB '" BEHIND " *'", NULL, err)) != 0 ||
+		(r = sbx_seal_adopt(log, conf, err)) != 0 ||
+		(r = unnamed(log, did, &n, err)) != 0)
+		return r;
+	snprintf(text, sizeof(text), "%lld", (long long)n);
+	if ((r = query(log, "INSERT OR REPLACE INTO local(key, value) "
+			    "VALUES('" LOST "', ?)", text, err)) != 0 ||
+		(r = sbx_guard_note(log, conf, err)) != 0 ||
+		sbx_head_check(log, conf, NULL) == 0)
+		return r;
+	return sbx_head_renew(conf, err);
 }

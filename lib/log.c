@@ -199,6 +199,8 @@ sbx_log_begin(struct sbx_log *log, struct sbx_err *err)
 	if ((r = prepare(log, err)) != 0 ||
 		(r = run(log, BEGIN, err)) != 0)
 		return r;
+	/* Another's, or a restore's: authors may have other rows by now. */
+	memset(log->known, 0, sizeof(log->known));
 	/* The head is read under the lock: two writers never chain to one. */
 	if ((r = sbx_log_head(log, &log->size, log->head, err)) == 0) {
 		log->busy = true;

@@ -283,6 +283,9 @@ int sbx_seal_check(struct sbx_log *log, const struct sbx_conf *conf,
  * database, so that the next one goes on from there. */
 int sbx_seal_adopt(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err);
+/* The other way: the last one in the database goes beside it. */
+int sbx_seal_keep(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err);
 /* Sign, as this node, that it takes the place of old. */
 int sbx_rotate(struct sbx_log *log, const struct sbx_conf *conf,
 	const char *old, const struct sbx_key *recovery, struct sbx_err *err);

@@ -182,6 +182,39 @@ sbx_seal_check(struct sbx_log *log, const struct sbx_conf *conf,
 	return r;
 }
 
+static int
+line_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
+{
+	(void)err;
+	sbx_row_line(row, ctx);
+	return SBX_OK;
+}
+
+int
+sbx_seal_keep(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err)
+{
+	struct sbx_buf line = SBX_BUF(SBX_MAX_LINE);
+	struct sbx_entry *kept = NULL;
+	char did[SBX_DID_SIZE];
+	struct sealer s;
+	int64_t row;
+	int r;
+
+	if ((r = sbx_log_self(log, did, err)) != 0 ||
+		(r = start(&s, log, conf, &kept, err)) != 0 ||
+		(r = last_head(&s, did, err)) != 0 || s.seq == 0 ||
+		(kept != NULL && seq_of(kept) >= s.seq))
+		goto out;
+	if ((r = sbx_prove_find(log, s.prev, &row, err)) == 0 &&
+		(r = sbx_log_each(log, row, row, line_row, &line, err)) == 0)
+		r = sbx_io_save(s.path, line.data, line.len, 0644, 0, err);
+out:
+	sbx_entry_free(kept);
+	sbx_buf_free(&line);
+	return r;
+}
+
 int
 sbx_seal_adopt(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err)
