@@ -18,6 +18,8 @@ struct tiles {
 struct bundling {
 	struct sbx_buf *out;
 	struct sbx_buf line;
+	unsigned char (*leaf)[SBX_HASH_BYTES];
+	unsigned count;
 };
 
 static int
@@ -27,32 +29,67 @@ bundle_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
 
 	sbx_buf_clear(&b->line);
 	sbx_row_line(row, &b->line);
-	if (b->line.over || !sbx_bundle_add(b->out, b->line.data, b->line.len))
+	if (b->count == SBX_TILE_WIDTH || b->line.over ||
+		!sbx_bundle_add(b->out, b->line.data, b->line.len))
 		return sbx_err_set(err, SBX_E_SYS, "entry %lld does not fit",
 			(long long)row->seq);
+	sbx_tree_leaf(b->leaf[b->count++], b->line.data, b->line.len);
 	return SBX_OK;
+}
+
+/* A bit that turned over since an entry was judged must not be signed: the log
+ * would be broken for good (as CT's Yeti 2022).  What a tile or a bundle says,
+ * hashed again, is what the tree holds of it. */
+static int
+check_tile(struct tiles *t, const struct sbx_tile *tile,
+	unsigned char (*said)[SBX_HASH_BYTES], unsigned count,
+	struct sbx_err *err)
+{
+	bool full = count == SBX_TILE_WIDTH;
+	unsigned level = tile->level < 0 ? 0 : (unsigned)tile->level;
+	unsigned char hash[SBX_HASH_BYTES];
+	uint64_t n = full ? tile->n : tile->n * SBX_TILE_WIDTH;
+	bool same = count == tile->width;
+	int r = SBX_OK;
+
+	if (full)
+		sbx_tree_fold(said[0], said, SBX_TILE_WIDTH);
+	for (unsigned i = 0; same && i < (full ? 1 : count); i++) {
+		if ((r = t->src.hash(t->src.ctx, 8 * (level + full), n + i, hash,
+			     err)) != 0)
+			return r;
+		same = memcmp(hash, said[i], SBX_HASH_BYTES) == 0;
+	}
+	if (same)
+		return SBX_OK;
+	sbx_err_set(err, SBX_E_NO, "what is stored has changed since it came in: "
+		"nothing is signed");
+	sbx_err_hint(err, "sbx-ledger verify names the entry");
+	return SBX_E_NO;
 }
 
 static int
 fill(struct tiles *t, const struct sbx_tile *tile, struct sbx_buf *out,
 	struct sbx_err *err)
 {
-	struct bundling b = { out, SBX_BUF(SBX_MAX_LINE) };
+	unsigned char said[SBX_TILE_WIDTH][SBX_HASH_BYTES];
+	struct bundling b = { out, SBX_BUF(SBX_MAX_LINE), said, 0 };
 	uint64_t first = tile->n * SBX_TILE_WIDTH;
-	unsigned char hash[SBX_HASH_BYTES];
 	int r = SBX_OK;
 
 	if (tile->level == SBX_TILE_ENTRIES) {
 		r = sbx_log_each(t->log, (int64_t)first + 1,
 			(int64_t)(first + tile->width), bundle_row, &b, err);
 		sbx_buf_free(&b.line);
-		return r;
+		return r != 0 ? r : check_tile(t, tile, said, b.count, err);
 	}
 	for (unsigned i = 0; r == 0 && i < tile->width; i++) {
 		r = t->src.hash(t->src.ctx, 8 * (unsigned)tile->level, first + i,
-			hash, err);
-		sbx_buf_add(out, hash, sizeof(hash));
+			said[i], err);
+		sbx_buf_add(out, said[i], SBX_HASH_BYTES);
 	}
+	if (r == 0 && tile->width == SBX_TILE_WIDTH)
+		r = check_tile(t, tile, said, tile->width, err);
 	return r;
 }
 

@@ -208,6 +208,30 @@ print(base64.b64encode(root(sys.stdin.buffer.read().splitlines())).decode())')
 	assert_eq "$(ls "$A"/head.* | wc -l)" 1 "the old head is gone"
 }
 
+# As CT's Yeti 2022, by one turned bit: a log that signs it is broken for good.
+@test "what has changed on the disk since it came in is not signed" {
+	grow x 300
+	at a sbx-ledger publish
+	grow y 300
+	sqlite3 "$A/ledger.db" 'PRAGMA wal_checkpoint(TRUNCATE)' >/dev/null
+	local change
+	for change in "UPDATE fact SET leaf=zeroblob(32) WHERE seq=601" \
+		"UPDATE fact SET leaf=zeroblob(32) WHERE seq=400" \
+		"UPDATE node SET hash=zeroblob(32) WHERE n=1" \
+		"UPDATE node SET hash=zeroblob(32) WHERE n=0" \
+		"UPDATE entry SET op='auto_add' WHERE seq=601" \
+		"UPDATE entry SET sig=zeroblob(64) WHERE seq=500" \
+		"UPDATE entry SET payload=replace(payload, 'y', 'z') WHERE seq=310"; do
+		rm -rf "$BATS_TEST_TMPDIR/t"
+		cp -r "$A" "$BATS_TEST_TMPDIR/t"
+		sqlite3 -cmd ".dbconfig enable_trigger off" "$BATS_TEST_TMPDIR/t/ledger.db" "$change"
+		SBX_STATE=$BATS_TEST_TMPDIR/t run_sbx 1 sbx-ledger publish
+		cmp "$A/head" "$BATS_TEST_TMPDIR/t/head" || fail "$change: signed"
+		cmp "$A/www/checkpoint" "$BATS_TEST_TMPDIR/t/www/checkpoint" || fail "$change: published"
+	done
+	at a sbx-ledger publish
+}
+
 @test "verify says no when the tail under the signed head is gone" {
 	grow x 9
 	at a sbx-ledger publish
