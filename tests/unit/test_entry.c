@@ -220,6 +220,48 @@ START_TEST(an_acceptance_needs_the_tokens_key)
 }
 END_TEST
 
+/* The order of the group, little-endian. */
+static const unsigned char order[32] = { 0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63,
+	0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
+	[31] = 0x10 };
+
+/* Keys of small order, in both their forms: under one of them a signature of
+ * one text holds for any. */
+static const struct {
+	unsigned char first, middle, last;
+} small[] = { { 0, 0, 0 }, { 1, 0, 0 }, { 0xec, 0xff, 0x7f }, { 0, 0, 0x80 },
+	{ 1, 0, 0x80 }, { 0xec, 0xff, 0xff }, { 0xed, 0xff, 0x7f },
+	{ 0xee, 0xff, 0x7f }, { 0xed, 0xff, 0xff }, { 0xee, 0xff, 0xff } };
+
+/* Verifiers disagree about these: every node must refuse them alike. */
+START_TEST(what_verifiers_disagree_about_is_refused)
+{
+	unsigned char pub[SBX_PUB_BYTES], sig[SBX_SIG_BYTES] = { 1 };
+	struct sbx_key *key = key_of(1);
+	unsigned carry = 0;
+
+	for (size_t i = 0; i < sizeof(small) / sizeof(small[0]); i++) {
+		memset(pub, small[i].middle, sizeof(pub));
+		pub[0] = small[i].first;
+		pub[31] = small[i].last;
+		/* R the neutral element, S zero: S*B = R + h*A where h*A is. */
+		for (int text = 0; text < 64; text++)
+			ck_assert_msg(!sbx_key_verify(pub, &text, 1, sig),
+				"key %zu", i);
+	}
+	/* The same signature with the order added to S. */
+	ck_assert_int_eq(sbx_key_sign(key, "x", 1, sig, &why), 0);
+	ck_assert(sbx_key_verify(sbx_key_pub(key), "x", 1, sig));
+	for (int i = 0; i < 32; i++) {
+		carry += sig[32 + i] + order[i];
+		sig[32 + i] = (unsigned char)carry;
+		carry >>= 8;
+	}
+	ck_assert(!sbx_key_verify(sbx_key_pub(key), "x", 1, sig));
+	sbx_key_free(key);
+}
+END_TEST
+
 /* A config with so many bytes in it; its line, whoever it is signed by. */
 static int
 line_of(const struct sbx_key *key, size_t filler, struct sbx_buf *line)
@@ -299,6 +341,7 @@ main(void)
 		sizeof(hostile) / sizeof(hostile[0]));
 	tcase_add_test(t, nobody_signs_in_anothers_name);
 	tcase_add_test(t, an_acceptance_needs_the_tokens_key);
+	tcase_add_test(t, what_verifiers_disagree_about_is_refused);
 	tcase_add_test(t, an_entry_is_at_most_its_limit);
 	suite_add_tcase(s, t);
 	return finish_suite(s);

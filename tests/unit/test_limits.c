@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Limits of the log that have no other test: each at it and past it. */
+/* Limits of the log that have no other test: each at it and past it; and that
+ * no figure in a payload is a limit to anything. */
 #include "people.h"
 
 START_TEST(integers_go_to_2_to_the_53_less_one)
@@ -191,6 +192,60 @@ START_TEST(a_token_is_at_most_its_limit)
 }
 END_TEST
 
+/* ---- what is declared, and what is counted --------------------------------- */
+
+static void
+config(int who, int64_t version, int when)
+{
+	say(sign(keys[who], "config_publish", NULL, "{\"config_id\":\"c\","
+		"\"scope\":\"s\",\"version\":%lld,\"content_hash\":\"%064d\","
+		"\"payload\":{},\"payload_uri\":null,\"valid_from\":\"%s\","
+		"\"valid_until\":null}", (long long)version, who, at(when)));
+}
+
+static int
+count_publisher(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	int *seen = ctx;
+
+	(void)err;
+	seen[0] += sbx_json_is(sbx_json_get(row, "publisher"), did(FOUNDER));
+	seen[1] += sbx_json_is(sbx_json_get(row, "publisher"), did(ANN));
+	return 0;
+}
+
+/* However high the version it gives it. */
+START_TEST(nobody_takes_anothers_configuration)
+{
+	struct sbx_state *st;
+	int seen[2] = { 0 };
+
+	join(ANN, FOUNDER, 0, 1);
+	config(FOUNDER, 1, 10);
+	config(ANN, SBX_MAX_INT, 20);
+	st = open_world(NULL);
+	ck_assert_int_eq(sbx_state_each(st, SBX_VIEW_CONFIG, NULL,
+		count_publisher, seen, &why), 0);
+	close_world(st);
+	ck_assert_int_eq(seen[0], 1);
+	ck_assert_int_eq(seen[1], 1);
+}
+END_TEST
+
+/* An invitation says how often it was used; how often it was is counted. */
+START_TEST(what_a_payload_counts_is_not_believed)
+{
+	say(sign(keys[FOUNDER], "invite_issue", NULL, "{\"invite_id\":\"%s\","
+		"\"domain\":\"\",\"rights\":[],\"max_uses\":1,\"uses\":1,"
+		"\"expires_at\":\"%s\",\"co_stake\":false,\"created_at\":\"%s\"}",
+		id_of(0), at(9000), at(1)));
+	say(accept_invite(keys[ANN], once[0], did(FOUNDER), 2));
+	say(accept_invite(keys[BOB], once[0], did(FOUNDER), 3));
+	ck_assert(member(ANN));
+	ck_assert(!member(BOB));
+}
+END_TEST
+
 int
 main(void)
 {
@@ -205,6 +260,8 @@ main(void)
 	tcase_add_test(t, a_bundle_holds_a_tile_of_the_longest_entries);
 	tcase_add_test(t, so_many_attests_are_looked_at);
 	tcase_add_test(t, a_token_is_at_most_its_limit);
+	tcase_add_test(t, nobody_takes_anothers_configuration);
+	tcase_add_test(t, what_a_payload_counts_is_not_believed);
 	suite_add_tcase(s, t);
 	return finish_suite(s);
 }

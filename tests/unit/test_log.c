@@ -263,6 +263,26 @@ START_TEST(a_quick_look_names_the_first_bad_entry_too)
 }
 END_TEST
 
+/* I7.  A name is 128 bits of hash: who spends 2^64 tries has two keys for one.
+ * Here the ledger is made to know another one. */
+START_TEST(the_key_that_was_seen_first_stands)
+{
+	struct sbx_entry *e = ban(9);
+	enum sbx_log_how how;
+
+	fill(1);
+	sbx_log_close(logh);
+	tamper("UPDATE author SET pub=zeroblob(32)");
+	logh = NULL;
+	ck_assert_int_eq(sbx_log_open(log_path, SBX_LOG_WRITE, &logh, &why), 0);
+	ck_assert_int_eq(sbx_log_begin(logh, &why), 0);
+	ck_assert_int_eq(sbx_log_add(logh, e, &how, &why), SBX_E_INPUT);
+	ck_assert_ptr_nonnull(strstr(why.text, "a second key for did:plc:"));
+	sbx_log_rollback(logh);
+	sbx_entry_free(e);
+}
+END_TEST
+
 /* A payload that names nobody, word for word. */
 START_TEST(two_may_say_the_same)
 {
@@ -478,6 +498,7 @@ main(void)
 		sizeof(edits) / sizeof(edits[0]));
 	tcase_add_loop_test(t, a_quick_look_names_the_first_bad_entry_too, 0,
 		7 * 8);
+	tcase_add_test(t, the_key_that_was_seen_first_stands);
 	tcase_add_test(t, two_may_say_the_same);
 	tcase_add_test(t, an_entry_put_in_a_second_time_is_named);
 	tcase_add_test(t, what_is_derived_can_be_derived_again);

@@ -96,6 +96,69 @@ START_TEST(growing_gives_the_naive_root_at_every_size)
 }
 END_TEST
 
+/* Who doubles an odd one gives two logs one root (CVE-2012-2459): the older
+ * root does, and is never what decides. */
+START_TEST(no_log_shares_its_root_with_one_that_repeats_its_end)
+{
+	unsigned char root[SBX_HASH_BYTES], again[SBX_HASH_BYTES];
+	struct sbx_oldtree ot, more;
+	struct sbx_tree t, longer;
+
+	memset(&t, 0, sizeof(t));
+	for (size_t size = 1; size <= MOST; size++) {
+		sbx_tree_add(&t, leaves[size - 1]);
+		sbx_tree_root(&t, root);
+		for (size_t repeat = 1; repeat <= size; repeat++) {
+			longer = t;
+			for (size_t i = size - repeat; i < size; i++)
+				sbx_tree_add(&longer, leaves[i]);
+			sbx_tree_root(&longer, again);
+			ck_assert(memcmp(root, again, sizeof(root)) != 0);
+		}
+	}
+	memset(&ot, 0, sizeof(ot));
+	for (size_t i = 0; i < 3; i++)
+		sbx_oldtree_add(&ot, leaves[i]);
+	more = ot;
+	sbx_oldtree_add(&more, leaves[2]);
+	sbx_oldtree_root(&ot, root);
+	sbx_oldtree_root(&more, again);
+	ck_assert_mem_eq(root, again, sizeof(root));
+}
+END_TEST
+
+/* A node is no leaf: 0x01 and 0x00 come first (cf. CVE-2017-12842). */
+START_TEST(no_log_of_nodes_has_the_root_of_one_of_entries)
+{
+	unsigned char root[SBX_HASH_BYTES], again[SBX_HASH_BYTES];
+	unsigned char pair[2 * SBX_HASH_BYTES], half[2][SBX_HASH_BYTES];
+	struct sbx_tree t, inner;
+
+	memset(&t, 0, sizeof(t));
+	memset(&inner, 0, sizeof(inner));
+	for (size_t i = 0; i < 4; i++)
+		sbx_tree_add(&t, leaves[i]);
+	sbx_tree_root(&t, root);
+	for (size_t i = 0; i < 2; i++) {
+		sbx_tree_node(half[i], leaves[2 * i], leaves[2 * i + 1]);
+		memcpy(pair, leaves[2 * i], SBX_HASH_BYTES);
+		memcpy(pair + SBX_HASH_BYTES, leaves[2 * i + 1], SBX_HASH_BYTES);
+		sbx_tree_leaf(again, pair, sizeof(pair));
+		ck_assert(memcmp(again, half[i], sizeof(again)) != 0);
+		sbx_tree_add(&inner, again);
+	}
+	sbx_tree_root(&inner, again);
+	ck_assert(memcmp(root, again, sizeof(root)) != 0);
+	memset(&inner, 0, sizeof(inner));
+	for (size_t i = 0; i < 2; i++) {
+		sbx_tree_leaf(again, half[i], SBX_HASH_BYTES);
+		sbx_tree_add(&inner, again);
+	}
+	sbx_tree_root(&inner, again);
+	ck_assert(memcmp(root, again, sizeof(root)) != 0);
+}
+END_TEST
+
 START_TEST(a_fold_is_the_root_of_a_full_subtree)
 {
 	unsigned char h[MOST][SBX_HASH_BYTES], got[SBX_HASH_BYTES],
@@ -371,6 +434,8 @@ main(void)
 	tcase_add_test(t, hashes_are_those_of_the_rfc);
 	tcase_add_test(t, growing_gives_the_naive_root_at_every_size);
 	tcase_add_test(t, a_fold_is_the_root_of_a_full_subtree);
+	tcase_add_test(t, no_log_shares_its_root_with_one_that_repeats_its_end);
+	tcase_add_test(t, no_log_of_nodes_has_the_root_of_one_of_entries);
 	tcase_add_loop_test(
 		t, every_inclusion_proof_holds_and_no_changed_one, 1, MOST + 1);
 	tcase_add_loop_test(t, every_consistency_proof_holds_and_no_changed_one,
