@@ -198,6 +198,23 @@ twin() {
 }
 
 # I31
+# As from a cache that keeps the checkpoint longer than what it asks for.
+@test "where a partial tile is gone, the full one stands in for it" {
+	bans hub 1 100
+	publish hub
+	cp "$W/checkpoint" "$D/old"
+	bans hub 101 300
+	publish hub
+	rm -rf "$W/tile/0/000.p" "$W/tile/entries/000.p"
+	cp "$D/old" "$W/checkpoint"
+	serve "$W"
+	at ann sbx-pull "$URL"
+	assert_eq "$output" "$URL: 101 new, 0 known, 0 refused" "the head's entries and no more"
+	publish hub
+	at ann sbx-pull "$URL"
+	assert_eq "$output" "$URL: 200 new, 101 known, 0 refused" "it did not go on"
+}
+
 @test "a log whose history was rewritten is flagged, and its entries are taken" {
 	publish hub
 	twin
