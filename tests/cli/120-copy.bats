@@ -208,6 +208,16 @@ print(base64.b64encode(root(sys.stdin.buffer.read().splitlines())).decode())')
 	assert_eq "$(ls "$A"/head.* | wc -l)" 1 "the old head is gone"
 }
 
+@test "a log key that is not the one delegated signs nothing" {
+	at a sbx-ledger publish
+	cp "$A/www/checkpoint" "$BATS_TEST_TMPDIR/before"
+	grow x 3
+	printf '%064d\n' 7 >"$A/log.key"
+	at a 2 sbx-ledger publish
+	assert_says sbx-ledger "is not for the key in"
+	cmp "$BATS_TEST_TMPDIR/before" "$A/www/checkpoint"
+}
+
 # As CT's Yeti 2022, by one turned bit: a log that signs it is broken for good.
 @test "what has changed on the disk since it came in is not signed" {
 	grow x 300

@@ -220,6 +220,34 @@ START_TEST(an_acceptance_needs_the_tokens_key)
 }
 END_TEST
 
+/* What is in the log cannot be called back. */
+START_TEST(a_private_key_is_not_signed_away)
+{
+	static const char *const forms[] = { "", "a ",
+		"-----BEGIN OPENSSH PRIVATE KEY-----\\n", "BEGIN PUBLIC KEY-----" };
+	struct sbx_key *key = key_of(1);
+	char hex[2 * SBX_SEED_BYTES + 1], what[120], text[400];
+	struct sbx_entry *e = NULL;
+	struct sbx_doc *doc;
+
+	sbx_hex_write(hex, sbx_key_seed(key), SBX_SEED_BYTES);
+	snprintf(what, sizeof(what), "%s%s", forms[_i], _i < 2 ? hex : "");
+	snprintf(text, sizeof(text), "{\"config_id\":\"c\",\"scope\":\"s\","
+		"\"version\":1,\"content_hash\":\"%064d\",\"payload\":{\"a\":"
+		"[\"%s\"]},\"payload_uri\":null,\"valid_until\":null}", 0, what);
+	ck_assert_int_eq(sbx_json_parse(text, strlen(text), NULL, &doc, &why), 0);
+	ck_assert_int_eq(sbx_entry_make(key, "config_publish", NULL,
+		sbx_doc_root(doc), &e, &why), _i < 3 ? SBX_E_INPUT : 0);
+	if (_i < 3) {
+		ck_assert_str_eq(why.text, "payload holds a private key");
+		ck_assert_ptr_null(strstr(why.text, hex));
+	}
+	sbx_entry_free(e);
+	sbx_doc_free(doc);
+	sbx_key_free(key);
+}
+END_TEST
+
 /* The order of the group, little-endian. */
 static const unsigned char order[32] = { 0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63,
 	0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
@@ -342,6 +370,7 @@ main(void)
 	tcase_add_test(t, nobody_signs_in_anothers_name);
 	tcase_add_test(t, an_acceptance_needs_the_tokens_key);
 	tcase_add_test(t, what_verifiers_disagree_about_is_refused);
+	tcase_add_loop_test(t, a_private_key_is_not_signed_away, 0, 4);
 	tcase_add_test(t, an_entry_is_at_most_its_limit);
 	suite_add_tcase(s, t);
 	return finish_suite(s);
