@@ -197,6 +197,54 @@ find_target(struct work *w, const char *text, char target[static SBX_ID_SIZE])
 	return SBX_OK;
 }
 
+struct known {
+	const char *self;
+	char inviter[SBX_DID_SIZE]; /* this box's own before others' */
+};
+
+static int
+see_inviter(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	const char *inviter = sbx_json_str(row, "inviter");
+	struct known *k = ctx;
+
+	(void)err;
+	if (k->inviter[0] == '\0' || strcmp(inviter, k->self) == 0)
+		memcpy(k->inviter, inviter, SBX_DID_SIZE);
+	return SBX_OK;
+}
+
+/* Would anybody heed it?  One that nobody does looks like success; -f: it is
+ * signed all the same. */
+static int
+check_heeded(struct work *w, const char *target)
+{
+	struct sbx_err *err = &w->ctx->err;
+	struct known k = { .self = w->self };
+	const char *whose = target, *why = NULL;
+	int r;
+
+	if (sbx_tool_opt(w->ctx, "force") != NULL)
+		return SBX_OK;
+	if (!sbx_did_check(target, strlen(target))) {
+		if ((r = sbx_state_each(w->st, SBX_VIEW_INVITE, target,
+			     see_inviter, &k, err)) != 0)
+			return r;
+		whose = k.inviter;
+	}
+	if (whose[0] == '\0')
+		why = "no such invitation is known here";
+	else if (whose == target && !sbx_state_member(w->st, target))
+		why = "it is not a member";
+	else if (sbx_state_above(w->st, w->self, whose))
+		return SBX_OK;
+	sbx_err_set(err, SBX_E_NO, "%.64s: %s", target, why != NULL ? why :
+		"this box is neither above it nor an anchor, so nobody would "
+		"heed that");
+	sbx_err_hint(err, "-f signs it all the same");
+	return SBX_E_NO;
+}
+
 int
 cmd_revoke(struct sbx_ctx *ctx)
 {
@@ -210,6 +258,7 @@ cmd_revoke(struct sbx_ctx *ctx)
 		(r = work_open(&w, ctx, SBX_LOG_WRITE)) == 0 &&
 		(r = work_standing(&w)) == 0 &&
 		(r = find_target(&w, ctx->argv[0], target)) == 0 &&
+		(r = check_heeded(&w, target)) == 0 &&
 		(r = check_last(&w, target)) == 0) {
 		doc = notice(target, cascade > 0 ? "cascade" : "self", cascade,
 			ctx->argc > 1 ? ctx->argv[1] : "");
@@ -282,7 +331,7 @@ const struct sbx_opt invite_opts[] = {
 	{ 0, NULL, NULL, NULL } };
 const struct sbx_opt revoke_opts[] = {
 	{ 'c', "cascade", "N", "and whom it invited, N invitations down" },
-	{ 'f', "force", NULL, "even the last anchor itself" },
+	{ 'f', "force", NULL, "even the last anchor itself, or unheeded" },
 	{ 0, NULL, NULL, NULL } };
 const struct sbx_opt expire_opts[] = {
 	{ 'g', "grace", "SECONDS", "leave alone what expired since (3600)" },

@@ -132,6 +132,34 @@ cmd_attestations(struct sbx_ctx *ctx)
 
 /* ---- names ------------------------------------------------------------------ */
 
+struct own {
+	const char *self, *name;
+	bool found;
+};
+
+static int
+see_own(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	struct own *o = ctx;
+
+	(void)err;
+	o->found = o->found ||
+		(sbx_json_is(sbx_json_get(row, "binder"), o->self) &&
+			sbx_json_is(sbx_json_get(row, "name"), o->name));
+	return SBX_OK;
+}
+
+static int
+find_own(struct work *w, const char *name)
+{
+	struct own o = { .self = w->self, .name = name };
+	int r = sbx_state_each(w->st, SBX_VIEW_NAME, NULL, see_own, &o,
+		&w->ctx->err);
+
+	return r != 0 || o.found ? r : sbx_err_set(&w->ctx->err, SBX_E_NO,
+		"%.40s: this box gave nobody that name", name);
+}
+
 int
 cmd_name(struct sbx_ctx *ctx)
 {
@@ -150,11 +178,16 @@ cmd_name(struct sbx_ctx *ctx)
 		(!off && (r = sbx_name_resolve(w.st, ctx->argv[1], did,
 				  &ctx->err)) != 0))
 		goto out;
+	if (off && ((r = find_own(&w, ctx->argv[0])) != 0))
+		goto out;
 	doc = sbx_doc_new();
 	sbx_json_add_str(doc, sbx_doc_root(doc), "name", ctx->argv[0]);
 	if (!off)
 		sbx_json_add_str(doc, sbx_doc_root(doc), "did", did);
 	r = work_sign(&w, off ? "name_revoke" : "name_bind", doc);
+	if (r == SBX_E_USAGE)
+		sbx_err_hint(&ctx->err, "a lower-case letter, then 1 to 31 of "
+			"a-z, 0-9 and -");
 out:
 	sbx_doc_free(doc);
 	work_close(&w);

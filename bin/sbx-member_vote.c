@@ -113,6 +113,10 @@ cmd_propose(struct sbx_ctx *ctx)
 		(r = proposal(&w, seconds, doc, id)) == 0 &&
 		(r = work_sign(&w, "proposal_open", doc)) == 0 && !ctx->dry)
 		sbx_tool_out(ctx, "%s", id);
+	if (r == SBX_E_USAGE && ctx->err.hint[0] == '\0')
+		sbx_err_hint(&ctx->err, "TYPE: change_protocol quorum_revision "
+			"add_anchor remove_anchor emancipation add_witness "
+			"remove_witness; the body is an object");
 	sbx_doc_free(doc);
 	work_close(&w);
 	return r;

@@ -73,6 +73,9 @@ int sbx_state_each(struct sbx_state *st, enum sbx_view view, const char *key,
 int sbx_state_one(struct sbx_state *st, enum sbx_view view, const char *key,
 	struct sbx_doc **doc, struct sbx_err *err);
 bool sbx_state_member(struct sbx_state *st, const char *did);
+/* Would who's revocation of did, or of what it invited to, be heeded?  For an
+ * anchor, did itself, who is above it, or above the key that has its place. */
+bool sbx_state_above(struct sbx_state *st, const char *who, const char *did);
 /* SHA-256 over every view, so equal for equal sets of entries and anchors. */
 int sbx_state_digest(struct sbx_state *st,
 	unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err);

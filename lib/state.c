@@ -331,6 +331,32 @@ sbx_state_member(struct sbx_state *state, const char *did)
 	return yes;
 }
 
+/* Up from did, whose place may be another key's now. */
+static const char above_sql[] =
+	"WITH RECURSIVE up(did, n) AS (SELECT ?2, 0 UNION ALL "
+	"SELECT coalesce((SELECT h.did FROM temp.claim f JOIN main.entry e "
+	"USING(seq) JOIN main.author h ON h.id=f.author WHERE "
+	"f.type='SbxRotate' AND lower(hex(e.id))=m.removed), m.inviter), n+1 "
+	"FROM up JOIN temp.member m USING(did) WHERE n<=?3) "
+	"SELECT 1 FROM temp.member WHERE did=?1 AND (state='anchor' OR "
+	"(state='member' AND ?1 IN (SELECT did FROM up)))";
+
+bool
+sbx_state_above(struct sbx_state *state, const char *who, const char *did)
+{
+	sqlite3_stmt *st = NULL;
+	bool yes;
+
+	if (sbx_db_prepare(state->db, above_sql, &st, NULL) != 0)
+		return false;
+	sbx_db_bind_text(st, 1, who);
+	sbx_db_bind_text(st, 2, did);
+	sqlite3_bind_int(st, 3, 2 * SBX_MAX_INVITE_DEPTH);
+	yes = sqlite3_step(st) == SQLITE_ROW;
+	sqlite3_finalize(st);
+	return yes;
+}
+
 struct sum {
 	struct sha256_ctx hash;
 	int64_t count;

@@ -355,6 +355,38 @@ id_of() { # the only invitation that NODE knows
 	assert_eq "$(state_of hub "$(did hub)")" revoked "with -f"
 }
 
+@test "a revocation that nobody would heed is not signed unasked" {
+	for n in ann bob; do
+		at hub sbx-member invite
+		at $n sbx-member accept "$output"
+		pull hub $n
+	done
+	pull ann hub
+	export SBX_NOW=2026-07-01T12:05:00Z
+	at ann sbx-member invite -u 2
+	pull hub ann
+	export SBX_NOW=2026-07-01T12:10:00Z
+	at ann 1 sbx-member revoke "$(did bob)"
+	assert_says sbx-member "neither above it nor an anchor"
+	assert_hint sbx-member
+	at ann 1 sbx-member revoke "$(did hub)"
+	at hub 1 sbx-member revoke "$(printf 'a%.0s' {1..64})"
+	assert_says sbx-member "no such invitation"
+	at hub 1 sbx-member revoke did:plc:00000000000000000000000000000000
+	assert_says sbx-member "not a member"
+	pull bob hub
+	id=$(SBX_STATE=$BATS_TEST_TMPDIR/hub sbx-member -j invites |
+		jq -r --arg a "$(did ann)" 'select(.inviter==$a).invite_id')
+	at bob 1 sbx-member revoke "$id"
+	assert_says sbx-member "neither above it nor an anchor"
+	at bob sbx-member revoke -f "$id" # and nobody heeds it
+	pull hub bob
+	at hub sbx-member -j invites
+	assert_eq "$(jq -r --arg i "$id" 'select(.invite_id==$i).status' <<<"$output")" open "its status"
+	at ann sbx-member revoke "$id"
+	at ann sbx-member revoke "$(did ann)"
+}
+
 @test "of two anchors one may go" {
 	at hub sbx-member trust "$(did ann)"
 	export SBX_NOW=2026-07-01T12:10:00Z

@@ -370,5 +370,8 @@ record() {
 	assert_eq "$output" "" "a stranger's"
 	for n in A a -a 'a b' "$(printf 'a%.0s' {1..33})"; do
 		at hub 2 sbx-member name -- "$n" "$(did ann)"
+		assert_hint sbx-member
 	done
+	at hub 1 sbx-member name -d nobodys
+	assert_says sbx-member "gave nobody that name"
 }

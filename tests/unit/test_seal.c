@@ -172,6 +172,30 @@ START_TEST(the_new_key_takes_back_what_the_old_one_invited_to)
 }
 END_TEST
 
+START_TEST(who_is_above_a_key_is_above_who_has_its_place)
+{
+	struct sbx_state *st;
+
+	head(ANN, 1, NULL, 5);
+	join(ANN, FOUNDER, 0, 10);
+	join(BOB, ANN, 1, 20);
+	join(CID, BOB, 2, 25);
+	rotate(NEW, ANN, recovery, 30);
+	st = open_world(NULL);
+	ck_assert(sbx_state_above(st, did(FOUNDER), did(CID)));
+	ck_assert(sbx_state_above(st, did(NEW), did(ANN)));
+	ck_assert(sbx_state_above(st, did(NEW), did(CID)));
+	ck_assert(sbx_state_above(st, did(NEW), did(NEW)));
+	ck_assert(sbx_state_above(st, did(BOB), did(CID)));
+	ck_assert(!sbx_state_above(st, did(ANN), did(BOB)));
+	ck_assert(!sbx_state_above(st, did(BOB), did(NEW)));
+	ck_assert(!sbx_state_above(st, did(CID), did(BOB)));
+	ck_assert(!sbx_state_above(st, did(NEW), did(FOUNDER)));
+	ck_assert(!sbx_state_above(st, did(EVE), did(EVE)));
+	close_world(st);
+}
+END_TEST
+
 START_TEST(the_old_key_takes_nothing_back_any_more)
 {
 	head(ANN, 1, NULL, 5);
@@ -327,6 +351,7 @@ main(void)
 	tcase_add_test(t, what_the_old_key_invited_to_is_over);
 	tcase_add_test(t,
 		the_new_key_takes_back_what_the_old_one_invited_to);
+	tcase_add_test(t, who_is_above_a_key_is_above_who_has_its_place);
 	tcase_add_test(t, the_old_key_takes_nothing_back_any_more);
 	tcase_add_test(t,
 		a_voided_invitation_takes_the_place_from_the_new_key_too);
