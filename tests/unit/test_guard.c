@@ -308,6 +308,7 @@ static void
 put_disk(void)
 {
 	size_t at, len, before;
+	int64_t own;
 
 	deliver();
 	if (nheld < total)
@@ -322,7 +323,11 @@ put_disk(void)
 	for (at = 0; at < peer.len && sbx_guard_check(logh, &conf, NULL) == 0;
 		at += len) {
 		len = strcspn(peer.data + at, "\n") + 1;
+		own = sbx_guard_count(logh);
 		take(at, len);
+		ck_assert_msg(sbx_guard_count(logh) == own ||
+				sbx_guard_check(logh, &conf, NULL) != 0,
+			"it had forgotten something, and signs");
 	}
 	if (sbx_guard_check(logh, &conf, NULL) != 0) {
 		before = total;
