@@ -19,13 +19,15 @@ in_mesh(const struct sbx_conf *conf, const char *text)
 }
 
 static void
-add(struct sbx_peers *p, const char *name, const char *url, const char *did)
+add(struct sbx_peers *p, const char *name, const char *url, const char *did,
+	const char *box)
 {
 	p->list = sbx_mem_grow(p->list, p->count + 1, sizeof(*p->list));
 	p->list[p->count++] =
 		(struct sbx_peer){ sbx_mem_text(name, strlen(name)),
 			sbx_mem_text(url, strlen(url)),
 			did != NULL ? sbx_mem_text(did, strlen(did)) : NULL,
+			box != NULL ? sbx_mem_text(box, strlen(box)) : NULL,
 			did != NULL };
 }
 
@@ -53,7 +55,8 @@ node_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 		return SBX_OK;
 	snprintf(url, sizeof(url), "http://%s:%d/", ip, s->conf->dir_port);
 	name = sbx_names_get(s->names, did, &sure);
-	add(s->p, name != NULL && sure ? name : did, url, did);
+	add(s->p, name != NULL && sure ? name : did, url, did,
+		sbx_json_str(row, "boxname"));
 	return SBX_OK;
 }
 
@@ -69,7 +72,7 @@ sbx_peers_load(const struct sbx_conf *conf, struct sbx_log *log,
 
 	*p = (struct sbx_peers){ 0 };
 	for (size_t i = 0; i < conf->npeers; i++)
-		add(p, conf->peers[i].name, conf->peers[i].url, NULL);
+		add(p, conf->peers[i].name, conf->peers[i].url, NULL, NULL);
 	if ((r = sbx_log_self(log, self, err)) == 0 &&
 		(r = sbx_state_open(log, &st, err)) == 0 &&
 		(r = sbx_names_load(st, &names, err)) == 0) {
@@ -83,6 +86,14 @@ sbx_peers_load(const struct sbx_conf *conf, struct sbx_log *log,
 	return r;
 }
 
+static bool
+called(const struct sbx_peer *p, const char *name)
+{
+	return strcmp(p->name, name) == 0 ||
+	       (p->did != NULL && strcmp(p->did, name) == 0) ||
+	       (p->box != NULL && strcmp(p->box, name) == 0);
+}
+
 int
 sbx_peers_find(const struct sbx_peers *p, const char *name,
 	const struct sbx_peer **peer, struct sbx_err *err)
@@ -90,14 +101,14 @@ sbx_peers_find(const struct sbx_peers *p, const char *name,
 	const struct sbx_peer *found = NULL;
 
 	for (size_t i = 0; i < p->count; i++) {
-		if (strcmp(p->list[i].name, name) != 0)
+		if (!called(&p->list[i], name))
 			continue;
 		/* What the administrator wrote is no rival to a claim. */
 		if (found != NULL && !found->node)
 			continue;
 		if (found != NULL)
 			return sbx_err_set(err, SBX_E_USAGE,
-				"two nodes call themselves %.60s", name);
+				"two nodes are called %.60s", name);
 		found = &p->list[i];
 	}
 	if (found == NULL) {
@@ -116,6 +127,7 @@ sbx_peers_free(struct sbx_peers *p)
 		free(p->list[i].name);
 		free(p->list[i].url);
 		free(p->list[i].did);
+		free(p->list[i].box);
 	}
 	free(p->list);
 	*p = (struct sbx_peers){ 0 };

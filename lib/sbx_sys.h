@@ -128,6 +128,7 @@ void sbx_conf_free(struct sbx_conf *conf);
 struct sbx_peer {
 	char *name, *url;
 	char *did; /* who must be there; NULL: whoever was first */
+	char *box; /* what a node calls itself, which finds it too, or NULL */
 	bool node; /* from the directory, not from sbx.conf */
 };
 

@@ -322,6 +322,16 @@ record() { # NODE NAME IP: its NodeRecord
 	at ann sbx-pull "$D/www"
 	at ann sbx-pull -n
 	assert_eq "$output" "gk2: would pull from http://10.10.0.1:8799/" "-n"
+	# by the name that members give, and found by each of them all the same
+	at hub sbx-member name mule "$(cat "$D/hub.did")"
+	publish hub "$D/www"
+	at ann sbx-pull "$D/www"
+	at ann sbx-pull -n
+	assert_eq "$output" "mule: would pull from http://10.10.0.1:8799/" "-n"
+	for n in mule gk2 "$(cat "$D/hub.did")"; do
+		at ann sbx-pull -n "$n"
+		assert_eq "$output" "$n: would pull from http://10.10.0.1:8799/" "-n $n"
+	done
 }
 
 @test "what is none of peer, node, address or file is the caller's mistake" {
