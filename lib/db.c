@@ -76,7 +76,8 @@ sbx_db_int(sqlite3 *db, const char *sql, int64_t otherwise, int64_t *value,
 }
 
 /* Nothing that stands in the file may run: no schema is trusted, no extension
- * loaded, no corrupt cell taken for a length. */
+ * loaded, no corrupt cell taken for a length.  The cache is what a sort takes
+ * as well, before it goes to a file. */
 static int
 harden(sqlite3 *db, bool write, struct sbx_err *err)
 {
@@ -88,7 +89,7 @@ harden(sqlite3 *db, bool write, struct sbx_err *err)
 	sqlite3_busy_timeout(db, BUSY_MS);
 	r = sbx_db_exec(db,
 		"PRAGMA cell_size_check=ON; PRAGMA mmap_size=0;"
-		"PRAGMA temp_store=FILE;", err);
+		"PRAGMA temp_store=FILE; PRAGMA cache_size=-4000;", err);
 	if (r != 0 || !write)
 		return r;
 	/* The -wal and -shm files stay, so that a reader who may not write to
@@ -98,7 +99,7 @@ harden(sqlite3 *db, bool write, struct sbx_err *err)
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
 	return sbx_db_exec(db,
 		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-		"PRAGMA journal_size_limit=16777216; PRAGMA cache_size=-12000;"
+		"PRAGMA journal_size_limit=16777216;"
 		"PRAGMA wal_autocheckpoint=512;", err);
 }
 
@@ -106,6 +107,7 @@ void
 sbx_db_bulk(sqlite3 *db)
 {
 	sqlite3_wal_autocheckpoint(db, 8192);
+	sbx_db_exec(db, "PRAGMA cache_size=-12000", NULL);
 }
 
 /* The file is made by us, with its mode, before SQLite sees it; -wal and -shm

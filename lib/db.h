@@ -13,7 +13,8 @@ int sbx_db_open(const char *path, unsigned logflags, sqlite3 **db,
 /* A new empty file of mode 0600; fails when there is one. */
 int sbx_db_create(const char *path, sqlite3 **db, struct sbx_err *err);
 void sbx_db_close(sqlite3 *db);
-/* Much will be written at once: fewer, larger checkpoints of the -wal file. */
+/* Much will be written at once: fewer, larger checkpoints of the -wal file, and
+ * a cache with room for the indices' pages. */
 void sbx_db_bulk(sqlite3 *db);
 /* SBX_E_NO for a damaged file, else SBX_E_SYS; the text is SQLite's. */
 int sbx_db_fail(sqlite3 *db, const char *doing, struct sbx_err *err);

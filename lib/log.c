@@ -476,7 +476,9 @@ sbx_log_rebuild(struct sbx_log *log, struct sbx_err *err)
 		     "DELETE FROM cache_invite; DELETE FROM cache_proposal; "
 		     "DELETE FROM cache_rules; "
 		     "DELETE FROM local WHERE key='folded'; REINDEX", err)) == 0 &&
+		(r = sbx_schema_index(log->db, false, err)) == 0 &&
 		(r = sbx_log_each(log, 1, 0, rebuild_row, log, err)) == 0 &&
+		(r = sbx_schema_index(log->db, true, err)) == 0 &&
 		(r = sbx_quota_rebuild(log, err)) == 0)
 		return sbx_log_commit(log, err);
 	sbx_log_rollback(log);

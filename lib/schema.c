@@ -177,3 +177,9 @@ sbx_schema_migrate(sqlite3 *db, struct sbx_err *err)
 	sbx_db_exec(db, "ROLLBACK", NULL);
 	return r;
 }
+
+int
+sbx_schema_index(sqlite3 *db, bool back, struct sbx_err *err)
+{
+	return sbx_db_exec(db, back ? FACT_ID : "DROP INDEX fact_id", err);
+}
