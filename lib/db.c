@@ -107,7 +107,7 @@ void
 sbx_db_bulk(sqlite3 *db)
 {
 	sqlite3_wal_autocheckpoint(db, 8192);
-	sbx_db_exec(db, "PRAGMA cache_size=-12000", NULL);
+	sbx_db_exec(db, "PRAGMA cache_size=-9000", NULL);
 }
 
 /* The file is made by us, with its mode, before SQLite sees it; -wal and -shm
