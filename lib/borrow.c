@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "db.h"
 
 #define PATIENCE   15000
 #define SUDO       "/usr/bin/sudo"
@@ -36,45 +36,39 @@ sbx_borrow_node(struct sbx_state *st, struct sbx_borrow *b, struct sbx_err *err)
 	return r;
 }
 
-struct seek {
-	const char *id;
-	struct sbx_entry *e;
-};
-
 static int
 see_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
 {
-	struct seek *s = ctx;
-	struct sbx_entry *e;
-	int r;
+	struct sbx_borrow *b = ctx;
 
-	if (strcmp(row->type, "Subscription") != 0)
-		return 0;
-	if ((r = sbx_row_entry(row, &e, err)) != 0)
-		return r;
-	if (!sbx_json_is(sbx_json_get(e->payload, "subscription_id"), s->id)) {
-		sbx_entry_free(e);
-		return 0;
-	}
-	sbx_entry_free(s->e);
-	s->e = e;
-	return 0;
+	return sbx_row_entry(row, &b->sub, err);
 }
 
+/* Ours, whoever else claims its identifier. */
 int
 sbx_borrow_sub(struct sbx_log *log, const char *id, struct sbx_borrow *b,
 	struct sbx_err *err)
 {
-	struct seek s = { .id = id };
-	int r = sbx_log_each(log, 1, 0, see_row, &s, err);
+	char self[SBX_DID_SIZE];
+	sqlite3_stmt *st = NULL;
+	int64_t row = 0;
+	int r;
 
-	if (r == 0 && s.e == NULL)
-		r = sbx_err_set(err, SBX_E_SYS, "%.12s: not in the ledger", id);
-	if (r == 0)
-		b->sub = s.e;
-	else
-		sbx_entry_free(s.e);
-	return r;
+	if ((r = sbx_log_self(log, self, err)) != 0 ||
+		(r = sbx_db_prepare(sbx_log_db(log), "SELECT f.seq FROM fact f "
+			 "JOIN author a ON a.id=f.author WHERE "
+			 "f.type='Subscription' AND f.id=?1 AND a.did=?2 "
+			 "ORDER BY f.seq DESC LIMIT 1", &st, err)) != 0)
+		return r;
+	sbx_db_bind_text(st, 1, id);
+	sbx_db_bind_text(st, 2, self);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		row = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	if (row == 0)
+		return sbx_err_set(err, SBX_E_SYS, "%.12s: not in the ledger",
+			id);
+	return sbx_log_each(log, row, row, see_row, b, err);
 }
 
 void

@@ -41,6 +41,10 @@ void sbx_log_mark(sqlite3 *db, int64_t seq,
 /* After the row that made size a multiple of 256: the subtrees it completed. */
 int sbx_logtree_grow(sqlite3 *db, int64_t size, struct sbx_err *err);
 
+/* The key first seen under a name; SBX_E_NO: none. */
+int sbx_log_pinned(struct sbx_log *log, const char *did,
+	unsigned char pub[static SBX_PUB_BYTES], struct sbx_err *err);
+
 /* SBX_E_NO unless the entry of this id (64 hex digits) is in the journal, by its
  * author, and chained to the row before it. */
 int sbx_log_check_entry(struct sbx_log *log, const char *id,

@@ -34,6 +34,26 @@ out:
 }
 
 int
+sbx_log_pinned(struct sbx_log *log, const char *did,
+	unsigned char pub[static SBX_PUB_BYTES], struct sbx_err *err)
+{
+	sqlite3_stmt *q = NULL;
+	int r;
+
+	if ((r = sbx_db_prepare(sbx_log_db(log), "SELECT pub FROM author WHERE "
+		     "did=?", &q, err)) != 0)
+		return r;
+	sbx_db_bind_text(q, 1, did);
+	if (sqlite3_step(q) == SQLITE_ROW &&
+		sqlite3_column_bytes(q, 0) == SBX_PUB_BYTES)
+		memcpy(pub, sqlite3_column_blob(q, 0), SBX_PUB_BYTES);
+	else
+		r = sbx_err_set(err, SBX_E_NO, "%s has said nothing here", did);
+	sqlite3_finalize(q);
+	return r;
+}
+
+int
 sbx_log_check_entry(struct sbx_log *log, const char *id, struct sbx_err *err)
 {
 	unsigned char raw[SBX_HASH_BYTES];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "sbx.h"
+#include "db.h"
 
 static int
 no(int *http, int status, struct sbx_err *err, const struct sbx_request *g,
@@ -46,24 +46,6 @@ sbx_request_offer(struct sbx_state *st, const char *self, const char *service,
 		return sbx_err_set(err, SBX_E_NO, "no such offer of ours");
 	*doc = own.doc;
 	return 0;
-}
-
-/* A name is 128 bits of a hash; the key first seen under it is the one. */
-struct pin {
-	const struct sbx_request *g;
-	bool same;
-};
-
-static int
-see_key(void *ctx, const struct sbx_row *row, struct sbx_err *err)
-{
-	struct pin *pin = ctx;
-
-	(void)err;
-	if (strcmp(row->author, pin->g->subscriber) != 0)
-		return 0;
-	pin->same = memcmp(row->pub, pin->g->pub, SBX_PUB_BYTES) == 0;
-	return 1;
 }
 
 struct look {
@@ -138,15 +120,17 @@ sbx_request_judge(struct sbx_log *log, struct sbx_state *st,
 	const char *address, int *http, bool *tell, struct sbx_err *err)
 {
 	struct look look = { .g = g, .address = address };
-	struct pin pin = { .g = g };
+	unsigned char pub[SBX_PUB_BYTES];
 	int r;
 
 	*tell = false;
 	if (!sbx_state_member(st, g->subscriber))
 		return no(http, 403, err, g, "not a member");
-	if ((r = sbx_log_each(log, 1, 0, see_key, &pin, err)) < 0)
+	/* A name is 128 bits of a hash; the key first seen under it is the one. */
+	if ((r = sbx_log_pinned(log, g->subscriber, pub, err)) != 0 &&
+		r != SBX_E_NO)
 		return r;
-	if (!pin.same)
+	if (r != 0 || memcmp(pub, g->pub, SBX_PUB_BYTES) != 0)
 		return no(http, 403, err, g, "another key than the one known");
 	r = sbx_state_each(st, SBX_VIEW_NODE, NULL, see_node, &look, err);
 	if (r < 0)

@@ -286,7 +286,7 @@ struct sbx_borrow {
 	struct sbx_entry *sub;	/* our Subscription */
 };
 
-/* Fill in address; and sub, by its identifier. */
+/* Fill in address; and sub, our last one of this identifier. */
 int sbx_borrow_node(struct sbx_state *st, struct sbx_borrow *b,
 	struct sbx_err *err);
 int sbx_borrow_sub(struct sbx_log *log, const char *id, struct sbx_borrow *b,

@@ -10,16 +10,10 @@
 static void
 find_key(struct sbx_log *log, struct sbx_entry *e)
 {
-	sqlite3_stmt *st = NULL;
+	unsigned char pub[SBX_PUB_BYTES];
 
-	if (sbx_db_prepare(sbx_log_db(log), "SELECT pub FROM author WHERE did=?",
-		    &st, NULL) != 0)
-		return;
-	sbx_db_bind_text(st, 1, e->author);
-	if (sqlite3_step(st) == SQLITE_ROW &&
-		sqlite3_column_bytes(st, 0) == SBX_PUB_BYTES)
-		sbx_entry_set_key(e, sqlite3_column_blob(st, 0));
-	sqlite3_finalize(st);
+	if (sbx_log_pinned(log, e->author, pub, NULL) == 0)
+		sbx_entry_set_key(e, pub);
 }
 
 static int

@@ -393,6 +393,22 @@ START_TEST(another_address_is_refused_without_a_reason)
 }
 END_TEST
 
+/* The last one of an identifier in the journal may be another's. */
+START_TEST(what_is_sent_is_our_own_subscription)
+{
+	struct sbx_borrow b = { 0 };
+	struct sbx_err err = { 0 };
+
+	ck_assert_int_eq(sbx_borrow_sub(ledger, sub_id, &b, &err), SBX_E_SYS);
+	add(subscription(gk2, sub_id, service));
+	add(subscription(mallory, sub_id, service));
+	if (sbx_borrow_sub(ledger, sub_id, &b, &err) != 0)
+		ck_abort_msg("%s", err.text);
+	ck_assert_str_eq(b.sub->author, sbx_key_did(gk2));
+	sbx_borrow_free(&b);
+}
+END_TEST
+
 START_TEST(a_pending_offer_waits_for_approval)
 {
 	offer(gk2, "mirror", "pending", true);
@@ -631,6 +647,7 @@ main(void)
 	tcase_add_test(state, somebody_elses_approval_counts_for_nothing);
 	tcase_add_test(state, the_rejected_do_not_return_under_another_id);
 	tcase_add_test(state, a_rejection_is_of_one_subscriber_and_one_offer);
+	tcase_add_test(state, what_is_sent_is_our_own_subscription);
 	tcase_add_test(state, another_key_than_the_one_known_is_refused);
 	tcase_add_test(state, a_cancelled_subscription_has_ended);
 	tcase_add_test(state, only_an_own_live_offer_with_a_macro_is_lent);
