@@ -57,6 +57,26 @@ static const struct {
 } counted[] = { { "members", SBX_VIEW_MEMBER }, { "nodes", SBX_VIEW_NODE },
 	{ "offers", SBX_VIEW_OFFER }, { "subscriptions", SBX_VIEW_SUB } };
 
+/* What others call this box, if they call it anything. */
+static int
+fill_name(struct sbx_state *st, const char *did, struct sbx_doc *doc,
+	struct sbx_err *err)
+{
+	struct sbx_names *names = NULL;
+	char text[300];
+	const char *name;
+	bool sure;
+	int r;
+
+	if ((r = sbx_names_load(st, &names, err)) == 0 &&
+		(name = sbx_names_get(names, did, &sure)) != NULL) {
+		snprintf(text, sizeof(text), "%s%s", name, sure ? "" : "?");
+		sbx_json_add_str(doc, sbx_doc_root(doc), "name", text);
+	}
+	sbx_names_free(names);
+	return r;
+}
+
 static int
 fill_status(struct sbx_log *log, struct sbx_doc *doc, int64_t *frozen,
 	struct sbx_err *err)
@@ -76,7 +96,8 @@ fill_status(struct sbx_log *log, struct sbx_doc *doc, int64_t *frozen,
 	sbx_json_add_hex(doc, out, "head", hash, sizeof(hash));
 	if ((r = sbx_state_open(log, &st, err)) != 0)
 		return r;
-	if ((r = sbx_state_count(st, counts, hash, err)) == 0) {
+	if ((r = fill_name(st, did, doc, err)) == 0 &&
+		(r = sbx_state_count(st, counts, hash, err)) == 0) {
 		for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++)
 			sbx_json_add_int(doc, out, counted[i].name,
 				counts[counted[i].view]);

@@ -258,6 +258,11 @@ attest_raw() {
 	assert_eq "$(jq -r --arg d "$(did ann)" 'select(.did==$d).name' <<<"$output")" ann-box "list"
 	at hub sbx-ledger show
 	assert_has "$output" ann-box "the ledger"
+	at hub sbx-ledger -j status
+	assert_eq "$(jq .name <<<"$output")" null "a name of nobody's"
+	at hub sbx-member name hub-box "$(did hub)"
+	at hub sbx-ledger -j status
+	assert_eq "$(jq -r .name <<<"$output")" hub-box "its own"
 	later 12:10:00
 	at hub sbx-member name -d ann-box
 	at hub sbx-member attestations
