@@ -64,7 +64,8 @@ int sbx_store_end(struct sbx_store *s, int r, struct sbx_err *err);
 
 #define SBX_ROW_COST 512 /* bytes that an entry takes beside its payload */
 
-struct sbx_quota *sbx_quota_new(struct sbx_log *log);
+/* self, this box's own did, is borrowed. */
+struct sbx_quota *sbx_quota_new(struct sbx_log *log, const char *self);
 /* SBX_E_NO: a stranger's, and too much. */
 int sbx_quota_check(struct sbx_quota *q, const struct sbx_entry *e,
 	struct sbx_err *err);

@@ -42,7 +42,7 @@ static const char *const looks[LOOKS] = {
 struct sbx_quota {
 	sqlite3_stmt *st[LOOKS];
 	struct sbx_log *log;
-	char self[SBX_DID_SIZE]; /* no stranger to itself, member or not */
+	const char *self; /* no stranger to itself, member or not */
 	void *spent;   /* tsearch(3) trees: of struct spent, */
 	void *members; /* of DIDs, and of open invitations' ids */
 	bool computed;
@@ -53,13 +53,13 @@ struct sbx_quota {
 };
 
 struct sbx_quota *
-sbx_quota_new(struct sbx_log *log)
+sbx_quota_new(struct sbx_log *log, const char *self)
 {
 	struct sbx_quota *q = sbx_mem_alloc(1, sizeof(*q));
 
 	q->log = log;
 	q->authors = -1;
-	sbx_log_self(log, q->self, NULL); /* "": it has none yet */
+	q->self = self;
 	return q;
 }
 

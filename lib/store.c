@@ -58,16 +58,16 @@ add_item(struct sbx_store *s, struct sbx_item *it, struct sbx_err *err)
 	return r;
 }
 
-/* What was too much of a stranger: its author may have become a member by
- * what came later in the batch.  The rest is refused. */
+/* What is too much of a stranger is tried again while others come in: its
+ * author may have become a member by what came later in the batch. */
 static int
-add_late(struct sbx_store *s, struct sbx_batch *b, struct sbx_err *err)
+add_items(struct sbx_store *s, struct sbx_batch *b, struct sbx_err *err)
 {
-	struct sbx_import *im = s->im;
-	struct sbx_err why = { 0 };
 	bool more = true, left = true;
 	int r = SBX_OK;
 
+	for (size_t i = 0; i < b->count; i++)
+		b->items[i].late = true;
 	while (more && left && r == 0) {
 		more = left = false;
 		sbx_quota_again(s->quota);
@@ -79,6 +79,17 @@ add_late(struct sbx_store *s, struct sbx_batch *b, struct sbx_err *err)
 			left |= b->items[i].late;
 		}
 	}
+	return r;
+}
+
+/* The rest of it is refused. */
+static int
+refuse_late(struct sbx_store *s, struct sbx_batch *b, struct sbx_err *err)
+{
+	struct sbx_import *im = s->im;
+	struct sbx_err why = { 0 };
+	int r = SBX_OK;
+
 	for (size_t i = 0; r == 0 && i < b->count; i++) {
 		if (!b->items[i].late)
 			continue;
@@ -88,7 +99,10 @@ add_late(struct sbx_store *s, struct sbx_batch *b, struct sbx_err *err)
 		if (r == SBX_E_NO && im->refuse != NULL &&
 			sbx_quota_tell(s->quota, b->items[i].e))
 			im->refuse(im->ctx, b->items[i].number, &why);
-		r = r == SBX_E_NO ? SBX_OK : r;
+		if (r == SBX_E_NO)
+			r = SBX_OK;
+		else if (r != 0 && err != NULL)
+			*err = why;
 	}
 	return r;
 }
@@ -103,21 +117,18 @@ sbx_store_begin(struct sbx_store *s, struct sbx_log *log, struct sbx_import *im,
 	sbx_db_bulk(sbx_log_db(log));
 	if ((r = sbx_log_begin(log, err)) != 0)
 		return r;
-	s->quota = sbx_quota_new(log);
-	sbx_log_self(log, s->self, NULL);
+	sbx_log_self(log, s->self, NULL); /* "": it has none yet */
+	s->quota = sbx_quota_new(log, s->self);
 	return SBX_OK;
 }
 
 int
 sbx_store_add(struct sbx_store *s, struct sbx_batch *b, struct sbx_err *err)
 {
-	int r = SBX_OK;
+	int r;
 
-	sbx_quota_again(s->quota);
-	for (size_t i = 0; r == 0 && i < b->count; i++)
-		r = add_item(s, &b->items[i], err);
-	if (r == 0)
-		r = add_late(s, b, err);
+	if ((r = add_items(s, b, err)) == 0)
+		r = refuse_late(s, b, err);
 	sbx_batch_empty(b);
 	return r;
 }
