@@ -75,6 +75,28 @@ sbx_db_int(sqlite3 *db, const char *sql, int64_t otherwise, int64_t *value,
 	return r;
 }
 
+int
+sbx_db_text(sqlite3 *db, const char *sql, const char *a, const char *b,
+	struct sbx_buf *out, struct sbx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r, step;
+
+	if ((r = sbx_db_prepare(db, sql, &st, err)) != 0)
+		return r;
+	sbx_db_bind_text(st, 1, a);
+	if (b != NULL)
+		sbx_db_bind_text(st, 2, b);
+	step = sqlite3_step(st);
+	if (step == SQLITE_ROW && out != NULL)
+		sbx_buf_add(out, sqlite3_column_text(st, 0),
+			(size_t)sqlite3_column_bytes(st, 0));
+	else if (step != SQLITE_DONE && step != SQLITE_ROW)
+		r = sbx_db_fail(db, "ledger", err);
+	sqlite3_finalize(st);
+	return r;
+}
+
 /* Nothing that stands in the file may run: no schema is trusted, no extension
  * loaded, no corrupt cell taken for a length.  The cache is what a sort takes
  * as well, before it goes to a file. */

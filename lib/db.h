@@ -23,9 +23,13 @@ int sbx_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **st,
 	struct sbx_err *err);
 void sbx_db_bind_text(sqlite3_stmt *st, int i, const char *text);
 void sbx_db_bind_blob(sqlite3_stmt *st, int i, const void *data, size_t len);
-/* The one integer or text of a query without rows: otherwise. */
+/* The one integer of a query; without rows: otherwise. */
 int sbx_db_int(sqlite3 *db, const char *sql, int64_t otherwise, int64_t *value,
 	struct sbx_err *err);
+/* One statement with one or two texts (b may be NULL); *out (may be NULL) gets
+ * the first text of its first row, if there is one. */
+int sbx_db_text(sqlite3 *db, const char *sql, const char *a, const char *b,
+	struct sbx_buf *out, struct sbx_err *err);
 
 /* The journal's own connection: state reads through it. */
 sqlite3 *sbx_log_db(struct sbx_log *log);

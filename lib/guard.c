@@ -15,28 +15,18 @@
 #define BEHIND "behind"
 #define LOST   "lost"
 
-static int
-query(struct sbx_log *log, const char *sql, const char *text,
-	struct sbx_err *err)
-{
-	sqlite3_stmt *st = NULL;
-	int r;
-
-	if ((r = sbx_db_prepare(sbx_log_db(log), sql, &st, err)) != 0)
-		return r;
-	if (text != NULL)
-		sbx_db_bind_text(st, 1, text);
-	if (sqlite3_step(st) != SQLITE_DONE)
-		r = sbx_db_fail(sbx_log_db(log), "ledger", err);
-	sqlite3_finalize(st);
-	return r;
-}
-
 int
 sbx_guard_mark(struct sbx_log *log, const char *source, struct sbx_err *err)
 {
-	return query(log, "INSERT OR IGNORE INTO local(key, value) "
-			  "VALUES('" BEHIND " ' || ?, '')", source, err);
+	return sbx_db_text(sbx_log_db(log), "INSERT OR IGNORE INTO local(key, "
+		"value) VALUES('" BEHIND " ' || ?, '')", source, NULL, NULL, err);
+}
+
+static int
+behind(struct sbx_log *log, struct sbx_err *err)
+{
+	return sbx_db_exec(sbx_log_db(log), "INSERT OR IGNORE INTO local(key, "
+		"value) VALUES('" BEHIND "', '')", err);
 }
 
 static int
@@ -235,7 +225,8 @@ whole_again(struct sbx_log *log, const struct sbx_conf *conf, bool same,
 	if ((r = sbx_seal_keep(log, conf, err)) != 0 ||
 		(r = sbx_guard_note(log, conf, err)) != 0)
 		return r;
-	return query(log, "DELETE FROM local WHERE key='" BEHIND "'", NULL, err);
+	return sbx_db_exec(sbx_log_db(log), "DELETE FROM local WHERE "
+		"key='" BEHIND "'", err);
 }
 
 int
@@ -250,12 +241,10 @@ sbx_guard_settle(struct sbx_log *log, const struct sbx_conf *conf,
 		return r;
 	if ((r = sbx_log_begin(log, err)) != 0)
 		return r;
-	if ((r = query(log, "DELETE FROM local WHERE key='" BEHIND " ' || ?",
-		     source, err)) == 0 &&
+	if ((r = sbx_db_text(sbx_log_db(log), "DELETE FROM local WHERE "
+		     "key='" BEHIND " ' || ?", source, NULL, NULL, err)) == 0 &&
 		(r = lacking(log, conf, left, err)) == 0)
-		r = *left > 0 ? query(log,
-				"INSERT OR IGNORE INTO local(key, value) "
-				"VALUES('" BEHIND "', '')", NULL, err) :
+		r = *left > 0 ? behind(log, err) :
 				whole_again(log, conf, same, err);
 	if (r == 0)
 		return sbx_log_commit(log, err);
@@ -297,8 +286,7 @@ sbx_guard_restored(struct sbx_log *log, const struct sbx_conf *conf,
 		(before > n && (r = keep_said(conf, before, err)) != 0) ||
 		(r = lacking(log, conf, &left, err)) != 0 || left == 0)
 		return r;
-	return query(log, "INSERT OR IGNORE INTO local(key, value) "
-			  "VALUES('" BEHIND "', '')", NULL, err);
+	return behind(log, err);
 }
 
 int64_t
@@ -321,14 +309,14 @@ sbx_guard_forget(struct sbx_log *log, const struct sbx_conf *conf,
 	int r;
 
 	if ((r = sbx_log_self(log, did, err)) != 0 ||
-		(r = query(log, "DELETE FROM local WHERE key='" BEHIND "' OR key "
-				"GLOB '" BEHIND " *'", NULL, err)) != 0 ||
+		(r = sbx_db_exec(sbx_log_db(log), "DELETE FROM local WHERE "
+			 "key='" BEHIND "' OR key GLOB '" BEHIND " *'", err)) != 0 ||
 		(r = sbx_seal_adopt(log, conf, err)) != 0 ||
 		(r = unnamed(log, did, &n, err)) != 0)
 		return r;
 	snprintf(text, sizeof(text), "%lld", (long long)n);
-	if ((r = query(log, "INSERT OR REPLACE INTO local(key, value) "
-			    "VALUES('" LOST "', ?)", text, err)) != 0 ||
+	if ((r = sbx_db_text(sbx_log_db(log), "INSERT OR REPLACE INTO local(key, "
+		     "value) VALUES('" LOST "', ?)", text, NULL, NULL, err)) != 0 ||
 		(r = sbx_guard_note(log, conf, err)) != 0 ||
 		sbx_head_check(log, conf, NULL) == 0)
 		return r;

@@ -4,31 +4,6 @@
 
 #include "db.h"
 
-/* One statement with up to two texts; *out (may be NULL) gets the first text
- * of the first row. */
-static int
-query(struct sbx_log *log, const char *sql, const char *a, const char *b,
-	struct sbx_buf *out, struct sbx_err *err)
-{
-	sqlite3 *db = sbx_log_db(log);
-	sqlite3_stmt *st = NULL;
-	int r, step;
-
-	if ((r = sbx_db_prepare(db, sql, &st, err)) != 0)
-		return r;
-	sbx_db_bind_text(st, 1, a);
-	if (b != NULL)
-		sbx_db_bind_text(st, 2, b);
-	step = sqlite3_step(st);
-	if (step == SQLITE_ROW && out != NULL)
-		sbx_buf_add(out, sqlite3_column_text(st, 0),
-			(size_t)sqlite3_column_bytes(st, 0));
-	else if (step != SQLITE_DONE && step != SQLITE_ROW)
-		r = sbx_db_fail(db, "ledger", err);
-	sqlite3_finalize(st);
-	return r;
-}
-
 int
 sbx_log_self(struct sbx_log *log, char did[static SBX_DID_SIZE],
 	struct sbx_err *err)
@@ -36,8 +11,8 @@ sbx_log_self(struct sbx_log *log, char did[static SBX_DID_SIZE],
 	struct sbx_buf text = SBX_BUF(SBX_DID_SIZE);
 	int r;
 
-	if ((r = query(log, "SELECT value FROM local WHERE key=?", "self", NULL,
-		     &text, err)) != 0)
+	if ((r = sbx_db_text(sbx_log_db(log), "SELECT value FROM local "
+		     "WHERE key=?", "self", NULL, &text, err)) != 0)
 		goto out;
 	if (!sbx_did_check(sbx_buf_text(&text), text.len)) {
 		r = sbx_err_set(err, SBX_E_NO, "this ledger has no owner yet");
@@ -53,8 +28,8 @@ out:
 int
 sbx_log_set_self(struct sbx_log *log, const char *did, struct sbx_err *err)
 {
-	return query(log, "INSERT OR REPLACE INTO local(key, value) VALUES(?, ?)",
-		"self", did, NULL, err);
+	return sbx_db_text(sbx_log_db(log), "INSERT OR REPLACE INTO local(key, "
+		"value) VALUES(?, ?)", "self", did, NULL, err);
 }
 
 /* When an anchor came or went, for questions about the past; it takes a change
@@ -70,21 +45,22 @@ note_trust(struct sbx_log *log, const char *did, bool yes, struct sbx_err *err)
 		"UPDATE SET value=json_insert(value, '$[#]', "
 		"json_extract(excluded.value, '$[0]'))",
 		(long long)sbx_clock_now(), yes);
-	return query(log, sql, did, NULL, NULL, err);
+	return sbx_db_text(sbx_log_db(log), sql, did, NULL, NULL, err);
 }
 
 static int
 set_anchor(struct sbx_log *log, const char *did, bool yes, bool noted,
 	struct sbx_err *err)
 {
+	sqlite3 *db = sbx_log_db(log);
 	int r;
 
 	if (!sbx_did_check(did, strlen(did)))
 		return sbx_err_set(err, SBX_E_USAGE, "not a did: %.60s", did);
-	r = query(log, yes ? "INSERT OR IGNORE INTO anchor(did) VALUES(?)" :
-			     "DELETE FROM anchor WHERE did=?",
+	r = sbx_db_text(db, yes ? "INSERT OR IGNORE INTO anchor(did) VALUES(?)" :
+				  "DELETE FROM anchor WHERE did=?",
 		did, NULL, NULL, err);
-	if (r == 0 && noted && sqlite3_changes(sbx_log_db(log)) > 0)
+	if (r == 0 && noted && sqlite3_changes(db) > 0)
 		r = note_trust(log, did, yes, err);
 	return r;
 }

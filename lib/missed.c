@@ -44,62 +44,35 @@ int
 sbx_missed_mark(struct sbx_log *log, const char *source, struct sbx_err *err)
 {
 	char hex[2 * SBX_HASH_BYTES + 1];
-	sqlite3_stmt *st = NULL;
 	int r;
 
-	if ((r = members(log, hex, err)) != 0 ||
-		(r = sbx_db_prepare(sbx_log_db(log),
-			 "INSERT OR REPLACE INTO local(key, value) "
-			 "VALUES('missed ' || ?, ?)",
-			 &st, err)) != 0)
+	if ((r = members(log, hex, err)) != 0)
 		return r;
-	sbx_db_bind_text(st, 1, source);
-	sbx_db_bind_text(st, 2, hex);
-	if (sqlite3_step(st) != SQLITE_DONE)
-		r = sbx_db_fail(sbx_log_db(log), "ledger", err);
-	sqlite3_finalize(st);
-	return r;
+	return sbx_db_text(sbx_log_db(log), "INSERT OR REPLACE INTO local(key, "
+		"value) VALUES('missed ' || ?, ?)", source, hex, NULL, err);
 }
 
 int
 sbx_missed_again(struct sbx_log *log, const char *source, bool *again,
 	struct sbx_err *err)
 {
-	char hex[2 * SBX_HASH_BYTES + 1], was[2 * SBX_HASH_BYTES + 1] = "";
-	sqlite3_stmt *st = NULL;
-	int r, step;
+	struct sbx_buf was = SBX_BUF(2 * SBX_HASH_BYTES);
+	char hex[2 * SBX_HASH_BYTES + 1];
+	int r;
 
 	*again = false;
-	if ((r = sbx_db_prepare(sbx_log_db(log),
-		     "SELECT value FROM local WHERE key='missed ' || ?", &st,
-		     err)) != 0)
-		return r;
-	sbx_db_bind_text(st, 1, source);
-	if ((step = sqlite3_step(st)) == SQLITE_ROW)
-		snprintf(was, sizeof(was), "%s",
-			(const char *)sqlite3_column_text(st, 0));
-	else if (step != SQLITE_DONE)
-		r = sbx_db_fail(sbx_log_db(log), "ledger", err);
-	sqlite3_finalize(st);
-	if (step != SQLITE_ROW || (r = members(log, hex, err)) != 0)
-		return r;
-	*again = strcmp(was, hex) != 0;
-	return SBX_OK;
+	if ((r = sbx_db_text(sbx_log_db(log), "SELECT value FROM local WHERE "
+		     "key='missed ' || ?", source, NULL, &was, err)) == 0 &&
+		(was.len > 0 || was.over) &&
+		(r = members(log, hex, err)) == 0)
+		*again = strcmp(sbx_buf_text(&was), hex) != 0;
+	sbx_buf_free(&was);
+	return r;
 }
 
 int
 sbx_missed_clear(struct sbx_log *log, const char *source, struct sbx_err *err)
 {
-	sqlite3_stmt *st = NULL;
-	int r;
-
-	if ((r = sbx_db_prepare(sbx_log_db(log),
-		     "DELETE FROM local WHERE key='missed ' || ?", &st, err)) !=
-		0)
-		return r;
-	sbx_db_bind_text(st, 1, source);
-	if (sqlite3_step(st) != SQLITE_DONE)
-		r = sbx_db_fail(sbx_log_db(log), "ledger", err);
-	sqlite3_finalize(st);
-	return r;
+	return sbx_db_text(sbx_log_db(log), "DELETE FROM local WHERE "
+		"key='missed ' || ?", source, NULL, NULL, err);
 }
