@@ -96,7 +96,8 @@ void sbx_cosigned_free(struct sbx_cosigned *s);
 int sbx_cosigned_key(const struct sbx_conf_witness *w,
 	const struct sbx_cosigned *s, struct sbx_vkey *key,
 	struct sbx_err *err);
-/* Append the line of key's name in note, with its newline. */
+/* Append key's line in note, which must hold, with its newline.  A name alone
+ * tells nothing: anybody may add a line of it. */
 bool sbx_note_line(struct sbx_buf *out, const char *note,
 	const struct sbx_vkey *key);
 /* What w has signed of this log: *size 0 when that is nothing.  SBX_E_NO: a

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "doc.h"
+#include "follow.h"
 
 #define DASH      "\xe2\x80\x94 " /* em dash, space */
 #define ID_BYTES  4
@@ -296,6 +297,38 @@ sbx_note_check(const char *note, size_t len, const struct sbx_vkey *keys,
 		return sbx_err_set(
 			err, SBX_E_NO, "note that no known key has signed");
 	return 0;
+}
+
+/* Whether a line is a signature by key, as its name and id say. */
+static bool
+is_by(const char *line, size_t len, const struct sbx_vkey *key)
+{
+	size_t name = strlen(key->name), at = strlen(DASH) + name + 1;
+	struct sbx_buf b = SBX_BUF(SIG_BYTES);
+	bool yes;
+
+	yes = len > at && memcmp(line, DASH, strlen(DASH)) == 0 &&
+	      memcmp(line + strlen(DASH), key->name, name) == 0 &&
+	      line[at - 1] == ' ' && sbx_b64_parse(&b, line + at, len - at) &&
+	      b.len > ID_BYTES && memcmp(b.data, key->id, ID_BYTES) == 0;
+	sbx_buf_free(&b);
+	return yes;
+}
+
+bool
+sbx_note_line(struct sbx_buf *out, const char *note, const struct sbx_vkey *key)
+{
+	const char *line = note, *nl;
+
+	/* Behind the last empty line: what is signed may look like one. */
+	while ((nl = strstr(line, "\n\n")) != NULL)
+		line = nl + 1;
+	for (line++; (nl = strchr(line, '\n')) != NULL; line = nl + 1)
+		if (is_by(line, (size_t)(nl - line), key)) {
+			sbx_buf_add(out, line, (size_t)(nl + 1 - line));
+			return true;
+		}
+	return false;
 }
 
 int

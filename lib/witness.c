@@ -155,21 +155,6 @@ sbx_cosigned_judge(struct sbx_log *log, const struct sbx_own *own,
 	return SBX_OK;
 }
 
-bool
-sbx_note_line(struct sbx_buf *out, const char *note, const struct sbx_vkey *key)
-{
-	struct sbx_buf start = SBX_BUF(SBX_MAX_NAME + 8);
-	const char *line, *end;
-
-	sbx_buf_fmt(&start, "\n\xe2\x80\x94 %s ", key->name);
-	line = strstr(note, sbx_buf_text(&start));
-	end = line != NULL ? strchr(line + 1, '\n') : NULL;
-	if (end != NULL)
-		sbx_buf_add(out, line + 1, (size_t)(end - line));
-	sbx_buf_free(&start);
-	return end != NULL;
-}
-
 /* ---- how far ----------------------------------------------------------- */
 
 static int

@@ -221,9 +221,12 @@ witnessed() {
 	printf '{"ban_id":"%064d","ip":"192.0.2.9","reason":"","severity":1,"expires_at":null}\n' 7 8 |
 		SBX_STATE=$D/before sbx-ledger append --lines ban_publish >/dev/null
 	SBX_STATE=$D/before sbx-ledger publish
+	# A line by no key of the hub's, in its name.
+	sed -i "5i— $(cat "$D/hub.did")/log AAAAAAAA" "$(cosigned ann)"
 	at before 1 sbx-pull "$D/ann/www"
 	assert_has "$stderr" "holds a head of this log, 3 entries, that the ledger does not continue" "not said"
 	assert_hint sbx-pull
+	head -n 5 "$D/hub/www/checkpoint" | cmp - "$D/before/head" || fail "it is not bound by what it has signed"
 }
 
 @test "the node key signs for the witness key once, and a pull never does" {

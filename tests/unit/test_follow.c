@@ -134,6 +134,43 @@ START_TEST(known_are_all_of_many_and_no_other)
 }
 END_TEST
 
+/* Of one name are the lines of other keys too, true or made up, and what is
+ * signed may hold a line that looks like one. */
+START_TEST(a_line_of_a_note_is_told_by_its_key_not_by_its_name)
+{
+	static const char text[] = "n/log\n1\n\xe2\x80\x94 n/log AAAAAAAA\n";
+	struct sbx_buf note = SBX_BUF(4096), line = SBX_BUF(4096),
+		       want = SBX_BUF(4096);
+	struct sbx_key *mine = key_of(1), *other = key_of(2);
+	struct sbx_vkey key;
+	struct sbx_note n;
+
+	ck_assert_int_eq(sbx_vkey_make(&key, "n/log", SBX_NOTE_ED25519,
+				 sbx_key_pub(mine), &why), 0);
+	sbx_buf_fmt(&note, "%s\n\xe2\x80\x94 n/log AAAAAAAA\n"
+			   "\xe2\x80\x94 n/lo AAAAAAAA\n", text);
+	ck_assert_int_eq(sbx_note_sign(&note, text, strlen(text), "n/log",
+				 SBX_NOTE_ED25519, other, 0, &why), 0);
+	ck_assert_int_eq(sbx_note_sign(&note, text, strlen(text), "n/log",
+				 SBX_NOTE_COSIGNATURE, mine, sbx_clock_now(),
+				 &why), 0);
+	ck_assert(!sbx_note_line(&line, sbx_buf_text(&note), &key));
+	ck_assert_uint_eq(line.len, 0);
+	ck_assert_int_eq(sbx_note_sign(&want, text, strlen(text), "n/log",
+				 SBX_NOTE_ED25519, mine, 0, &why), 0);
+	sbx_buf_add(&note, want.data, want.len);
+	ck_assert_int_eq(sbx_note_check(note.data, note.len, &key, 1, &n, &why),
+		0);
+	ck_assert(sbx_note_line(&line, sbx_buf_text(&note), &key));
+	ck_assert_str_eq(line.data, want.data);
+	sbx_buf_free(&note);
+	sbx_buf_free(&line);
+	sbx_buf_free(&want);
+	sbx_key_free(mine);
+	sbx_key_free(other);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -146,6 +183,7 @@ main(void)
 	tcase_add_test(t, a_prefix_is_told_by_every_byte_and_border);
 	tcase_add_test(t, known_is_what_the_journal_holds);
 	tcase_add_test(t, known_are_all_of_many_and_no_other);
+	tcase_add_test(t, a_line_of_a_note_is_told_by_its_key_not_by_its_name);
 	suite_add_tcase(s, t);
 	return finish_suite(s);
 }
