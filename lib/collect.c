@@ -58,10 +58,8 @@ learn(const struct asking *a, const struct sbx_buf *note, struct sbx_err *err)
 		((r = sbx_log_root(a->log, (int64_t)c.size, root, err)) != 0 ||
 			memcmp(root, c.root, sizeof(root)) == 0))
 		return r;
-	sbx_buf_add(&own, n.text, n.len);
-	sbx_buf_str(&own, "\n");
-	if (sbx_head_check(a->log, a->conf, NULL) == 0 &&
-		sbx_note_line(&own, note->data, &a->own->vkey))
+	sbx_note_only(&own, &n, &a->own->vkey);
+	if (sbx_head_check(a->log, a->conf, NULL) == 0)
 		r = sbx_io_save(
 			a->conf->head, own.data, own.len, 0644, 0, err);
 	sbx_buf_free(&own);

@@ -49,26 +49,23 @@ signed_before(const struct cosigner *c, const char *path,
 }
 
 static int
-sign(struct cosigner *c, const struct sbx_note *n, struct sbx_buf *note,
+sign(struct cosigner *c, const struct sbx_note *n, const struct sbx_vkey *log,
 	const char *path, struct sbx_err *err)
 {
-	struct sbx_buf sig = SBX_BUF(4096);
+	struct sbx_buf note = SBX_BUF(SBX_MAX_NOTE);
 	char *slash = strrchr(path, '/');
 	char *parent = sbx_mem_text(path, (size_t)(slash - path));
 	int r;
 
-	r = sbx_note_sign(&sig, n->text, n->len, c->vkey.name,
-		SBX_NOTE_COSIGNATURE, c->key, sbx_clock_now(), err);
-	if (r == 0) {
-		sbx_buf_add(note, sig.data, sig.len);
-		r = sbx_io_mkdir(parent, 0755, err);
-	}
-	if (r == 0)
-		r = sbx_io_save(path, note->data, note->len, 0644, 0, err);
-	if (r == 0)
+	sbx_note_only(&note, n, log);
+	if ((r = sbx_note_sign(&note, n->text, n->len, c->vkey.name,
+		     SBX_NOTE_COSIGNATURE, c->key, sbx_clock_now(), err)) ==
+			0 &&
+		(r = sbx_io_mkdir(parent, 0755, err)) == 0 &&
+		(r = sbx_io_save(path, note.data, note.len, 0644, 0, err)) == 0)
 		++*c->changed;
 	free(parent);
-	sbx_buf_free(&sig);
+	sbx_buf_free(&note);
 	return r;
 }
 
@@ -99,7 +96,7 @@ cosign(struct cosigner *c, const char *did, struct sbx_err *err)
 	if (path.over)
 		r = sbx_err_set(err, SBX_E_USAGE, "path too long");
 	else if (!signed_before(c, path.data, &log, head.size))
-		r = sign(c, &n, &peer.note, path.data, err);
+		r = sign(c, &n, &log, path.data, err);
 out:
 	sbx_peerlog_free(&peer);
 	sbx_buf_free(&path);

@@ -100,6 +100,9 @@ int sbx_cosigned_key(const struct sbx_conf_witness *w,
  * tells nothing: anybody may add a line of it. */
 bool sbx_note_line(struct sbx_buf *out, const char *note,
 	const struct sbx_vkey *key);
+/* The note with the line of key alone, which must hold. */
+void sbx_note_only(struct sbx_buf *out, const struct sbx_note *n,
+	const struct sbx_vkey *key);
 /* What w has signed of this log: *size 0 when that is nothing.  SBX_E_NO: a
  * head that this node's key has signed and that its journal does not hold. */
 int sbx_cosigned_judge(struct sbx_log *log, const struct sbx_own *own,

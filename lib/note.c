@@ -331,6 +331,15 @@ sbx_note_line(struct sbx_buf *out, const char *note, const struct sbx_vkey *key)
 	return false;
 }
 
+void
+sbx_note_only(
+	struct sbx_buf *out, const struct sbx_note *n, const struct sbx_vkey *key)
+{
+	sbx_buf_add(out, n->text, n->len);
+	sbx_buf_str(out, "\n");
+	sbx_note_line(out, n->text, key);
+}
+
 int
 sbx_checkpoint_parse(struct sbx_checkpoint *c, const char *text, size_t len,
 	struct sbx_err *err)

@@ -15,18 +15,25 @@ get(struct walk *w, const char *name, struct sbx_buf *out, char *etag,
 static int
 check_note(struct walk *w, const struct sbx_delegation *d, struct sbx_err *err)
 {
+	struct sbx_buf only = SBX_BUF(SBX_MAX_NOTE);
 	struct sbx_vkey key;
 	struct sbx_note n;
 	int r;
 
-	if ((r = sbx_delegation_vkey(d, &key, err)) == 0 &&
+	if ((r = sbx_delegation_vkey(d, &key, err)) != 0 ||
 		(r = sbx_note_check(sbx_buf_text(&w->note), w->note.len, &key,
-			 1, &n, err)) == 0 &&
-		(r = sbx_checkpoint_parse(&w->head, n.text, n.len, err)) == 0 &&
-		(strcmp(w->head.origin, key.name) != 0 ||
-			w->head.size > SBX_MAX_TREE))
-		r = sbx_err_set(err, SBX_E_INPUT, "not a head of %s", d->did);
-	return r;
+			 1, &n, err)) != 0 ||
+		(r = sbx_checkpoint_parse(&w->head, n.text, n.len, err)) != 0)
+		return r;
+	if (strcmp(w->head.origin, key.name) != 0 ||
+		w->head.size > SBX_MAX_TREE)
+		return sbx_err_set(
+			err, SBX_E_INPUT, "not a head of %s", d->did);
+	/* Other lines are anybody's: no evidence, and not to be passed on. */
+	sbx_note_only(&only, &n, &key);
+	sbx_buf_free(&w->note);
+	w->note = only; /* transferred */
+	return SBX_OK;
 }
 
 /* The log key may have been replaced, never the key that speaks for it. */

@@ -53,6 +53,16 @@ witnessed() {
 	assert_eq "$(sed -n 2p "$note")" 3 "the next head"
 }
 
+@test "what others wrote under a head is neither kept nor passed on" {
+	for i in $(seq 60); do
+		printf '— x%d.example %s\n' "$i" "$(printf '%01500d' 0)"
+	done >>"$D/hub/www/checkpoint"
+	witness ann
+	assert_eq "$(wc -l <"$(cosigned ann)")" 6 "lines of the note: three, none, the log's and ours"
+	require sqlite3
+	assert_eq "$(sqlite3 "$D/ann/ledger.db" "select note from peer")" "$(head -n 5 "$D/hub/www/checkpoint")" "what is kept"
+}
+
 @test "a quorum of witnesses makes the log witnessed" {
 	assert_eq "$(witnessed)" 0 "before anybody"
 	at hub 1 sbx-ledger --witnessed status
