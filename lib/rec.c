@@ -175,7 +175,8 @@ value_ok(const struct sbx_field *f, const struct sbx_json *v)
 	case SBX_KIND_OBJECT:
 		return v->type == SBX_JSON_OBJECT && integers_only(v);
 	case SBX_KIND_ARRAY:
-		return v->type == SBX_JSON_ARRAY && integers_only(v);
+		return v->type == SBX_JSON_ARRAY &&
+			v->count <= (size_t)f->max && integers_only(v);
 	case SBX_KIND_ANY:
 		return integers_only(v);
 	case SBX_KIND_IP:

@@ -57,7 +57,8 @@ static const struct sbx_field attestation[] = { DID("attester"), DID("subject"),
 static const struct sbx_field revocation[] = { DID("revoker"),
 	ID("revocation_id"),
 	{ "target", SBX_KIND_TARGET, 0, 0, 0, NULL },
-	ENUM("scope", scopes), INT("cascade_depth", 0, 8), TEXT("reason"), TIME("created_at"), END };
+	ENUM("scope", scopes), INT("cascade_depth", 0, 8), TEXT("reason"),
+	TIME("created_at"), END };
 static const struct sbx_field proposal[] = { DID("proposer"), ID("proposal_id"),
 	ENUM("ptype", ptypes), TEXT("domain"),
 	{ "body", SBX_KIND_OBJECT, 0, 0, 0, NULL }, ENUM("quorum_rule", quorums),

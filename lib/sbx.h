@@ -324,7 +324,7 @@ enum sbx_kind {
 	SBX_KIND_ENUM,	   /* one of words */
 	SBX_KIND_TEXTS,	   /* array of at most max strings */
 	SBX_KIND_OBJECT,
-	SBX_KIND_ARRAY,
+	SBX_KIND_ARRAY,	   /* at most max of anything canonical */
 	SBX_KIND_ANY,	   /* anything canonical, integers only */
 	SBX_KIND_IP,	   /* IPv4 or IPv6 address as inet_ntop(3) prints it */
 	SBX_KIND_NAME,	   /* [a-z][a-z0-9-]{1,31} */

@@ -1,61 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "world.h"
 
-static int
-fields(const struct sbx_rec *r, const char **out)
-{
-	int n = 0;
-
-	for (const struct sbx_field *f = r->fields; f->name != NULL; f++)
-		out[n++] = f->name;
-	return n;
-}
-
-static bool
-has(const struct sbx_rec *r, const char *name)
-{
-	for (const struct sbx_field *f = r->fields; f->name != NULL; f++)
-		if (strcmp(f->name, name) == 0)
-			return true;
-	return false;
-}
-
-/* Invariant I2: the payload decides what an entry is. */
-/* I9 */
-START_TEST(no_two_types_share_their_fields)
-{
-	const char *names[32];
-
-	for (const struct sbx_rec *a = sbx_rec_table; a->type != NULL; a++)
-		for (const struct sbx_rec *b = a + 1; b->type != NULL; b++) {
-			int n = fields(a, names), shared = 0, m = fields(b, names);
-
-			n = fields(a, names);
-			for (int i = 0; i < n; i++)
-				shared += has(b, names[i]);
-			ck_assert_msg(shared < n || shared < m,
-				"%s and %s have the same fields", a->type, b->type);
-		}
-}
-END_TEST
-
-START_TEST(every_type_names_fields_it_has)
-{
-	for (const struct sbx_rec *r = sbx_rec_table; r->type != NULL; r++) {
-		ck_assert_msg(has(r, r->actor), "%s: actor %s", r->type, r->actor);
-		ck_assert_msg(has(r, r->time), "%s: time %s", r->type, r->time);
-		if (r->id != NULL)
-			ck_assert_msg(has(r, r->id), "%s: id %s", r->type, r->id);
-		if (r->ref != NULL)
-			ck_assert_msg(has(r, r->ref), "%s: ref %s", r->type, r->ref);
-		ck_assert_ptr_eq(sbx_rec_type(r->type, strlen(r->type)), r);
-		ck_assert_ptr_nonnull(sbx_rec_op(r->ops[0]));
-	}
-	ck_assert_ptr_null(sbx_rec_op("reboot"));
-	ck_assert_ptr_null(sbx_rec_type("Identit", 7));
-}
-END_TEST
-
 static struct sbx_entry *
 offer(void)
 {
@@ -361,8 +306,6 @@ main(void)
 	Suite *s = suite_create("entry");
 	TCase *t = tcase_create("entry");
 
-	tcase_add_test(t, no_two_types_share_their_fields);
-	tcase_add_test(t, every_type_names_fields_it_has);
 	tcase_add_test(t, a_line_reads_back_as_it_was_written);
 	tcase_add_test(t, any_changed_byte_is_refused);
 	tcase_add_loop_test(t, each_fault_has_its_own_reason, 0,
