@@ -4,6 +4,8 @@
 #include "sbx.h"
 
 #define FIRST     "c2sp.org/tlog-proof@v1\n"
+#define MAX_LINES 4096 /* bytes of all but the note and the extra line's data */
+#define MAX_EXTRA ((SBX_MAX_EXTRA + 2) / 3 * 4) /* in base64 */
 
 static void
 hashes(struct sbx_buf *out, const struct sbx_proof *proof,
@@ -115,7 +117,7 @@ sbx_proof_parse(const char *text, size_t len, uint64_t *index,
 	bool ok;
 
 	proof->count = 0;
-	ok = len <= SBX_MAX_NOTE + SBX_MAX_EXTRA + 4096 &&
+	ok = len <= SBX_MAX_NOTE + MAX_EXTRA + MAX_LINES &&
 	     begins(&text, &len, FIRST) && line(&text, end, &l, &n);
 	if (ok && begins(&l, &n, "extra "))
 		ok = extra_line(extra, l, n) && line(&text, end, &l, &n);
@@ -137,7 +139,7 @@ sbx_proof_parse_from(const char *text, size_t len, uint64_t *from,
 	size_t n = 0;
 
 	proof->count = 0;
-	if (len > SBX_MAX_NOTE + 4096 || !line(&text, end, &l, &n) ||
+	if (len > SBX_MAX_NOTE + MAX_LINES || !line(&text, end, &l, &n) ||
 		!begins(&l, &n, "old ") || !sbx_tree_number(from, l, n) ||
 		!hash_lines(proof, &text, end))
 		return sbx_err_set(err, SBX_E_INPUT,

@@ -120,6 +120,66 @@ START_TEST(hashes_are_limited)
 }
 END_TEST
 
+/* With all the hashes and a note that is as long as one may be. */
+START_TEST(an_extra_line_is_at_most_its_limit)
+{
+	struct sbx_buf b = SBX_BUF(1 << 20), extra = SBX_BUF(SBX_MAX_EXTRA);
+	char *data = sbx_mem_alloc(1, SBX_MAX_EXTRA + 1);
+	char *full = sbx_mem_alloc(1, SBX_MAX_NOTE);
+	struct sbx_proof p = { .count = SBX_MAX_PROOF };
+	const char *note;
+	uint64_t index;
+
+	memset(data, 'x', SBX_MAX_EXTRA + 1);
+	memset(full, 'n', SBX_MAX_NOTE);
+	for (int past = 0; past < 2; past++) {
+		sbx_buf_clear(&b);
+		sbx_buf_clear(&extra);
+		sbx_proof_write(&b, SBX_MAX_TREE, &p, data,
+			(size_t)SBX_MAX_EXTRA + past, full, SBX_MAX_NOTE);
+		ck_assert_int_eq(parse(b.data, b.len, &index, &p, &extra, &note),
+			past ? SBX_E_INPUT : 0);
+		ck_assert(past || (extra.len == SBX_MAX_EXTRA && p.count ==
+			SBX_MAX_PROOF && memcmp(extra.data, data, extra.len) == 0));
+		ck_assert_int_eq(parse(b.data, b.len, &index, &p, NULL, &note),
+			past ? SBX_E_INPUT : 0);
+		p.count = SBX_MAX_PROOF;
+	}
+	free(full);
+	free(data);
+	sbx_buf_free(&extra);
+	sbx_buf_free(&b);
+}
+END_TEST
+
+/* What is not read is not looked through either. */
+START_TEST(a_proof_is_at_most_its_limit)
+{
+	size_t most = SBX_MAX_NOTE + 4096 + (SBX_MAX_EXTRA + 2) / 3 * 4, len;
+	struct sbx_buf b = SBX_BUF(1 << 20);
+	const char *note;
+	struct sbx_proof p;
+	uint64_t n;
+
+	for (int from = 0; from < 2; from++) {
+		sbx_buf_clear(&b);
+		sbx_buf_str(&b, from ? "old 1\n\n" : FIRST "index 0\n\n");
+		if (from)
+			most = SBX_MAX_NOTE + 4096;
+		while (b.len <= most)
+			sbx_buf_str(&b, "n");
+		for (int past = 0; past < 2; past++)
+			ck_assert_int_eq(from ?
+				sbx_proof_parse_from(b.data, most + (size_t)past, &n,
+					&p, &note, &len, &err) :
+				sbx_proof_parse(b.data, most + (size_t)past, &n, &p,
+					NULL, &note, &len, &err),
+				past ? SBX_E_INPUT : 0);
+	}
+	sbx_buf_free(&b);
+}
+END_TEST
+
 #define LOOP(t, fn, list)                                                      \
 	tcase_add_loop_test(t, fn, 0, sizeof(list) / sizeof((list)[0]))
 
@@ -136,6 +196,8 @@ main(void)
 	LOOP(t, what_is_no_proof_is_refused, bad);
 	tcase_add_test(t, every_cut_before_the_note_is_refused);
 	tcase_add_test(t, hashes_are_limited);
+	tcase_add_test(t, an_extra_line_is_at_most_its_limit);
+	tcase_add_test(t, a_proof_is_at_most_its_limit);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
 	srunner_free(r);
