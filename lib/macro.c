@@ -273,9 +273,15 @@ sbx_macro_each(const char *dir,
 		return r;
 	}
 	names = sbx_mem_alloc(SBX_MAX_KINDS, sizeof(*names));
-	while (n < SBX_MAX_KINDS && (e = readdir(d)) != NULL)
-		if (sbx_kind_check(e->d_name))
+	while (r == 0 && (e = readdir(d)) != NULL) {
+		if (!sbx_kind_check(e->d_name))
+			continue;
+		if (n < SBX_MAX_KINDS)
 			strcpy(names[n++], e->d_name);
+		else
+			r = sbx_err_set(err, SBX_E_NO, "%s: more than %d plugins",
+				dir, SBX_MAX_KINDS);
+	}
 	qsort(names, n, sizeof(*names), by_name);
 	for (i = 0; i < n && r == 0; i++) {
 		memset(&why, 0, sizeof(why));

@@ -142,6 +142,118 @@ START_TEST(a_header_is_at_most_its_limit)
 }
 END_TEST
 
+/* I2: a line at a bound, and one past it. */
+static const struct {
+	const char *line;
+	bool ok;
+} lines[] = {
+	{ "a int -9007199254740991 9007199254740991", true },
+	{ "a int -9007199254740992 1", false },
+	{ "a int 1 9007199254740992", false },
+	{ "a int 2 2", true },
+	{ "a int 2 1", false },
+	{ "a text 0 4096", true },
+	{ "a text 4096 4096", true },
+	{ "a text 0 4097", false },
+	{ "a text 4097 4097", false },
+	{ "a text -1 1", false },
+	{ "abcdefghijklmnopqrstuvwxyz012345 bool", true },
+	{ "abcdefghijklmnopqrstuvwxyz0123456 bool", false },
+};
+
+START_TEST(a_parameters_line_is_held_to_its_bounds)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), HEAD "# sbx-param: %s\n", lines[_i].line);
+	ck_assert_int_eq(with(text), lines[_i].ok ? 0 : SBX_E_NO);
+}
+END_TEST
+
+/* As a caller words a request: spaces count too. */
+static int
+activate(size_t word, size_t len, struct sbx_ask *a)
+{
+	static const char service[] = "0000000000000000000000000000000000000000"
+				      "000000000000000000000000";
+	struct sbx_conf conf = { .macros = dir };
+	struct sbx_buf b = SBX_BUF(SBX_MAX_LINE);
+	int r;
+
+	sbx_buf_str(&b, "{\"port\":80,\"word\":\"");
+	for (size_t i = 0; i < word; i++)
+		sbx_buf_str(&b, "x");
+	sbx_buf_str(&b, "\"}");
+	ck_assert_uint_le(b.len, len);
+	while (b.len < len)
+		sbx_buf_str(&b, " ");
+	*a = (struct sbx_ask)SBX_ASK;
+	a->kind = "kind";
+	a->service = service;
+	a->params = b.data;
+	r = sbx_ask_activate(a, &conf, &err);
+	a->params = NULL;
+	sbx_buf_free(&b);
+	return r;
+}
+
+/* I2 */
+START_TEST(a_requests_parameters_are_at_most_their_limit)
+{
+	struct sbx_ask a;
+
+	ck_assert_int_eq(with(HEAD "# sbx-param: word text 0 4096\n"), 0);
+	for (int padded = 0; padded < 2; padded++)
+		for (int past = 0; past < 2; past++) {
+			size_t len = (size_t)SBX_MAX_MACRO_JSON + past;
+
+			ck_assert_int_eq(activate(padded ? 1 : len - 21, len,
+				&a), past ? SBX_E_USAGE : 0);
+			ck_assert_int_eq(a.port, past ? 0 : 80);
+			ck_assert(!past || strstr(err.text, "4096") != NULL);
+			sbx_ask_free(&a);
+		}
+}
+END_TEST
+
+static int
+count_kind(void *ctx, const char *kind, const struct sbx_macro *macro,
+	struct sbx_err *wrong)
+{
+	(void)kind, (void)macro, (void)wrong;
+	++*(int *)ctx;
+	return 0;
+}
+
+/* Rather than some of them, whichever the directory names first. */
+START_TEST(so_many_plugins_are_listed_or_none)
+{
+	char name[160];
+	int seen = 0, n;
+
+	ck_assert_int_eq(with(HEAD), 0);
+	for (n = 1; n < SBX_MAX_KINDS; n++) {
+		snprintf(name, sizeof(name), "%s/k%d", dir, n + 10);
+		ck_assert_int_eq(link(path, name), 0);
+	}
+	ck_assert_int_eq(sbx_macro_each(dir, count_kind, &seen, &err), 0);
+	ck_assert_int_eq(seen, SBX_MAX_KINDS);
+	snprintf(name, sizeof(name), "%s/k%d", dir, n + 10);
+	ck_assert_int_eq(link(path, name), 0);
+	seen = 0;
+	ck_assert_int_eq(sbx_macro_each(dir, count_kind, &seen, &err), SBX_E_NO);
+	ck_assert_ptr_nonnull(strstr(err.text, "more than 256 plugins"));
+	ck_assert_int_eq(seen, 0);
+	/* Each of them is still there for who names it. */
+	sbx_macro_close(&m);
+	ck_assert_int_eq(sbx_macro_open(dir, "k11", &m, &err), 0);
+	for (; n > 0; n--) {
+		snprintf(name, sizeof(name), "%s/k%d", dir, n + 10);
+		unlink(name);
+	}
+}
+END_TEST
+
 START_TEST(parameters_are_held_to_it)
 {
 	struct sbx_doc *doc = NULL;
@@ -211,6 +323,10 @@ main(void)
 	tcase_add_test(t, a_kind_has_one_form);
 	tcase_add_test(t, the_header_says_what_is_taken);
 	tcase_add_test(t, a_header_is_at_most_its_limit);
+	tcase_add_loop_test(t, a_parameters_line_is_held_to_its_bounds, 0,
+		sizeof(lines) / sizeof(lines[0]));
+	tcase_add_test(t, a_requests_parameters_are_at_most_their_limit);
+	tcase_add_test(t, so_many_plugins_are_listed_or_none);
 	tcase_add_loop_test(t, parameters_are_held_to_it, 0,
 		sizeof(cases) / sizeof(cases[0]));
 	tcase_add_test(t, what_runs_is_what_was_opened);
