@@ -65,6 +65,16 @@ id_of(int token)
 	return id[token];
 }
 
+/* A number as an identifier; it is good until the next call. */
+__attribute__((unused)) static char *
+number(int n)
+{
+	static char id[SBX_ID_SIZE];
+
+	snprintf(id, sizeof(id), "%064x", n);
+	return id;
+}
+
 /* Invited for a domain at when, in a second later. */
 __attribute__((unused)) static void
 join_in(int guest, int host, int token, const char *domain, int when)
@@ -100,6 +110,32 @@ offer_as(int who, int id, const char *name, const char *mode, int when)
 		"\"endpoint\":\"10.10.0.1:8080\",\"scope\":{},"
 		"\"approval_mode\":\"%s\",\"description\":\"\","
 		"\"created_at\":\"%s\"}", id, name, mode, at(when)));
+}
+
+__attribute__((unused)) static void
+withdraw(int who, const char *service, int when)
+{
+	say(sign(keys[who], "service_revoke_offer", NULL,
+		"{\"service_id\":\"%s\",\"revoked_at\":\"%s\"}", service,
+		at(when)));
+}
+
+__attribute__((unused)) static void
+subscribe(int who, const char *id, const char *service, int when)
+{
+	say(sign(keys[who], "service_subscribe", NULL, "{\"subscription_id\":"
+		"\"%s\",\"service_id\":\"%s\",\"requested_at\":\"%s\"}", id,
+		service, at(when)));
+}
+
+/* The provider's word on a subscription; yes: it is approved, not rejected. */
+__attribute__((unused)) static void
+decide(int who, bool yes, const char *id, const char *service, int when)
+{
+	say(sign(keys[who], yes ? "service_approve" : "service_reject", NULL,
+		"{\"subscription_id\":\"%s\",\"service_id\":\"%s\","
+		"\"%s\":\"%s\"}", id, service,
+		yes ? "approved_at" : "rejected_at", at(when)));
 }
 
 /* A head over one entry, or none; rec is named when it is the first. */
@@ -223,6 +259,50 @@ check_field(enum sbx_view view, const char *key, const char *field,
 	ck_assert_str_eq(sbx_buf_text(&got), want);
 	sbx_buf_free(&got);
 	sbx_doc_free(doc);
+	close_world(st);
+}
+
+struct listing {
+	const char *fields;
+	struct sbx_buf text;
+};
+
+static int
+list_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	static const char *const names[PEOPLE] = { "", "founder", "ann", "bob",
+		"cid", "eve", "new", "thief" };
+	struct listing *l = ctx;
+	char fields[80], *save = NULL;
+	const char *v;
+
+	(void)err;
+	snprintf(fields, sizeof(fields), "%s", l->fields);
+	for (char *f = strtok_r(fields, " ", &save); f != NULL;
+		f = strtok_r(NULL, " ", &save)) {
+		v = sbx_json_str(row, f);
+		for (int i = FOUNDER; i < PEOPLE && v != NULL; i++)
+			if (strcmp(v, did(i)) == 0)
+				v = names[i];
+		sbx_buf_fmt(&l->text, "%s%s", v != NULL ? v : "-",
+			*save != '\0' ? " " : "; ");
+	}
+	return 0;
+}
+
+/* Those fields of each of the view's rows, of key's unless it is NULL, are
+ * "ann live; eve waiting; " for two: people by name. */
+__attribute__((unused)) static void
+check_rows(enum sbx_view view, const char *key, const char *fields,
+	const char *want)
+{
+	struct listing l = { fields, SBX_BUF(4096) };
+	struct sbx_state *st = open_world(NULL);
+
+	ck_assert_msg(sbx_state_each(st, view, key, list_row, &l, &why) == 0,
+		"%s", why.text);
+	ck_assert_str_eq(sbx_buf_text(&l.text), want);
+	sbx_buf_free(&l.text);
 	close_world(st);
 }
 

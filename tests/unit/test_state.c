@@ -203,22 +203,6 @@ offer(int who, const char *name, const char *mode, int when)
 	offer_as(who, 0xaa, name, mode, when);
 }
 
-static void
-subscription(int who, int when)
-{
-	say(sign(keys[who], "service_subscribe", NULL, "{\"subscription_id\":\""
-		SUB "\",\"service_id\":\"" SERVICE "\",\"requested_at\":\"%s\"}",
-		at(when)));
-}
-
-static void
-answer(int who, const char *op, const char *field, int when)
-{
-	say(sign(keys[who], op, NULL, "{\"subscription_id\":\"" SUB
-		"\",\"service_id\":\"" SERVICE "\",\"%s\":\"%s\"}", field,
-		at(when)));
-}
-
 START_TEST(an_invitation_of_before_a_removal_is_over_with_it)
 {
 	join(ANN, FOUNDER, 0, 10);
@@ -300,8 +284,7 @@ END_TEST
 START_TEST(a_withdrawn_offer_may_be_made_again)
 {
 	offer(FOUNDER, "x", "auto", 10);
-	say(sign(keys[FOUNDER], "service_revoke_offer", NULL,
-		"{\"service_id\":\"" SERVICE "\",\"revoked_at\":\"%s\"}", at(10)));
+	withdraw(FOUNDER, SERVICE, 10);
 	check_field(SBX_VIEW_OFFER, SERVICE, "status", "withdrawn");
 	offer(FOUNDER, "x", "auto", 11);
 	check_field(SBX_VIEW_OFFER, SERVICE, "status", "live");
@@ -312,15 +295,15 @@ START_TEST(a_subscription_lives_as_the_provider_says)
 {
 	join(ANN, FOUNDER, 0, 1);
 	offer(FOUNDER, "x", "pending", 10);
-	subscription(ANN, 20);
+	subscribe(ANN, SUB, SERVICE, 20);
 	check_field(SBX_VIEW_SUB, SUB, "status", "waiting");
-	answer(EVE, "service_approve", "approved_at", 25); /* not the provider */
+	decide(EVE, true, SUB, SERVICE, 25); /* not the provider */
 	check_field(SBX_VIEW_SUB, SUB, "status", "waiting");
-	answer(FOUNDER, "service_approve", "approved_at", 30);
+	decide(FOUNDER, true, SUB, SERVICE, 30);
 	check_field(SBX_VIEW_SUB, SUB, "status", "live");
-	answer(FOUNDER, "service_reject", "rejected_at", 30);
+	decide(FOUNDER, false, SUB, SERVICE, 30);
 	check_field(SBX_VIEW_SUB, SUB, "status", "rejected");
-	answer(FOUNDER, "service_approve", "approved_at", 40);
+	decide(FOUNDER, true, SUB, SERVICE, 40);
 	check_field(SBX_VIEW_SUB, SUB, "status", "live");
 	say(sign(keys[ANN], "service_revoke_sub", NULL,
 		"{\"subscription_id\":\"" SUB "\",\"revoked_at\":\"%s\"}", at(50)));
@@ -342,15 +325,15 @@ START_TEST(an_approval_of_before_a_providers_removal_is_over_with_it)
 	join(ANN, FOUNDER, 0, 1);
 	join(BOB, FOUNDER, 1, 1);
 	offer(ANN, "x", "pending", 10);
-	subscription(BOB, 20);
-	answer(ANN, "service_approve", "approved_at", 30);
+	subscribe(BOB, SUB, SERVICE, 20);
+	decide(ANN, true, SUB, SERVICE, 30);
 	check_field(SBX_VIEW_SUB, SUB, "status", "live");
 	put_out(FOUNDER, ANN, 0, 40);
 	check_field(SBX_VIEW_SUB, SUB, "status", "ended");
 	join(ANN, FOUNDER, 2, 50);
 	offer(ANN, "x", "pending", 60);
 	check_field(SBX_VIEW_SUB, SUB, "status", "waiting");
-	answer(ANN, "service_approve", "approved_at", 70);
+	decide(ANN, true, SUB, SERVICE, 70);
 	check_field(SBX_VIEW_SUB, SUB, "status", "live");
 }
 END_TEST
@@ -358,47 +341,9 @@ END_TEST
 /* ---- whose an identifier is ---- */
 
 static void
-subscribe_as(int who, const char *id, int when)
-{
-	say(sign(keys[who], "service_subscribe", NULL, "{\"subscription_id\":"
-		"\"%s\",\"service_id\":\"" SERVICE "\",\"requested_at\":\"%s\"}",
-		id, at(when)));
-}
-
-static void
-approve(int who, const char *id, int when)
-{
-	say(sign(keys[who], "service_approve", NULL, "{\"subscription_id\":"
-		"\"%s\",\"service_id\":\"" SERVICE "\",\"approved_at\":\"%s\"}",
-		id, at(when)));
-}
-
-/* "SUBSCRIBER STATUS;" of each subscription, by name of the key. */
-static int
-list_sub(void *out, const struct sbx_json *row, struct sbx_err *err)
-{
-	static const char *const names[] = { "", "founder", "ann", "bob", "cid",
-		"eve" };
-
-	(void)err;
-	for (int i = FOUNDER; i <= EVE; i++)
-		if (strcmp(sbx_json_str(row, "subscriber"), did(i)) == 0)
-			sbx_buf_fmt(out, "%s %s; ", names[i],
-				sbx_json_str(row, "status"));
-	return 0;
-}
-
-static void
 check_subs(const char *want)
 {
-	struct sbx_state *st = open_world(NULL);
-	struct sbx_buf got = SBX_BUF(1024);
-
-	ck_assert_int_eq(sbx_state_each(st, SBX_VIEW_SUB, NULL, list_sub, &got,
-				 &why), 0);
-	ck_assert_str_eq(sbx_buf_text(&got), want);
-	sbx_buf_free(&got);
-	close_world(st);
+	check_rows(SBX_VIEW_SUB, NULL, "subscriber status", want);
 }
 
 /* I15: an approval names an identifier alone. */
@@ -410,9 +355,9 @@ START_TEST(nobody_comes_in_by_anothers_approved_subscription)
 	join(EVE, FOUNDER, 1, 1);
 	offer(FOUNDER, "x", "pending", 10);
 	sbx_sub_id(id, did(ANN), SERVICE, T0 + 20 * INT64_C(1000000));
-	subscribe_as(ANN, id, 20);
-	approve(FOUNDER, id, 30);
-	subscribe_as(EVE, id, 20);
+	subscribe(ANN, id, SERVICE, 20);
+	decide(FOUNDER, true, id, SERVICE, 30);
+	subscribe(EVE, id, SERVICE, 20);
 	check_subs("ann live; ");
 	for (int seed = 1; seed <= 4; seed++)
 		check_order(seed);
@@ -424,10 +369,10 @@ START_TEST(an_approval_of_one_of_two_that_share_a_number_is_of_neither)
 	join(ANN, FOUNDER, 0, 1);
 	join(EVE, FOUNDER, 1, 1);
 	offer(FOUNDER, "x", "pending", 10);
-	subscription(ANN, 20); /* as older nodes do */
-	approve(FOUNDER, SUB, 30);
+	subscribe(ANN, SUB, SERVICE, 20); /* as older nodes do */
+	decide(FOUNDER, true, SUB, SERVICE, 30);
 	check_subs("ann live; ");
-	subscription(EVE, 19);
+	subscribe(EVE, SUB, SERVICE, 19);
 	check_subs("ann contested; eve contested; ");
 	offer(FOUNDER, "x", "auto", 40); /* which needs none */
 	check_subs("ann live; eve live; ");
@@ -456,9 +401,9 @@ END_TEST
 START_TEST(an_auto_offer_waits_for_nobody)
 {
 	offer(FOUNDER, "x", "auto", 10);
-	subscription(EVE, 20);
+	subscribe(EVE, SUB, SERVICE, 20);
 	check_field(SBX_VIEW_SUB, SUB, "status", "live");
-	answer(FOUNDER, "service_reject", "rejected_at", 30);
+	decide(FOUNDER, false, SUB, SERVICE, 30);
 	check_field(SBX_VIEW_SUB, SUB, "status", "rejected");
 }
 END_TEST
@@ -482,9 +427,9 @@ START_TEST(any_order_of_arrival_gives_the_same_state)
 	offer(FOUNDER, "a", "pending", 50);
 	offer(FOUNDER, "b", "pending", 50); /* one date: the hash decides */
 	offer(BOB, "c", "auto", 51);
-	subscription(ANN, 52);
-	answer(FOUNDER, "service_approve", "approved_at", 60);
-	answer(FOUNDER, "service_reject", "rejected_at", 60);
+	subscribe(ANN, SUB, SERVICE, 52);
+	decide(FOUNDER, true, SUB, SERVICE, 60);
+	decide(FOUNDER, false, SUB, SERVICE, 60);
 	check_order(_i + 1);
 	/* and the digest does see a difference */
 	digest(NULL, want);

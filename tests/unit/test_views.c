@@ -3,31 +3,10 @@
 #include "db.h"
 #include "people.h"
 
-/* "NAME PROVIDER STATUS; " of each offer with that number. */
-static int
-list_offer(void *out, const struct sbx_json *row, struct sbx_err *err)
-{
-	(void)err;
-	for (int i = FOUNDER; i < PEOPLE; i++)
-		if (strcmp(sbx_json_str(row, "provider"), did(i)) == 0)
-			sbx_buf_fmt(out, "%s %d %s; ", sbx_json_str(row, "name"),
-				i, sbx_json_str(row, "status"));
-	return 0;
-}
-
 static void
 check_offers(int id, const char *want)
 {
-	struct sbx_state *st = open_world(NULL);
-	struct sbx_buf got = SBX_BUF(1024);
-	char key[65];
-
-	snprintf(key, sizeof(key), "%064x", id);
-	ck_assert_int_eq(sbx_state_each(st, SBX_VIEW_OFFER, key, list_offer, &got,
-				 &why), 0);
-	ck_assert_str_eq(sbx_buf_text(&got), want);
-	sbx_buf_free(&got);
-	close_world(st);
+	check_rows(SBX_VIEW_OFFER, number(id), "name provider status", want);
 }
 
 /* I14 */
@@ -35,10 +14,9 @@ START_TEST(of_two_claims_of_one_instant_the_lower_hash_stands)
 {
 	const struct sbx_entry *a = offer_as(FOUNDER, 1, "a", "auto", 10);
 	const struct sbx_entry *b = offer_as(FOUNDER, 1, "b", "auto", 10);
-	char want[40];
+	const char *want = memcmp(a->id, b->id, SBX_HASH_BYTES) < 0 ?
+		"a founder live; " : "b founder live; ";
 
-	snprintf(want, sizeof(want), "%c %d live; ",
-		memcmp(a->id, b->id, SBX_HASH_BYTES) < 0 ? 'a' : 'b', FOUNDER);
 	check_offers(1, want);
 	for (int i = 0; i < 6; i++)
 		offer_as(FOUNDER, 1, "older", "auto", 9 - i);
@@ -52,11 +30,10 @@ START_TEST(each_author_of_one_identifier_has_its_own_last_word)
 	offer_as(FOUNDER, 1, "old", "auto", 10);
 	offer_as(ANN, 1, "old", "auto", 15);
 	offer_as(ANN, 1, "new", "auto", 16);
-	say(sign(keys[ANN], "service_revoke_offer", NULL,
-		"{\"service_id\":\"%064x\",\"revoked_at\":\"%s\"}", 1, at(16)));
+	withdraw(ANN, number(1), 16);
 	check_offers(1, strcmp(did(FOUNDER), did(ANN)) < 0 ?
-			"new 1 live; new 2 withdrawn; " :
-			"new 2 withdrawn; new 1 live; ");
+			"new founder live; new ann withdrawn; " :
+			"new ann withdrawn; new founder live; ");
 }
 END_TEST
 
@@ -64,10 +41,9 @@ START_TEST(identifiers_that_begin_alike_are_told_apart)
 {
 	offer_as(FOUNDER, 0xa, "a", "auto", 10);
 	offer_as(FOUNDER, 0xab, "b", "auto", 20);
-	say(sign(keys[FOUNDER], "service_revoke_offer", NULL,
-		"{\"service_id\":\"%064x\",\"revoked_at\":\"%s\"}", 0xa, at(30)));
-	check_offers(0xa, "a 1 withdrawn; ");
-	check_offers(0xab, "b 1 live; ");
+	withdraw(FOUNDER, number(0xa), 30);
+	check_offers(0xa, "a founder withdrawn; ");
+	check_offers(0xab, "b founder live; ");
 	check_offers(0xabc, "");
 }
 END_TEST

@@ -12,16 +12,6 @@ setup(void)
 	join_in(CID, ANN, 2, "lab", 20);
 }
 
-/* A number as an identifier; it is good until the next call. */
-static char *
-number(int n)
-{
-	static char id[SBX_ID_SIZE];
-
-	snprintf(id, sizeof(id), "%064x", n);
-	return id;
-}
-
 static void
 propose_as(int who, int id, const char *type, const char *body,
 	const char *rule, const char *most, int opens, int closes)
@@ -145,27 +135,10 @@ claim_id(int who, const char *id, const char *type, int opens, int closes)
 		closes }));
 }
 
-/* The state and type of each proposal of that id, in the view's order. */
-static int
-list_proposal(void *out, const struct sbx_json *row, struct sbx_err *err)
-{
-	(void)err;
-	sbx_buf_fmt(out, "%s %s %s; ", sbx_json_str(row, "ptype"),
-		sbx_json_str(row, "counts"), sbx_json_str(row, "status"));
-	return 0;
-}
-
 static void
 check_proposals(const char *id, const char *want)
 {
-	struct sbx_state *st = open_world(NULL);
-	struct sbx_buf got = SBX_BUF(1024);
-
-	ck_assert_int_eq(sbx_state_each(st, SBX_VIEW_PROPOSAL, id,
-				 list_proposal, &got, &why), 0);
-	ck_assert_str_eq(sbx_buf_text(&got), want);
-	sbx_buf_free(&got);
-	close_world(st);
+	check_rows(SBX_VIEW_PROPOSAL, id, "ptype counts status", want);
 }
 
 START_TEST(nobody_spoils_a_proposal_by_claiming_its_identifier)
