@@ -9,29 +9,33 @@
 #define SBX_BATCH 1024
 #define SBX_BATCH_BYTES (2u << 20)
 #define SBX_BATCH_LINE	(2 * SBX_MAX_LINE) /* past it a line is cut, and refused */
+#define SBX_BATCH_WORD	64		   /* the same of an op or a type */
+#define SBX_BATCH_MOST	(SBX_BATCH_LINE + 1024) /* that an item takes */
 
 struct sbx_item {
 	size_t number;	     /* in the stream, or the row's */
-	const char *text;    /* the line, in the batch's own memory */
+	size_t start;	     /* of its bytes in the batch's text */
+	const char *text;    /* a line, or NULL and: */
 	size_t len;
+	struct sbx_row row;  /* a stored one: is it as it should be? */
 	struct sbx_entry *e; /* judged good (shrunk), or waiting for its key */
 	struct sbx_err *err; /* why not */
 	bool late;	     /* a stranger's, past its quota: tried once more */
-	bool row;	     /* a stored one: text and id as they should be? */
-	unsigned char id[SBX_HASH_BYTES], hash[SBX_HASH_BYTES];
 };
 
 struct sbx_batch {
 	struct sbx_item items[SBX_BATCH];
-	size_t count, bytes; /* bytes: of text, each with its NUL */
+	size_t count, bytes; /* bytes: of text */
 	struct sbx_work work;
-	char text[SBX_BATCH_BYTES + SBX_BATCH_LINE + 1];
+	char text[SBX_BATCH_BYTES + SBX_BATCH_MOST];
 };
 
 struct sbx_batch *sbx_batch_new(void);
 bool sbx_batch_full(const struct sbx_batch *b);
 struct sbx_item *sbx_batch_add(struct sbx_batch *b, size_t number,
 	const char *text, size_t len);
+struct sbx_item *sbx_batch_add_row(struct sbx_batch *b,
+	const struct sbx_row *row);
 void sbx_batch_refuse(struct sbx_item *it, const struct sbx_err *err);
 /* Parse and verify what has no err yet, in other threads; end takes part and
  * waits. */

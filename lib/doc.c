@@ -19,6 +19,7 @@ struct node {
 	struct sbx_json v;
 	struct sbx_json *last; /* child: appending must not walk the list */
 	size_t at;
+	size_t from, len; /* of its canonical form in the text; len 0: unknown */
 };
 
 struct sbx_doc {
@@ -107,6 +108,25 @@ size_t
 sbx_doc_at(const struct sbx_json *v)
 {
 	return ((const struct node *)v)->at;
+}
+
+void
+sbx_doc_canonical(struct sbx_json *v, size_t at, size_t len)
+{
+	struct node *n = (struct node *)v;
+
+	n->from = at;
+	n->len = len;
+}
+
+bool
+sbx_json_canonical(const struct sbx_json *v, size_t *at, size_t *len)
+{
+	const struct node *n = (const struct node *)v;
+
+	*at = n->from;
+	*len = n->len;
+	return n->len > 0;
 }
 
 /* memcmp of UTF-8 orders by code point. */

@@ -16,6 +16,8 @@ char *sbx_doc_text(struct sbx_doc *doc, const char *text, size_t len);
 struct sbx_json *sbx_doc_append(
 	struct sbx_doc *doc, struct sbx_json *parent, size_t at);
 size_t sbx_doc_at(const struct sbx_json *v);
+/* The text's len bytes from at are v's canonical form. */
+void sbx_doc_canonical(struct sbx_json *v, size_t at, size_t len);
 /* Whether the members stand in canonical order (code points), no name twice. */
 bool sbx_doc_in_order(const struct sbx_json *obj);
 /* The members in canonical order, an array of obj->count to free(3).  *twice

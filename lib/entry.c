@@ -6,6 +6,7 @@
 
 static const char *const members[] = { "author", "author_pubkey", "op",
 	"payload", "payload_type", "sig", NULL };
+#define MEMBERS (sizeof(members) / sizeof(members[0]) - 1)
 
 static int
 refuse(struct sbx_err *err, const char *why)
@@ -33,6 +34,17 @@ check_members(const struct sbx_json *root, struct sbx_err *err)
 	return SBX_OK;
 }
 
+/* The author's name is that of its key. */
+static int
+check_name(const struct sbx_entry *e, struct sbx_err *err)
+{
+	char did[SBX_DID_SIZE];
+
+	sbx_did_write(did, e->pub);
+	return strcmp(did, e->author) == 0 ? SBX_OK :
+		refuse(err, "author is not the hash of author_pubkey");
+}
+
 /* The author's name, key and signature.  An older node exports a null key for
  * an author whose Identity it does not hold: the caller may know the key. */
 static int
@@ -42,7 +54,6 @@ read_author(struct sbx_entry *e, const struct sbx_json *root,
 	const struct sbx_json *author = sbx_json_get(root, "author");
 	const struct sbx_json *pub = sbx_json_get(root, "author_pubkey");
 	const struct sbx_json *sig = sbx_json_get(root, "sig");
-	char did[SBX_DID_SIZE];
 
 	if (author->type != SBX_JSON_STRING ||
 		!sbx_did_check(author->text, author->len))
@@ -58,10 +69,26 @@ read_author(struct sbx_entry *e, const struct sbx_json *root,
 	if (pub->type != SBX_JSON_STRING ||
 		!sbx_hex_parse(e->pub, SBX_PUB_BYTES, pub->text, pub->len))
 		return refuse(err, "author_pubkey is not 64 lower-case hex digits");
-	sbx_did_write(did, e->pub);
-	if (strcmp(did, e->author) != 0)
-		return refuse(err, "author is not the hash of author_pubkey");
-	return SBX_OK;
+	return check_name(e, err);
+}
+
+static int
+find_type(struct sbx_entry *e, const char *type, size_t typelen, const char *op,
+	struct sbx_err *err)
+{
+	e->rec = sbx_rec_type(type, typelen);
+	if (e->rec == NULL)
+		return sbx_err_set(err, SBX_E_INPUT, "unknown payload_type %.40s",
+			type);
+	for (const char *const *o = e->rec->ops; e->op == NULL && *o != NULL; o++)
+		if (strcmp(*o, op) == 0)
+			e->op = *o;
+	if (e->op != NULL)
+		return SBX_OK;
+	if (sbx_rec_op(op) == NULL)
+		return sbx_err_set(err, SBX_E_INPUT, "unknown op %.40s", op);
+	return sbx_err_set(err, SBX_E_INPUT, "op %.40s does not carry %s", op,
+		e->rec->type);
 }
 
 static int
@@ -72,19 +99,7 @@ read_type(struct sbx_entry *e, const struct sbx_json *root, struct sbx_err *err)
 
 	if (type->type != SBX_JSON_STRING || op->type != SBX_JSON_STRING)
 		return refuse(err, "op or payload_type is not a string");
-	e->rec = sbx_rec_type(type->text, type->len);
-	if (e->rec == NULL)
-		return sbx_err_set(err, SBX_E_INPUT, "unknown payload_type %.40s",
-			type->text);
-	if (sbx_rec_op(op->text) == NULL)
-		return sbx_err_set(err, SBX_E_INPUT, "unknown op %.40s", op->text);
-	for (const char *const *o = e->rec->ops; *o != NULL; o++)
-		if (sbx_json_is(op, *o))
-			e->op = *o;
-	if (e->op == NULL)
-		return sbx_err_set(err, SBX_E_INPUT, "op %.40s does not carry %s",
-			op->text, e->rec->type);
-	return SBX_OK;
+	return find_type(e, type->text, type->len, op->text, err);
 }
 
 /* An Identity speaks of its author alone, key and digest included. */
@@ -117,19 +132,19 @@ put(char **at, const char *text, size_t len)
 
 /* The texts that outlive the document, in one allocation. */
 static void
-keep_texts(struct sbx_entry *e, const struct sbx_buf *canon)
+keep_texts(struct sbx_entry *e, const char *canon, size_t len)
 {
 	const char *key = e->rec->id != NULL ?
 		sbx_json_str(e->payload, e->rec->id) : NULL;
 	const char *ref = e->rec->ref != NULL ?
 		sbx_json_str(e->payload, e->rec->ref) : NULL;
-	char *at = sbx_mem_grow(NULL, 1, canon->len + 3 +
+	char *at = sbx_mem_grow(NULL, 1, len + 3 +
 			(key != NULL ? strlen(key) : 0) +
 			(ref != NULL ? strlen(ref) : 0));
 
 	e->canon = at;
-	e->canonlen = canon->len;
-	put(&at, canon->data, canon->len);
+	e->canonlen = len;
+	put(&at, canon, len);
 	e->key = key != NULL ? put(&at, key, strlen(key)) : NULL;
 	e->ref = ref != NULL ? put(&at, ref, strlen(ref)) : NULL;
 }
@@ -142,15 +157,33 @@ sbx_entry_shrink(struct sbx_entry *e)
 	e->payload = NULL;
 }
 
+/* text is what the payload was parsed from: it stands there in canonical form,
+ * as a rule, and is written anew if not. */
 static int
-read_payload(struct sbx_entry *e, const struct sbx_json *root,
-	struct sbx_err *err)
+read_canon(struct sbx_entry *e, const char *text, struct sbx_err *err)
 {
 	struct sbx_buf canon = SBX_BUF(SBX_MAX_ENTRY);
+	size_t at, len;
+	int r = SBX_OK;
+
+	if (sbx_json_canonical(e->payload, &at, &len) && len <= SBX_MAX_ENTRY) {
+		keep_texts(e, text + at, len);
+	} else if ((r = sbx_canon_write(&canon, e->payload, sbx_rec_fractions,
+			    err)) == 0) {
+		keep_texts(e, canon.data, canon.len);
+	}
+	sbx_buf_free(&canon);
+	if (r == 0)
+		sbx_hash_b2(e->id, e->canon, e->canonlen);
+	return r;
+}
+
+static int
+read_payload(struct sbx_entry *e, const char *text, struct sbx_err *err)
+{
 	const struct sbx_json *time;
 	int r;
 
-	e->payload = sbx_json_get(root, "payload");
 	if ((r = sbx_rec_check(e->rec, e->payload, err)) != 0)
 		return r;
 	if (!sbx_json_is(sbx_json_get(e->payload, e->rec->actor), e->author))
@@ -161,24 +194,29 @@ read_payload(struct sbx_entry *e, const struct sbx_json *root,
 		return r;
 	time = sbx_json_get(e->payload, e->rec->time);
 	sbx_time_parse(&e->time, time->text, time->len); /* checked above */
-	if ((r = sbx_canon_write(&canon, e->payload, sbx_rec_fractions, err)) == 0 &&
-		canon.over)
-		r = refuse(err, "payload is too long");
-	if (r != 0) {
-		sbx_buf_free(&canon);
-		return r;
-	}
-	keep_texts(e, &canon);
-	sbx_buf_free(&canon);
-	sbx_hash_b2(e->id, e->canon, e->canonlen);
-	return SBX_OK;
+	return read_canon(e, text, err);
+}
+
+static int
+read_leaf(struct sbx_entry *e, struct sbx_err *err)
+{
+	struct sbx_buf line = SBX_BUF(SBX_MAX_ENTRY);
+	int r = SBX_OK;
+
+	sbx_entry_line(e, &line);
+	if (line.over)
+		r = sbx_err_set(err, SBX_E_INPUT,
+			"longer than %d bytes in canonical form", SBX_MAX_ENTRY);
+	else
+		sbx_tree_leaf(e->leaf, line.data, line.len);
+	sbx_buf_free(&line);
+	return r;
 }
 
 int
 sbx_entry_parse(const char *text, size_t len, struct sbx_entry **out,
 	struct sbx_err *err)
 {
-	struct sbx_buf line = SBX_BUF(SBX_MAX_ENTRY);
 	struct sbx_entry *e = sbx_mem_alloc(1, sizeof(*e));
 	const struct sbx_json *root;
 	int r;
@@ -188,17 +226,46 @@ sbx_entry_parse(const char *text, size_t len, struct sbx_entry **out,
 	root = sbx_doc_root(e->doc);
 	if ((r = check_members(root, err)) != 0 ||
 		(r = read_type(e, root, err)) != 0 ||
-		(r = read_author(e, root, err)) != 0 ||
-		(r = read_payload(e, root, err)) != 0)
+		(r = read_author(e, root, err)) != 0)
 		goto out;
-	sbx_entry_line(e, &line);
-	if (line.over)
-		r = sbx_err_set(err, SBX_E_INPUT,
-			"longer than %d bytes in canonical form", SBX_MAX_ENTRY);
-	else
-		sbx_tree_leaf(e->leaf, line.data, line.len);
+	e->payload = sbx_json_get(root, "payload");
+	if ((r = read_payload(e, text, err)) == 0)
+		r = read_leaf(e, err);
 out:
-	sbx_buf_free(&line);
+	if (r != 0)
+		sbx_entry_free(e);
+	else
+		*out = e;
+	return r;
+}
+
+/* The payload is as deep as a line's may be, and has as many members. */
+int
+sbx_row_entry(const struct sbx_row *row, struct sbx_entry **out,
+	struct sbx_err *err)
+{
+	static const struct sbx_json_limits limits = { SBX_MAX_LINE,
+		SBX_MAX_DEPTH - 1, SBX_MAX_KEYS - MEMBERS };
+	struct sbx_entry *e = sbx_mem_alloc(1, sizeof(*e));
+	int r;
+
+	if ((r = sbx_json_parse(row->payload, row->payloadlen, &limits, &e->doc,
+		     err)) != 0 ||
+		(r = find_type(e, row->type, strlen(row->type), row->op,
+			 err)) != 0)
+		goto out;
+	if (!sbx_did_check(row->author, strlen(row->author))) {
+		r = refuse(err, "author is not a did");
+		goto out;
+	}
+	memcpy(e->author, row->author, SBX_DID_SIZE);
+	memcpy(e->sig, row->sig, SBX_SIG_BYTES);
+	memcpy(e->pub, row->pub, SBX_PUB_BYTES);
+	e->payload = sbx_doc_root(e->doc);
+	if ((r = check_name(e, err)) == 0 &&
+		(r = read_payload(e, row->payload, err)) == 0)
+		r = read_leaf(e, err);
+out:
 	if (r != 0)
 		sbx_entry_free(e);
 	else
@@ -398,20 +465,6 @@ sbx_row_line(const struct sbx_row *row, struct sbx_buf *out)
 {
 	write_line(out, row->author, row->pub, row->op, row->payload,
 		row->payloadlen, row->type, row->sig);
-}
-
-int
-sbx_row_entry(const struct sbx_row *row, struct sbx_entry **e,
-	struct sbx_err *err)
-{
-	struct sbx_buf line = SBX_BUF(SBX_MAX_LINE);
-	int r;
-
-	sbx_row_line(row, &line);
-	r = line.over ? refuse(err, "too long") :
-			sbx_entry_parse(line.data, line.len, e, err);
-	sbx_buf_free(&line);
-	return r;
 }
 
 void

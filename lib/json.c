@@ -12,6 +12,7 @@ struct parser {
 	const char *text;
 	size_t len, at;
 	size_t depth, keys; /* in use */
+	size_t odd; /* things that may not be as the canonical form has them */
 	const struct sbx_json_limits *max;
 	struct sbx_doc *doc;
 	struct sbx_err *err;
@@ -45,10 +46,12 @@ static void
 space(struct parser *p)
 {
 	const char *s = p->text;
+	size_t start = p->at;
 
 	while (p->at < p->len && (s[p->at] == ' ' || s[p->at] == '\t' ||
 					 s[p->at] == '\n' || s[p->at] == '\r'))
 		p->at++;
+	p->odd += p->at - start;
 }
 
 static bool
@@ -61,11 +64,14 @@ digits(struct parser *p)
 	return p->at > start;
 }
 
+/* A fraction may be in another form than its shortest, "-0" is none. */
+#define PLAIN_DIGITS 15 /* below 2^53 whatever they are */
+
 static int
 number(struct parser *p, struct sbx_json *v)
 {
 	size_t start = p->at;
-	bool ok;
+	bool ok, whole;
 
 	if (peek(p) == '-')
 		p->at++;
@@ -75,6 +81,7 @@ number(struct parser *p, struct sbx_json *v)
 	} else {
 		ok = digits(p);
 	}
+	whole = peek(p) != '.' && peek(p) != 'e' && peek(p) != 'E';
 	if (ok && peek(p) == '.') {
 		p->at++;
 		ok = digits(p);
@@ -92,6 +99,7 @@ number(struct parser *p, struct sbx_json *v)
 	v->type = SBX_JSON_NUMBER;
 	v->len = p->at - start;
 	v->text = sbx_doc_text(p->doc, p->text + start, v->len);
+	p->odd += !whole || v->len > PLAIN_DIGITS || strcmp(v->text, "-0") == 0;
 	return 0;
 }
 
@@ -212,6 +220,7 @@ string_rest(struct parser *p, const char **text, size_t *len)
 
 	if (end == p->len)
 		return refuse(p, "unexpected end", p->len);
+	p->odd++;
 	out = sbx_doc_take(p->doc, end - p->at + 1);
 	*text = out;
 	while ((c = peek(p)) != '"') {
@@ -333,6 +342,7 @@ static int
 container(struct parser *p, struct sbx_json *v, int close)
 {
 	const struct sbx_json **list, *twice = NULL;
+	size_t start = p->at, odd = p->odd;
 	int r;
 
 	if (++p->depth > p->max->depth)
@@ -347,7 +357,10 @@ container(struct parser *p, struct sbx_json *v, int close)
 	if (v->type == SBX_JSON_OBJECT && !sbx_doc_in_order(v)) {
 		list = sbx_doc_sorted(v, &twice);
 		free(list);
+		p->odd++;
 	}
+	if (p->odd == odd)
+		sbx_doc_canonical(v, start, p->at - start);
 	return twice != NULL ? refuse(p, "duplicate key", sbx_doc_at(twice) - 1)
 			     : 0;
 }

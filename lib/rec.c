@@ -6,11 +6,19 @@
 
 #include "sbx.h"
 
+/* name, which is not empty, is these bytes. */
+static bool
+same(const char *name, const char *text, size_t len)
+{
+	return len > 0 && name[0] == text[0] && strncmp(name, text, len) == 0 &&
+		name[len] == '\0';
+}
+
 const struct sbx_rec *
 sbx_rec_type(const char *type, size_t len)
 {
 	for (const struct sbx_rec *r = sbx_rec_table; r->type != NULL; r++)
-		if (strlen(r->type) == len && memcmp(r->type, type, len) == 0)
+		if (same(r->type, type, len))
 			return r;
 	return NULL;
 }
@@ -193,7 +201,7 @@ static const struct sbx_field *
 field(const struct sbx_rec *rec, const char *name, size_t len)
 {
 	for (const struct sbx_field *f = rec->fields; f->name != NULL; f++)
-		if (strlen(f->name) == len && memcmp(f->name, name, len) == 0)
+		if (same(f->name, name, len))
 			return f;
 	return NULL;
 }

@@ -277,6 +277,9 @@ void sbx_json_add_copy(struct sbx_doc *doc, struct sbx_json *obj,
 int sbx_canon_write(struct sbx_buf *out, const struct sbx_json *v,
 	const char *const *fractions, struct sbx_err *err);
 bool sbx_canon_fraction(const char *lexeme, size_t len); /* "1" is none */
+/* True for an object or array that sbx_json_parse met in that very form: the
+ * text's len bytes from at.  False says nothing: it may be so all the same. */
+bool sbx_json_canonical(const struct sbx_json *v, size_t *at, size_t *len);
 
 /* ---- key: Ed25519 (RFC 8032) by libsodium, names, hashes --------------- */
 

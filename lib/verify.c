@@ -104,7 +104,7 @@ check_item(struct verifying *v, struct sbx_item *it, struct sbx_err *err)
 	if (it->err != NULL)
 		return no(err, it->err->text);
 	sbx_log_chain(v->head, it->e->canon, it->e->canonlen, it->e->sig);
-	if (memcmp(v->head, it->hash, SBX_HASH_BYTES) != 0)
+	if (memcmp(v->head, it->row.hash, SBX_HASH_BYTES) != 0)
 		return no(err, "the chain does not match");
 	if ((r = check_fact(v, it->e, err)) != 0)
 		return r;
@@ -137,17 +137,9 @@ turn(struct verifying *v, struct sbx_err *err)
 static int
 take_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
 {
-	struct sbx_buf line = SBX_BUF(SBX_BATCH_LINE);
 	struct verifying *v = ctx;
-	struct sbx_item *it;
 
-	sbx_row_line(row, &line);
-	it = sbx_batch_add(v->filling, (size_t)row->seq, sbx_buf_text(&line),
-		line.len);
-	it->row = true;
-	memcpy(it->id, row->id, SBX_HASH_BYTES);
-	memcpy(it->hash, row->hash, SBX_HASH_BYTES);
-	sbx_buf_free(&line);
+	sbx_batch_add_row(v->filling, row);
 	v->seen = row->seq;
 	return sbx_batch_full(v->filling) ? turn(v, err) : SBX_OK;
 }

@@ -41,11 +41,15 @@ canon_once(const char *data, size_t len, struct sbx_buf *out,
 	struct sbx_err *err)
 {
 	struct sbx_doc *doc = NULL;
+	size_t at, n;
 	int r;
 
 	if ((r = sbx_json_parse(data, len, NULL, &doc, err)) == 0)
 		r = sbx_canon_write(out, sbx_doc_root(doc), sbx_rec_fractions,
 			err);
+	if (doc != NULL && sbx_json_canonical(sbx_doc_root(doc), &at, &n))
+		MUST(r == 0 && n == out->len &&
+			memcmp(data + at, out->data, n) == 0);
 	sbx_doc_free(doc);
 	return r;
 }

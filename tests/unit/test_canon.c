@@ -10,6 +10,23 @@
 static const char *const fractions[] = { "weight", "quorum_threshold", NULL };
 static struct sbx_err err;
 
+/* What the parser takes for the canonical form is what would be written. */
+static void
+check_claims(const char *text, const struct sbx_json *v)
+{
+	struct sbx_buf out = SBX_BUF(SBX_MAX_LINE * 6);
+	size_t at, len;
+
+	if (sbx_json_canonical(v, &at, &len)) {
+		ck_assert_int_eq(sbx_canon_write(&out, v, NULL, NULL), 0);
+		ck_assert_msg(out.len == len && memcmp(out.data, text + at, len) == 0,
+			"taken for canonical: %.*s", (int)len, text + at);
+	}
+	sbx_buf_free(&out);
+	for (v = v->child; v != NULL; v = v->next)
+		check_claims(text, v);
+}
+
 /* The canonical form of text, or the reason why there is none. */
 static char *
 canon(const char *text)
@@ -19,8 +36,10 @@ canon(const char *text)
 	int r;
 
 	memset(&err, 0, sizeof(err));
-	if ((r = sbx_json_parse(text, strlen(text), NULL, &doc, &err)) == 0)
+	if ((r = sbx_json_parse(text, strlen(text), NULL, &doc, &err)) == 0) {
+		check_claims(text, sbx_doc_root(doc));
 		r = sbx_canon_write(&out, sbx_doc_root(doc), fractions, &err);
+	}
 	ck_assert(r == 0 || (r == SBX_E_INPUT && out.len == 0));
 	if (r != 0)
 		sbx_buf_str(&out, err.text);
@@ -200,6 +219,65 @@ START_TEST(depth_is_limited_in_a_built_document_too)
 }
 END_TEST
 
+/* I8: what stands in the canonical form is not written anew, so that nothing
+ * else may be taken for it. */
+static const struct {
+	const char *text;
+	bool canonical;
+} forms[] = {
+	{ "{}", true },
+	{ "[]", true },
+	{ "{\"a\":[1,-2,null,true],\"b\":{\"c\":\"d\"}}", true },
+	{ "{\"a\":999999999999999}", true },
+	{ "{ }", false },
+	{ "{\"a\" :1}", false },
+	{ "{\"a\": 1}", false },
+	{ "[1 ]", false },
+	{ "[1,\t2]", false },
+	{ "{\"b\":1,\"a\":2}", false },
+	{ "[{\"b\":1,\"a\":2}]", false },
+	{ "[-0]", false },
+	{ "[1.0]", false },
+	{ "[1e2]", false },
+	{ "[9007199254740993]", false },
+	{ "[\"\\u0041\"]", false },
+	{ "[\"\xc3\xa9\"]", false },
+	{ "[\"\x7f\"]", false },
+	{ "{\"\\u0041\":1}", false },
+};
+
+START_TEST(only_the_canonical_form_is_taken_for_it)
+{
+	const char *text = forms[_i].text;
+	struct sbx_doc *doc = NULL;
+	size_t at = 0, len = 0;
+	bool yes;
+
+	ck_assert_int_eq(sbx_json_parse(text, strlen(text), NULL, &doc, &err), 0);
+	yes = sbx_json_canonical(sbx_doc_root(doc), &at, &len);
+	ck_assert_msg(yes == forms[_i].canonical, "%s", text);
+	ck_assert(!yes || (at == 0 && len == strlen(text)));
+	sbx_doc_free(doc);
+}
+END_TEST
+
+START_TEST(the_form_of_a_part_does_not_ask_for_that_of_the_whole)
+{
+	const char *text = "{ \"b\" : {\"a\":1} , \"a\": [ ] }";
+	struct sbx_doc *doc = NULL;
+	size_t at = 0, len = 0;
+
+	ck_assert_int_eq(sbx_json_parse(text, strlen(text), NULL, &doc, &err), 0);
+	ck_assert(!sbx_json_canonical(sbx_doc_root(doc), &at, &len));
+	ck_assert(!sbx_json_canonical(sbx_json_get(sbx_doc_root(doc), "a"), &at,
+		&len));
+	ck_assert(sbx_json_canonical(sbx_json_get(sbx_doc_root(doc), "b"), &at,
+		&len));
+	ck_assert(strncmp(text + at, "{\"a\":1}", len) == 0 && len == 7);
+	sbx_doc_free(doc);
+}
+END_TEST
+
 START_TEST(a_full_buffer_is_a_refusal)
 {
 	struct sbx_buf out = SBX_BUF(8);
@@ -237,6 +315,9 @@ main(void)
 	tcase_add_loop_test(t, what_cpython_would_not_write_is_no_fraction, 0,
 		sizeof(nofraction) / sizeof(nofraction[0]));
 	tcase_add_test(t, a_built_document_is_held_to_the_same);
+	tcase_add_loop_test(t, only_the_canonical_form_is_taken_for_it, 0,
+		sizeof(forms) / sizeof(forms[0]));
+	tcase_add_test(t, the_form_of_a_part_does_not_ask_for_that_of_the_whole);
 	tcase_add_test(t, depth_is_limited_in_a_built_document_too);
 	tcase_add_test(t, a_full_buffer_is_a_refusal);
 	srunner_run_all(r, CK_ENV);

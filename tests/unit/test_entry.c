@@ -300,6 +300,61 @@ START_TEST(an_entry_is_at_most_its_limit)
 }
 END_TEST
 
+/* A payload with so many members more, or so deep, in canonical form. */
+static void
+payload_of(const struct sbx_key *key, int members, int depth, struct sbx_buf *out)
+{
+	sbx_buf_clear(out);
+	sbx_buf_fmt(out, "{\"config_id\":\"c\",\"content_hash\":\"%064d\","
+		"\"payload\":{", 0);
+	for (int i = 0; i < members; i++)
+		sbx_buf_fmt(out, "%s\"k%04d\":0", i > 0 ? "," : "", i);
+	sbx_buf_fmt(out, "%s\"x\":", members > 0 ? "," : "");
+	for (int i = 0; i < depth; i++)
+		sbx_buf_str(out, "[");
+	for (int i = 0; i < depth; i++)
+		sbx_buf_str(out, "]");
+	sbx_buf_fmt(out, "%s},\"payload_uri\":null,\"publisher\":\"%s\","
+		"\"scope\":\"s\",\"valid_from\":\"%s\",\"valid_until\":null,"
+		"\"version\":1}", depth > 0 ? "" : "0", sbx_key_did(key), at(0));
+}
+
+/* I2: what was taken as a line is read as a row, and nothing else is. */
+START_TEST(a_row_is_held_to_the_limits_of_its_line)
+{
+	struct sbx_buf payload = SBX_BUF(SBX_MAX_LINE);
+	struct sbx_buf line = SBX_BUF(SBX_MAX_LINE);
+	static const unsigned char sig[SBX_SIG_BYTES];
+	struct sbx_key *key = key_of(1);
+	struct sbx_row row = { .author = sbx_key_did(key), .pub = sbx_key_pub(key),
+		.op = "config_publish", .type = "ConfigBlob", .sig = sig };
+	struct sbx_entry *e;
+	int taken = 0, r;
+
+	for (int i = 0; i < 30; i++) {
+		payload_of(key, i < 20 ? SBX_MAX_KEYS - 26 + i : 0,
+			i < 20 ? 0 : SBX_MAX_DEPTH - 7 + i - 20, &payload);
+		row.payload = payload.data;
+		row.payloadlen = payload.len;
+		sbx_buf_clear(&line);
+		sbx_row_line(&row, &line);
+		e = NULL;
+		r = sbx_entry_parse(line.data, line.len, &e, &why);
+		sbx_entry_free(e);
+		e = NULL;
+		ck_assert_msg(sbx_row_entry(&row, &e, &why) == r, "%d: %d %s", i,
+			r, why.text);
+		sbx_entry_free(e);
+		taken += r == 0;
+	}
+	ck_assert_int_gt(taken, 10);
+	ck_assert_int_lt(taken, 20);
+	sbx_buf_free(&payload);
+	sbx_buf_free(&line);
+	sbx_key_free(key);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -315,6 +370,7 @@ main(void)
 	tcase_add_test(t, what_verifiers_disagree_about_is_refused);
 	tcase_add_loop_test(t, a_private_key_is_not_signed_away, 0, 4);
 	tcase_add_test(t, an_entry_is_at_most_its_limit);
+	tcase_add_test(t, a_row_is_held_to_the_limits_of_its_line);
 	suite_add_tcase(s, t);
 	return finish_suite(s);
 }
