@@ -45,6 +45,8 @@ static const struct item items[] = {
 	{ "publish", "www", ITEM_PATH, AT(www), 0, 0 },
 	{ "publish", "port", ITEM_INT, AT(dir_port), 1, 65535 },
 	{ "pull", "slot", ITEM_INT, AT(pull_slot), 1, 3600 },
+	{ "pull", "stale", ITEM_INT, AT(pull_stale), SBX_MIN_STALE,
+		SBX_MAX_STALE },
 	{ "grant", "port", ITEM_INT, AT(grant_port), 1, 65535 },
 	{ "grant", "ttl", ITEM_INT, AT(grant_ttl), SBX_MIN_TTL, SBX_MAX_TTL },
 	{ "grant", "macros", ITEM_PATH, AT(macros), 0, 0 },
@@ -423,6 +425,7 @@ sbx_conf_load(struct sbx_conf *conf, const char *dir, const char *file,
 	conf->grant_port = 8798;
 	conf->grant_ttl = 3600;
 	conf->pull_slot = 60;
+	conf->pull_stale = 4 * 3600;
 	if (dir != NULL && (r = absolute(dir, &base, err)) != 0)
 		return r;
 	if (file != NULL)

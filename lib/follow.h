@@ -103,6 +103,9 @@ bool sbx_note_line(struct sbx_buf *out, const char *note,
 /* The note with the line of key alone, which must hold. */
 void sbx_note_only(struct sbx_buf *out, const struct sbx_note *n,
 	const struct sbx_vkey *key);
+/* When the key of a log has last said that this head of it is all there is;
+ * 0: never, or it does not hold. */
+int64_t sbx_beat_read(const char *note, size_t len, const struct sbx_vkey *log);
 /* What w has signed of this log: *size 0 when that is nothing.  SBX_E_NO: a
  * head that this node's key has signed and that its journal does not hold. */
 int sbx_cosigned_judge(struct sbx_log *log, const struct sbx_own *own,

@@ -7,20 +7,24 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "follow.h"
+
+#define SECOND INT64_C(1000000)
 
 /* ---- heads ------------------------------------------------------------------ */
 
-/* A checkpoint signed by key, from a file; size 0 when there is no file. */
+/* A checkpoint signed by key, from a file, and when it was said to be all there
+ * is; size 0 when there is no file. */
 static int
 read_head(const char *path, const struct sbx_vkey *key,
-	struct sbx_checkpoint *head, struct sbx_err *err)
+	struct sbx_checkpoint *head, int64_t *said, struct sbx_err *err)
 {
 	struct sbx_buf text = SBX_BUF(SBX_MAX_NOTE);
 	struct sbx_note note;
 	int r;
 
 	memset(head, 0, sizeof(*head));
+	*said = 0;
 	r = sbx_io_read(path, 0, &text, err);
 	if (r == SBX_E_SYS && errno == ENOENT) {
 		sbx_buf_free(&text);
@@ -31,23 +35,32 @@ read_head(const char *path, const struct sbx_vkey *key,
 		r = sbx_checkpoint_parse(head, note.text, note.len, err);
 	if (r != 0)
 		sbx_err_at(err, "%s", path);
+	else
+		*said = sbx_beat_read(sbx_buf_text(&text), text.len, key);
 	sbx_buf_free(&text);
 	return r;
 }
 
+/* Into a file; at (0: never) is when there was no more than that. */
 static int
-sign_head(const struct sbx_key *key, const struct sbx_checkpoint *c,
-	struct sbx_buf *out, struct sbx_err *err)
+save_head(const char *path, const struct sbx_key *key,
+	const struct sbx_checkpoint *c, int64_t at, struct sbx_err *err)
 {
-	struct sbx_buf sigs = SBX_BUF(4096);
+	struct sbx_buf text = SBX_BUF(4096), note = SBX_BUF(SBX_MAX_NOTE);
 	int r;
 
-	sbx_checkpoint_write(c, out);
-	r = sbx_note_sign(&sigs, out->data, out->len, c->origin,
+	sbx_checkpoint_write(c, &text);
+	sbx_buf_add(&note, text.data, text.len);
+	sbx_buf_str(&note, "\n");
+	r = sbx_note_sign(&note, text.data, text.len, c->origin,
 		SBX_NOTE_ED25519, key, 0, err);
-	sbx_buf_str(out, "\n");
-	sbx_buf_add(out, sbx_buf_text(&sigs), sigs.len);
-	sbx_buf_free(&sigs);
+	if (r == 0 && at != 0)
+		r = sbx_note_sign(&note, text.data, text.len, c->origin,
+			SBX_NOTE_COSIGNATURE, key, at, err);
+	if (r == 0)
+		r = sbx_io_save(path, note.data, note.len, 0644, 0, err);
+	sbx_buf_free(&text);
+	sbx_buf_free(&note);
 	return r;
 }
 
@@ -116,14 +129,14 @@ sbx_head_check(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_checkpoint head;
 	struct sbx_vkey vkey;
 	char did[SBX_DID_SIZE];
-	int64_t size;
+	int64_t size, said;
 	int r;
 
 	if (access(conf->head, F_OK) != 0)
 		return SBX_OK;
 	if ((r = sbx_log_self(log, did, err)) == 0 &&
 		(r = own_vkey(conf, did, &vkey, err)) == 0 &&
-		(r = read_head(conf->head, &vkey, &head, err)) == 0 &&
+		(r = read_head(conf->head, &vkey, &head, &said, err)) == 0 &&
 		(r = sbx_log_head(log, &size, hash, err)) == 0)
 		r = continues(log, conf, &head, size, err);
 	return r;
@@ -178,43 +191,74 @@ sbx_head_renew(const struct sbx_conf *conf, struct sbx_err *err)
 	return r;
 }
 
+/* Said so rarely that it costs next to nothing, and often enough that some of
+ * it may get lost before a reader takes this log for stale.  What is dated ahead
+ * readers do not believe: the clock was wrong then or is now. */
+static bool
+due(const struct sbx_conf *conf, int64_t said, int64_t now)
+{
+	return said == 0 || said > now + SBX_MAX_AHEAD ||
+	       now - said >= conf->pull_stale * SECOND / 4;
+}
+
+/* A clock that was put right must not make readers think of an older answer. */
+static int64_t
+not_before(int64_t said, int64_t now)
+{
+	return said > now && said <= now + SBX_MAX_AHEAD ? said : now;
+}
+
+struct publishing {
+	struct sbx_log *log;
+	const struct sbx_conf *conf;
+	const char *dir;
+	struct sbx_key *key;
+	struct sbx_vkey vkey;
+	int64_t at;		   /* the head is at least of this time */
+	struct sbx_checkpoint now; /* the head */
+	size_t *changed;
+};
+
 /* The files first, then the head that we are bound by, the checkpoint last: at
  * no moment is something promised that is not there. */
 static int
-publish(struct sbx_log *log, const struct sbx_conf *conf, const char *dir,
-	const struct sbx_key *key, const struct sbx_vkey *vkey,
-	struct sbx_checkpoint *now, size_t *changed, struct sbx_err *err)
+publish(struct publishing *p, struct sbx_err *err)
 {
 	struct sbx_checkpoint signed_head, shown;
-	struct sbx_buf path = SBX_BUF(4096), note = SBX_BUF(SBX_MAX_NOTE);
+	struct sbx_buf path = SBX_BUF(4096);
+	int64_t size = (int64_t)p->now.size, said;
+	bool same;
 	int r;
 
-	sbx_buf_fmt(&path, "%s/checkpoint", dir);
-	if ((r = read_head(conf->head, vkey, &signed_head, err)) != 0 ||
-		(r = continues(log, conf, &signed_head, (int64_t)now->size, err)) != 0)
+	sbx_buf_fmt(&path, "%s/checkpoint", p->dir);
+	if ((r = read_head(p->conf->head, &p->vkey, &signed_head, &said,
+		     err)) != 0 ||
+		(r = continues(p->log, p->conf, &signed_head, size, err)) != 0)
 		goto out;
 	/* What is shown elsewhere, or damaged, is written anew as a whole. */
-	if ((r = read_head(path.data, vkey, &shown, err)) == SBX_E_SYS)
+	if ((r = read_head(path.data, &p->vkey, &shown, &said, err)) ==
+		SBX_E_SYS)
 		goto out;
-	if (r != 0 ||
-		continues(log, conf, &shown, (int64_t)now->size, NULL) != 0)
+	if (r != 0 || continues(p->log, p->conf, &shown, size, NULL) != 0)
 		shown.size = 0;
-	if (shown.size == now->size && shown.size > 0)
+	same = shown.size == p->now.size && shown.size > 0;
+	if (same && !due(p->conf, said, p->at))
 		goto out;
-	if ((r = sbx_site_tiles(log, dir, shown.size, now->size, changed,
-		     err)) != 0 ||
-		(r = sbx_guard_note(log, conf, err)) != 0 ||
-		(r = sign_head(key, now, &note, err)) != 0 ||
-		(r = sbx_io_save(conf->head, note.data, note.len, 0644, 0,
-			 err)) != 0 ||
-		(r = sbx_io_save(path.data, note.data, note.len, 0644, 0,
-			 err)) != 0)
+	if (!same &&
+		((r = sbx_site_tiles(p->log, p->dir, shown.size, p->now.size,
+			  p->changed, err)) != 0 ||
+			(r = sbx_guard_note(p->log, p->conf, err)) != 0 ||
+			(r = save_head(p->conf->head, p->key, &p->now, 0,
+				 err)) != 0))
 		goto out;
-	++*changed;
-	sbx_site_sweep(dir, shown.size, now->size);
+	if ((r = save_head(path.data, p->key, &p->now,
+		     not_before(said, p->at), err)) != 0)
+		goto out;
+	++*p->changed;
+	if (!same)
+		sbx_site_sweep(p->dir, shown.size, p->now.size);
 out:
 	sbx_buf_free(&path);
-	sbx_buf_free(&note);
 	return r;
 }
 
@@ -222,11 +266,13 @@ int
 sbx_head_publish(struct sbx_log *log, const struct sbx_conf *conf,
 	const char *dir, size_t *changed, struct sbx_err *err)
 {
+	struct publishing p = { .log = log,
+		.conf = conf,
+		.dir = dir,
+		.at = sbx_clock_now(),
+		.changed = changed };
 	struct sbx_buf delegation = SBX_BUF(SBX_MAX_LINE);
 	unsigned char hash[SBX_HASH_BYTES];
-	struct sbx_checkpoint now = { 0 };
-	struct sbx_key *key = NULL;
-	struct sbx_vkey vkey;
 	char did[SBX_DID_SIZE];
 	int64_t size;
 	int r;
@@ -235,19 +281,20 @@ sbx_head_publish(struct sbx_log *log, const struct sbx_conf *conf,
 		(r = sbx_guard_own(log, conf, err)) == 0 &&
 		(!sbx_head_over(conf) ||
 			(r = sbx_head_renew(conf, err)) == 0) &&
-		(r = sbx_delegation_open(conf, SBX_ROLE_LOG, &key,
+		(r = sbx_delegation_open(conf, SBX_ROLE_LOG, &p.key,
 			 &delegation, err)) == 0 &&
-		(r = sbx_role_vkey(&vkey, SBX_ROLE_LOG, did, sbx_key_pub(key), err)) == 0 &&
+		(r = sbx_role_vkey(&p.vkey, SBX_ROLE_LOG, did,
+			 sbx_key_pub(p.key), err)) == 0 &&
 		(r = sbx_log_head(log, &size, hash, err)) == 0 &&
-		(r = sbx_log_root(log, size, now.root, err)) == 0) {
-		now.size = (uint64_t)size;
-		snprintf(now.origin, sizeof(now.origin), "%s/log", did);
+		(r = sbx_log_root(log, size, p.now.root, err)) == 0) {
+		p.now.size = (uint64_t)size;
+		snprintf(p.now.origin, sizeof(p.now.origin), "%s/log", did);
 		if ((r = sbx_io_mkdir(dir, 0755, err)) == 0 &&
 			(r = sbx_delegation_publish(dir, SBX_ROLE_LOG,
 				 &delegation, err)) == 0)
-			r = publish(log, conf, dir, key, &vkey, &now, changed, err);
+			r = publish(&p, err);
 	}
-	sbx_key_free(key);
+	sbx_key_free(p.key);
 	sbx_buf_free(&delegation);
 	return r;
 }

@@ -90,6 +90,8 @@ struct sbx_conf_peer {
 #define SBX_MAX_CONF 65536 /* bytes of sbx.conf */
 #define SBX_MAX_PEERS 256
 #define SBX_MAX_WITNESSES 32
+#define SBX_MIN_STALE 600 /* seconds: clocks may be that far apart */
+#define SBX_MAX_STALE 31536000
 
 struct sbx_conf_witness {
 	char *name, *who; /* a DID, or a verifier key for cosignatures */
@@ -107,6 +109,7 @@ struct sbx_conf {
 	int dir_port, grant_port, grant_ttl;
 	bool accept_unproven; /* see sbx_member_unproven */
 	int pull_slot; /* seconds a peer may take */
+	int pull_stale; /* seconds without word from it, see sbx_peer_heard */
 	struct sbx_conf_peer *peers;
 	size_t npeers;
 	int quorum; /* of the witnesses: so many make a head witnessed; 0: none */

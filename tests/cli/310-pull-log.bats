@@ -231,8 +231,8 @@ twin() {
 	assert_has "$stderr" "rewrote its log: 301 entries seen before, 321 now" "not said"
 	assert_hint sbx-pull
 	forks=$D/ann/forks/$(cut -d: -f3 "$D/hub.did")
-	cmp "$D/seen" "$forks"/301-* || fail "the head seen before is not kept"
-	cmp "$W/checkpoint" "$forks"/321-* || fail "the head shown now is not kept"
+	head -n 5 "$D/seen" | cmp - "$forks"/301-* || fail "the head seen before is not kept"
+	head -n 5 "$W/checkpoint" | cmp - "$forks"/321-* || fail "the head shown now is not kept"
 	cmp "$W/log-key" "$forks/log-key" || fail "whose key that was is not kept"
 	assert_eq "$(entries ann)" 622 "the entries of both"
 	at ann sbx-ledger -j status
@@ -414,7 +414,7 @@ joins_late() { # WHERE, a command that publishes hub to it
 
 @test "each byte of a checkpoint counts" {
 	publish hub
-	size=$(stat -c %s "$W/checkpoint")
+	size=$(head -n 5 "$W/checkpoint" | wc -c) # then what it says of the time
 	cp "$W/checkpoint" "$D/checkpoint"
 	for at in $(seq 0 7 $((size - 1))); do
 		cp "$D/checkpoint" "$W/checkpoint"

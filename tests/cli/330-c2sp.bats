@@ -119,6 +119,20 @@ f = open(sys.argv[1], "r+b"); f.seek(30); b = f.read(1); f.seek(30); f.write(byt
 		"what was written"
 }
 
+# I35
+@test "what a log says of itself is C2SP's cosignature by its key, over the right words" {
+	words 1 300
+	publish
+	pub=$(jq -r .delegation.log_key "$W/log-key")
+	own=$(tlog vkey "$did/log" 4 "$pub")
+	assert_eq "$(tlog verify "$W/checkpoint" "$(log_vkey)" "$own")" "0 1782907200" "who says when"
+	SBX_NOW=2026-07-01T13:00:00Z publish
+	assert_eq "$(tlog verify "$W/checkpoint" "$(log_vkey)" "$own")" "0 1782910800" "an hour later"
+	# Who knows nothing of it reads the same site; a witness's key is another.
+	tlog check "$W" "$(log_vkey)"
+	run ! tlog verify "$W/checkpoint" "$(tlog vkey "$did/witness" 4 "$pub")"
+}
+
 @test "a cosignature of ours is C2SP's, over the right words" {
 	node ann
 	SBX_STATE=$D/ann sbx-ledger init --no-recovery >"$D/ann.did"

@@ -75,6 +75,8 @@ START_TEST(a_mesh_has_its_usual_figures)
 	ck_assert_int_eq(conf.dir_port, 8799);
 	ck_assert_int_eq(conf.grant_port, 8798);
 	ck_assert_int_eq(conf.grant_ttl, 3600);
+	ck_assert_int_eq(conf.pull_slot, 60);
+	ck_assert_int_eq(conf.pull_stale, 14400);
 	ck_assert_uint_eq(conf.npeers, 0);
 }
 END_TEST
@@ -88,6 +90,7 @@ START_TEST(every_key_is_read)
 		"endpoint=192.0.2.1:51822 ; ours\nmtu=1280\nkeepalive=0\n"
 		"wg_key=/w\n"
 		"[publish]\nwww=/p\nport=65535\n"
+		"[pull]\nslot=3600\nstale=600\n"
 		"[grant]\nport=2\nttl=60\nmacros=/m\naudit=/a\n"
 		"[peer c3box]\nurl=http://10.10.0.2:8799\n"
 		"[peer amd64]\r\nurl=https://[fd00::1]:8799/log/\r\n";
@@ -105,6 +108,8 @@ START_TEST(every_key_is_read)
 	ck_assert_str_eq(conf.wg_key, "/w");
 	ck_assert_str_eq(conf.www, "/p");
 	ck_assert_int_eq(conf.dir_port, 65535);
+	ck_assert_int_eq(conf.pull_slot, 3600);
+	ck_assert_int_eq(conf.pull_stale, SBX_MIN_STALE);
 	ck_assert_int_eq(conf.grant_port, 2);
 	ck_assert_int_eq(conf.grant_ttl, 60);
 	ck_assert_str_eq(conf.macros, "/m");
@@ -227,6 +232,8 @@ static const struct {
 	{ "[node]\nname\n", 2, "neither" },
 	{ "[pull]\nslot=0\n", 2, "not a number" },
 	{ "[pull]\nslot=3601\n", 2, "not a number" },
+	{ "[pull]\nstale=599\n", 2, "not a number in range (600 to 31536000)" },
+	{ "[pull]\nstale=31536001\n", 2, "not a number" },
 	{ "[witness]\nquorum=0\n", 2, "not a number" },
 	{ "[witness]\nquorum=33\n", 2, "not a number" },
 	{ "[witness]\nquorum=1\nquorum=1\n", 3, "quorum is given twice" },
