@@ -11,14 +11,18 @@
 
 #include "sbx.h"
 
-#define MAX_ANSWER (1u << 20)
+/* Every offer with the longest parameters, and a letter for each grant. */
+#define MAX_ANSWER                                                             \
+	(SBX_MAX_LENT * (SBX_KIND_SIZE + SBX_MAX_MACRO_JSON + 4) +             \
+		2 * SBX_MAX_GRANTS)
+#define MAX_NAMES  (SBX_MAX_GRANTS * (SBX_MAX_BOXNAME + 2))
 #define TIMEOUT    30000
 
 struct verdict {
 	bool live, dead, offered;
 };
 
-struct asked {
+struct question {
 	const char *db;
 	const struct sbx_grants *g;
 	struct verdict *verdicts;
@@ -32,7 +36,7 @@ struct asked {
 static int
 see_sub(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 {
-	struct asked *q = ctx;
+	struct question *q = ctx;
 	const char *service = sbx_json_str(row, "service_id");
 	const char *sub = sbx_json_str(row, "subscriber");
 	const struct sbx_json *status = sbx_json_get(row, "status");
@@ -57,7 +61,7 @@ see_sub(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 static int
 see_offer(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 {
-	struct asked *q = ctx;
+	struct question *q = ctx;
 	const struct sbx_json *macro = sbx_json_get(row, "macro");
 	const char *service = sbx_json_str(row, "service_id");
 	const char *kind = sbx_json_str(macro, "kind");
@@ -85,7 +89,7 @@ see_offer(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 /* A subscription travels by the log and may be later here than the request
  * that carried it: as long as no row speaks of it, the offer does. */
 static void
-answer(struct asked *q, struct sbx_state *st)
+answer(struct question *q, struct sbx_state *st)
 {
 	for (size_t i = 0; i < q->g->count; i++) {
 		const struct sbx_granted *g = &q->g->list[i];
@@ -101,7 +105,7 @@ answer(struct asked *q, struct sbx_state *st)
 static int
 ask(void *ctx, int fd, struct sbx_err *err)
 {
-	struct asked *q = ctx;
+	struct question *q = ctx;
 	struct sbx_log *log = NULL;
 	struct sbx_state *st = NULL;
 	int r;
@@ -136,12 +140,13 @@ hear(char *text, size_t count, bool *live,
 {
 	char *line, *end, *space;
 	size_t n = 0, offers = 0;
+	bool sound = true;
 
-	for (line = text; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+	for (line = text; sound && (end = strchr(line, '\n')) != NULL;
+		line = end + 1) {
 		*end = '\0';
-		if (strcmp(line, "y") == 0 || strcmp(line, "n") == 0) {
-			if (n == count)
-				break;
+		if (n < count &&
+			(strcmp(line, "y") == 0 || strcmp(line, "n") == 0)) {
 			live[n++] = line[0] == 'y';
 		} else if (strncmp(line, "o ", 2) == 0 &&
 			   offers++ < SBX_MAX_LENT &&
@@ -150,10 +155,10 @@ hear(char *text, size_t count, bool *live,
 			if (sbx_kind_check(line + 2))
 				fn(ctx, line + 2, space + 1);
 		} else {
-			break;
+			sound = false;
 		}
 	}
-	if (*line != '\0' || n != count)
+	if (!sound || *line != '\0' || n != count)
 		return sbx_err_set(
 			err, SBX_E_SYS, "its reader gave no sound answer");
 	return 0;
@@ -162,7 +167,7 @@ hear(char *text, size_t count, bool *live,
 /* fn, as whoever owns the database. */
 static int
 read_as_owner(const struct sbx_conf *conf,
-	int (*fn)(void *ctx, int fd, struct sbx_err *err), struct asked *q,
+	int (*fn)(void *ctx, int fd, struct sbx_err *err), struct question *q,
 	struct sbx_buf *out, struct sbx_err *err)
 {
 	struct stat st;
@@ -180,7 +185,7 @@ sbx_judge(const struct sbx_conf *conf, const struct sbx_grants *g, bool *live,
 	void (*fn)(void *ctx, const char *kind, const char *params), void *ctx,
 	struct sbx_err *err)
 {
-	struct asked q = { .db = conf->db, .g = g };
+	struct question q = { .db = conf->db, .g = g };
 	struct sbx_buf out = SBX_BUF(MAX_ANSWER);
 	int r;
 
@@ -199,14 +204,14 @@ sbx_judge(const struct sbx_conf *conf, const struct sbx_grants *g, bool *live,
 static int
 tell_names(void *ctx, int fd, struct sbx_err *err)
 {
-	struct asked *q = ctx;
+	struct question *q = ctx;
 	struct sbx_names *names = NULL;
 	struct sbx_state *st = NULL;
 	struct sbx_log *log = NULL;
 	bool sure = true;
 	int r;
 
-	q->out = (struct sbx_buf)SBX_BUF(MAX_ANSWER);
+	q->out = (struct sbx_buf)SBX_BUF(MAX_NAMES);
 	if ((r = sbx_log_open(q->db, 0, &log, err)) == 0 &&
 		(r = sbx_state_open(log, &st, err)) == 0 &&
 		(r = sbx_names_load(st, &names, err)) == 0) {
@@ -227,33 +232,39 @@ tell_names(void *ctx, int fd, struct sbx_err *err)
 	return r;
 }
 
-int
-sbx_judge_names(const struct sbx_conf *conf, const struct sbx_grants *g,
-	char (*names)[SBX_MAX_BOXNAME + 2], struct sbx_err *err)
+/* As many lines as there are names for; what is none is left out. */
+static void
+hear_names(char *text, size_t count, char (*names)[SBX_MAX_BOXNAME + 2])
 {
-	struct asked q = { .db = conf->db, .g = g };
-	struct sbx_buf out = SBX_BUF(MAX_ANSWER);
-	char *line, *end;
+	char *line = text, *end;
 	size_t n = 0, len;
-	int r;
 
-	memset(names, 0, g->count * sizeof(*names));
-	if ((r = read_as_owner(conf, tell_names, &q, &out, err)) != 0)
-		goto out;
-	line = out.data != NULL ? out.data : (char[]){ "" };
-	for (; n < g->count && (end = strchr(line, '\n')) != NULL;
+	for (; n < count && (end = strchr(line, '\n')) != NULL;
 		line = end + 1, n++) {
 		*end = '\0';
 		len = strcspn(line, "?");
 		if (len > SBX_MAX_BOXNAME || strlen(line) > len + 1)
 			continue;
 		memcpy(names[n], line, len);
-		if (len > 0 && !sbx_name_check(names[n]))
+		if (!sbx_name_check(names[n]))
 			names[n][0] = '\0';
 		else if (line[len] == '?')
 			names[n][len] = '?';
 	}
-out:
+}
+
+int
+sbx_judge_names(const struct sbx_conf *conf, const struct sbx_grants *g,
+	char (*names)[SBX_MAX_BOXNAME + 2], struct sbx_err *err)
+{
+	struct question q = { .db = conf->db, .g = g };
+	struct sbx_buf out = SBX_BUF(MAX_NAMES);
+	int r;
+
+	memset(names, 0, g->count * sizeof(*names));
+	if ((r = read_as_owner(conf, tell_names, &q, &out, err)) == 0)
+		hear_names(out.data != NULL ? out.data : (char[]){ "" },
+			g->count, names);
 	sbx_buf_free(&out);
 	return r;
 }
