@@ -131,6 +131,20 @@ use() {
 	use 4 ''
 }
 
+# I2
+@test "an answer is at most 16384 bytes, the nonce as the grant" {
+	printf -v nonce '%-16384s' "$nonce"
+	printf -v padded '%-16384s' "$grant"
+	provide 200 "$nonce" 200 "$padded"
+	at c3box sbx-offer -j use mirror --no-activate
+	assert_eq "$output" "$grant" "another answer"
+	provide 200 "$nonce" 200 "$padded "
+	use 4 'longer than 16384 bytes'
+	provide 200 "$nonce " 200 "$padded"
+	use 4 'longer than 16384 bytes'
+	assert_eq "$(cat "$BATS_TEST_TMPDIR/asked")" "GET /grant/$id" "it went on"
+}
+
 @test "an offer without a macro, or without an address, is not asked for" {
 	at c3box 1 sbx-offer use plain --no-activate
 	assert_says sbx-offer "no macro"
