@@ -15,7 +15,9 @@
 
 #include "sbx.h"
 
-#define MAX_FILE (16u << 20)
+/* All there can be, each with the longest parameters. */
+#define MAX_FILE                                                               \
+	(SBX_MAX_GRANTS * (SBX_MAX_MACRO_JSON + 1024) + SBX_MAX_PORTS * 64)
 #define SECOND   INT64_C(1000000)
 
 static const struct sbx_json_limits limits = {

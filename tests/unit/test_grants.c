@@ -188,6 +188,33 @@ START_TEST(there_is_an_end_to_grants_and_ports)
 }
 END_TEST
 
+/* I2: what may be lent can be saved, and is read again. */
+START_TEST(as_many_grants_with_the_longest_parameters_fit_the_file)
+{
+	static char params[SBX_MAX_MACRO_JSON + 1];
+	struct sbx_granted x = { .kind = "a2345678901234567890123456789012",
+		.sub = DID, .params = params };
+	struct sbx_grants back;
+
+	memset(params, '"', sizeof(params) - 1); /* 64 of them at most are */
+	memset(params + 64, 'x', sizeof(params) - 65);
+	memset(x.service, 'a', 64);
+	x.lend.proto = IPPROTO_TCP;
+	for (int i = 0; i < SBX_MAX_GRANTS; i++) {
+		snprintf(x.lend.ip, sizeof(x.lend.ip), "100.100.1%02d.1%02d",
+			i / 100, i % 100);
+		x.lend.port = 64512 + i % SBX_MAX_PORTS;
+		ck_assert_int_eq(sbx_grants_put(&g, &x, 86400, &err), 0);
+	}
+	ck_assert_uint_eq(g.nports, SBX_MAX_PORTS);
+	ck_assert_msg(sbx_grants_save(path, &g, NULL, &err) == 0, "%s", err.text);
+	ck_assert_msg(sbx_grants_load(path, &back, &err) == 0, "%s", err.text);
+	ck_assert_uint_eq(back.count, SBX_MAX_GRANTS);
+	ck_assert_str_eq(back.list[SBX_MAX_GRANTS - 1].params, params);
+	sbx_grants_free(&back);
+}
+END_TEST
+
 START_TEST(firewall_and_grants_are_compared_element_by_element)
 {
 	struct sbx_lend lend[3] = {
@@ -240,6 +267,8 @@ main(void)
 		sizeof(times) / sizeof(times[0]));
 	tcase_add_test(t, a_deadline_past_what_may_be_granted_is_cut);
 	tcase_add_test(t, there_is_an_end_to_grants_and_ports);
+	tcase_add_test(t,
+		as_many_grants_with_the_longest_parameters_fit_the_file);
 	tcase_add_test(t, firewall_and_grants_are_compared_element_by_element);
 	suite_add_tcase(s, t);
 	sr = srunner_create(s);
