@@ -88,7 +88,7 @@ talk(const struct sbx_borrow *b, const struct sbx_buf *body, int *http,
 	bool six = strchr(b->address, ':') != NULL;
 	struct sbx_buf url = SBX_BUF(512);
 	struct sbx_fetch f = { .max = SBX_MAX_ANSWER, .timeout = PATIENCE };
-	char etag[80];
+	char etag[SBX_ETAG_SIZE];
 	int r;
 
 	sbx_buf_fmt(&url, "http://%s%s%s:%d/grant/%s", six ? "[" : "",

@@ -26,7 +26,7 @@
 /* What the child says at its end; one write(2), less than PIPE_BUF. */
 struct report {
 	int code, status;
-	char etag[80];
+	char etag[SBX_ETAG_SIZE];
 	char text[256];
 };
 

@@ -5,8 +5,6 @@
 
 #include "db.h"
 
-#define SBX_FETCH_ETAG 80 /* bytes of an ETag with its NUL */
-
 /* One log, whoever served it. */
 struct sbx_peerlog {
 	char did[SBX_DID_SIZE];
@@ -18,7 +16,7 @@ struct sbx_peerlog {
 /* One address. */
 struct sbx_source {
 	char did[SBX_DID_SIZE]; /* of the log there, or "" */
-	char etag[SBX_FETCH_ETAG];
+	char etag[SBX_ETAG_SIZE];
 	struct sbx_prefix
 		prefix; /* count: entries; hash: of an export's text */
 };

@@ -69,10 +69,12 @@ struct sbx_fetch {
 
 struct sbx_fetching;
 
+#define SBX_ETAG_SIZE 80 /* of an ETag with its NUL; a longer one is none */
+
 /* Start; the answer's body is read from *fd, which the caller closes. */
 int sbx_fetch_start(const struct sbx_fetch *f, struct sbx_fetching **job,
 	int *fd, struct sbx_err *err);
-/* After the body: the HTTP status, and the ETag (80 bytes) when etag is not
+/* After the body: the HTTP status, and the ETag (SBX_ETAG_SIZE) when etag is not
  * NULL.  SBX_E_SYS: unreachable, too slow, too long; SBX_E_INPUT: a redirect.
  * Frees job. */
 int sbx_fetch_end(struct sbx_fetching *job, int *status, char *etag,

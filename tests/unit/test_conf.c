@@ -142,6 +142,36 @@ START_TEST(a_quorum_is_of_the_witnesses_that_are_named)
 }
 END_TEST
 
+/* I2 */
+static const struct {
+	const char *section, *key;
+	int min, max;
+} ranges[] = {
+	{ "mesh", "port", 1, 65535 }, { "mesh", "mtu", 1280, 65535 },
+	{ "mesh", "keepalive", 0, 65535 }, { "publish", "port", 1, 65535 },
+	{ "pull", "slot", 1, 3600 }, { "grant", "port", 1, 65535 },
+	{ "grant", "ttl", 60, 86400 },
+};
+
+START_TEST(a_number_is_in_its_range)
+{
+	const int n[] = { ranges[_i].min, ranges[_i].max, ranges[_i].min - 1,
+		ranges[_i].max + 1 };
+	char text[80], why[80];
+
+	for (int i = 0; i < 4; i++) {
+		snprintf(text, sizeof(text), "[%s]\n%s=%d\n", ranges[_i].section,
+			ranges[_i].key, n[i]);
+		ck_assert_int_eq(load(text, strlen(text)),
+			i < 2 ? 0 : SBX_E_USAGE);
+		snprintf(why, sizeof(why), "not a number in range (%d to %d)",
+			n[0], n[1]);
+		ck_assert(i < 2 || strstr(err.text, why) != NULL);
+		sbx_conf_free(&conf);
+	}
+}
+END_TEST
+
 /* At the limit and past it. */
 START_TEST(peers_and_witnesses_are_at_most_so_many)
 {
@@ -380,6 +410,7 @@ main(void)
 	tcase_add_test(t, a_mesh_has_its_usual_figures);
 	tcase_add_test(t, every_key_is_read);
 	tcase_add_test(t, a_quorum_is_of_the_witnesses_that_are_named);
+	tcase_add_loop_test(t, a_number_is_in_its_range, 0, COUNT(ranges));
 	tcase_add_test(t, peers_and_witnesses_are_at_most_so_many);
 	tcase_add_test(t, a_named_file_moves_the_state_and_must_exist);
 	tcase_add_test(t, a_relative_directory_becomes_absolute);

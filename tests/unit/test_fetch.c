@@ -41,7 +41,12 @@ answer(int fd, const char *req)
 			"Content-Length: 6\r\n\r\nhello\n");
 	else if (strstr(req, "If-None-Match: \"abc\"") != NULL)
 		SAY(fd, "HTTP/1.1 304 Not Modified\r\nETag: \"abc\"\r\n\r\n");
-	else if (strncmp(req, "GET /none", 9) == 0)
+	else if (strncmp(req, "GET /etag", 9) == 0) {
+		snprintf(block, sizeof(block), "HTTP/1.1 200 OK\r\nETag: "
+			"\"%0*d\"\r\nContent-Length: 1\r\n\r\nx",
+			atoi(req + 9) - 2, 7);
+		say(fd, block, strlen(block));
+	} else if (strncmp(req, "GET /none", 9) == 0)
 		SAY(fd, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\n"
 			"none");
 	else if (strncmp(req, "GET /away", 9) == 0)
@@ -122,7 +127,7 @@ teardown(void)
 }
 
 static int status;
-static char etag[80];
+static char etag[SBX_ETAG_SIZE];
 static struct sbx_buf out = SBX_BUF(1 << 20);
 
 static int
@@ -158,6 +163,18 @@ START_TEST(body_status_and_etag_arrive)
 	ck_assert_int_eq(status, 200);
 	ck_assert_str_eq(etag, "\"abc\"");
 	ck_assert_str_eq(out.data, "hello\n");
+}
+END_TEST
+
+/* I2: a longer one is not kept, and the answer is taken all the same. */
+START_TEST(an_etag_is_at_most_79_bytes)
+{
+	ck_assert_int_eq(get("/etag79", (struct sbx_fetch){ 0 }), 0);
+	ck_assert_uint_eq(strlen(etag), 79);
+	ck_assert_str_eq(etag + 75, "007\"");
+	ck_assert_int_eq(get("/etag80", (struct sbx_fetch){ 0 }), 0);
+	ck_assert_str_eq(etag, "");
+	ck_assert_str_eq(out.data, "x");
 }
 END_TEST
 
@@ -330,6 +347,7 @@ main(void)
 
 	tcase_add_unchecked_fixture(t, setup, teardown);
 	tcase_add_test(t, body_status_and_etag_arrive);
+	tcase_add_test(t, an_etag_is_at_most_79_bytes);
 	tcase_add_test(t, what_is_known_is_not_sent_again);
 	tcase_add_test(t, body_of_an_error_is_handed_on_unless_unwanted);
 	tcase_add_test(t, post_carries_body_and_type);

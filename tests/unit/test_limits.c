@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Limits of the log that have no other test: each at it and past it; and that
  * no figure in a payload is a limit to anything. */
+#include "follow.h"
 #include "people.h"
 
 START_TEST(integers_go_to_2_to_the_53_less_one)
@@ -143,6 +144,61 @@ START_TEST(so_many_attests_are_looked_at)
 }
 END_TEST
 
+/* The evidence of a fork, each time other heads, in a directory of its own. */
+static int
+keep_fork(const char *dir, int n)
+{
+	struct sbx_buf key = SBX_BUF(16), proof = SBX_BUF(16);
+	struct sbx_buf old = SBX_BUF(16), new = SBX_BUF(16);
+	const struct sbx_fork f = { .dir = dir, .did = did(ANN), .key = &key,
+		.note = { &old, &new }, .proof = &proof,
+		.size = { (uint64_t)n, (uint64_t)n + 1 } };
+	int r;
+
+	sbx_buf_str(&key, "key");
+	sbx_buf_str(&proof, "proof");
+	sbx_buf_fmt(&old, "old %d", n);
+	sbx_buf_fmt(&new, "new %d", n);
+	r = sbx_fork_keep(&f, &why);
+	sbx_buf_free(&key);
+	sbx_buf_free(&proof);
+	sbx_buf_free(&old);
+	sbx_buf_free(&new);
+	return r;
+}
+
+static int
+files_in(const char *dir)
+{
+	const char *argv[] = { "/usr/bin/find", dir, "-type", "f", NULL };
+	struct sbx_run run = { .argv = argv };
+	struct sbx_buf out = SBX_BUF(65536);
+	int n = 0;
+
+	ck_assert_int_eq(sbx_run_ok(&run, &out, &why), 0);
+	for (const char *c = sbx_buf_text(&out); *c != '\0'; c++)
+		n += *c == '\n';
+	sbx_buf_free(&out);
+	return n;
+}
+
+/* I2: a key, and three files each time; what is past it is not kept in part. */
+START_TEST(so_many_files_are_kept_of_a_node_that_contradicts_itself)
+{
+	char dir[] = "/tmp/sbx-unit-XXXXXX";
+	const char *argv[] = { "/bin/rm", "-rf", dir, NULL };
+	struct sbx_run run = { .argv = argv };
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	for (int n = 1; n <= 12; n++) {
+		ck_assert_msg(keep_fork(dir, n) == 0, "%s", why.text);
+		ck_assert_int_eq(files_in(dir), n <= 10 ? 1 + 3 * n : 31);
+	}
+	ck_assert_int_eq(SBX_MAX_EVIDENCE, 32);
+	ck_assert_int_eq(sbx_run_ok(&run, NULL, &why), 0);
+}
+END_TEST
+
 /* The token with as many spaces before its JSON as make it that long. */
 static int
 accept_padded(struct sbx_log *log, const char *token, size_t length)
@@ -260,6 +316,8 @@ main(void)
 	tcase_add_test(t, a_bundle_holds_a_tile_of_the_longest_entries);
 	tcase_add_test(t, so_many_attests_are_looked_at);
 	tcase_add_test(t, a_token_is_at_most_its_limit);
+	tcase_add_test(t,
+		so_many_files_are_kept_of_a_node_that_contradicts_itself);
 	tcase_add_test(t, nobody_takes_anothers_configuration);
 	tcase_add_test(t, what_a_payload_counts_is_not_believed);
 	suite_add_tcase(s, t);

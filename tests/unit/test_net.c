@@ -36,6 +36,13 @@ static const struct {
 	{ "a/b", false }, { "%d", false }, { "all", false },
 	{ "default", false }, { "lo", false }, { "-x", false },
 	{ "wg mesh", false }, { "wg\n", false },
+}, boxnames[] = {
+	{ "a", true }, { "C3box-2_x.lan", true },
+	{ "a2345678901234567890123456789012", true },
+	{ "a23456789012345678901234567890123", false }, { "", false },
+	{ "-a", false }, { ".a", false }, { "_a", false }, { "a b", false },
+	{ "a\n", false }, { "a/b", false }, { "a?", false },
+	{ "caf\xc3\xa9", false },
 };
 
 #define COUNT(a) (sizeof(a) / sizeof(a[0]))
@@ -74,6 +81,14 @@ START_TEST(interface_names_mean_one_interface)
 {
 	ck_assert_msg(sbx_if_check(names[_i].text) == names[_i].good, "%s",
 		names[_i].text);
+}
+END_TEST
+
+/* I2 */
+START_TEST(a_boxs_name_is_at_most_32_plain_characters)
+{
+	ck_assert_msg(sbx_name_check(boxnames[_i].text) == boxnames[_i].good,
+		"%s", boxnames[_i].text);
 }
 END_TEST
 
@@ -119,6 +134,8 @@ main(void)
 	tcase_add_loop_test(t, endpoints_are_numbers, 0, COUNT(endpoints));
 	tcase_add_loop_test(
 		t, interface_names_mean_one_interface, 0, COUNT(names));
+	tcase_add_loop_test(t, a_boxs_name_is_at_most_32_plain_characters, 0,
+		COUNT(boxnames));
 	tcase_add_test(t, a_host_is_in_its_network_and_neither_end_of_it);
 	tcase_add_test(t, networks_overlap_when_one_holds_the_other);
 	suite_add_tcase(s, t);

@@ -331,6 +331,26 @@ START_TEST(signatures_and_size_are_limited)
 }
 END_TEST
 
+/* Of a key that nobody knows, or it would be looked at. */
+START_TEST(a_signature_is_at_most_8192_bytes)
+{
+	unsigned char sig[8193] = { 0 };
+	struct sbx_note n;
+	struct sbx_buf b;
+
+	for (int past = 0; past < 2; past++) {
+		b = signed_by("l");
+		sbx_buf_str(&b, DASH "n ");
+		sbx_b64_write(&b, sig, (size_t)8192 + past);
+		sbx_buf_str(&b, "\n");
+		ck_assert_int_eq(sbx_note_check(b.data, b.len, keys, 2, &n, &err),
+			past ? SBX_E_INPUT : 0);
+		ck_assert(past || n.count == 1);
+		sbx_buf_free(&b);
+	}
+}
+END_TEST
+
 START_TEST(a_note_splits_at_its_last_empty_line)
 {
 	static const char text[] = "one\n\ntwo\n\n\n";
@@ -489,6 +509,7 @@ main(void)
 	tcase_add_test(t, types_do_not_stand_in_for_each_other);
 	LOOP(t, what_is_no_note_is_refused, malformed);
 	tcase_add_test(t, signatures_and_size_are_limited);
+	tcase_add_test(t, a_signature_is_at_most_8192_bytes);
 	tcase_add_test(t, a_note_splits_at_its_last_empty_line);
 	tcase_add_test(t, a_checkpoint_is_read_and_written);
 	LOOP(t, what_is_no_checkpoint_is_refused, nocheckpoint);

@@ -342,6 +342,29 @@ START_TEST(no_operator_has_over_a_third_of_three_witnesses)
 }
 END_TEST
 
+/* Whatever was voted on. */
+START_TEST(there_is_no_fourth_level)
+{
+	struct sbx_state *st;
+
+	up_to_two();
+	sight(BOB, "a", 610);
+	sight(FOUNDER, "a", 610);
+	level(ANN, 3, NULL, 650);
+	mandate(4, 4, 700);
+	level(ANN, 4, NULL, 850);
+	level_from(ANN, 3, 3, NULL, 851);
+	check_level("3");
+	st = open_world(NULL);
+	ck_assert_int_eq(sbx_emancipate_check(st, 4, NULL, &why), SBX_E_NO);
+	ck_assert_str_eq(why.text, "the mesh is at the last level");
+	ck_assert_int_eq(sbx_emancipate_check(st, 4, did(FOUNDER), &why),
+		SBX_E_NO);
+	ck_assert_int_eq(sbx_emancipate_check(st, 3, NULL, &why), SBX_E_NO);
+	close_world(st);
+}
+END_TEST
+
 static void
 check_founder(const char *want)
 {
@@ -470,6 +493,7 @@ main(void)
 	tcase_add_test(t, a_level_takes_a_proposal_and_its_milestone);
 	tcase_add_test(t, two_witnesses_that_agree_and_none_that_does_not);
 	tcase_add_test(t, no_operator_has_over_a_third_of_three_witnesses);
+	tcase_add_test(t, there_is_no_fourth_level);
 	tcase_add_test(t, the_founder_does_not_go_before_the_last_level);
 	tcase_add_test(t,
 		the_founder_goes_at_the_last_level_and_stays_a_member);
