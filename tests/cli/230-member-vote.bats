@@ -44,7 +44,9 @@ status_of() { # NODE PROPOSAL
 	id=$output
 	assert_like "$id" '^[0-9a-f]{64}$' "the identifier"
 	everywhere
-	at ann sbx-member vote "${id:0:8}" for
+	at ann 1 sbx-member vote "${id:0:3}" for # no fewer digits than four
+	assert_says sbx-member "no such proposal"
+	at ann sbx-member vote "${id:0:4}" for
 	at bob sbx-member vote "$id" for
 	everywhere
 	assert_eq "$(status_of hub "$id")" open "before closing"

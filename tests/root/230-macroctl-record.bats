@@ -64,6 +64,18 @@ setup() {
 	run_gk sbx-macroctl check
 }
 
+# I2
+@test "of a refused caller's word 200 bytes are kept" {
+	local n word
+	for n in 200 201 4000; do
+		printf -v word 'w%.0s' $(seq "$n")
+		refused 2 "subscriber" sub="$word"
+		assert_eq "$(gk tail -n1 $AUDIT | jq -r '.sub | length')" 200 "of $n"
+	done
+	refused 2 "subscriber" sub="${word:0:199}"
+	assert_eq "$(gk tail -n1 $AUDIT | jq -r '.sub | length')" 199 "of 199"
+}
+
 @test "M52 M53: whatever is changed in the record, check names the line" {
 	local n
 	grant
