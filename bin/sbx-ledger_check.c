@@ -62,18 +62,12 @@ static int
 fill_name(struct sbx_state *st, const char *did, struct sbx_doc *doc,
 	struct sbx_err *err)
 {
-	struct sbx_names *names = NULL;
-	char text[300];
-	const char *name;
-	bool sure;
+	struct sbx_buf name = SBX_BUF(300);
 	int r;
 
-	if ((r = sbx_names_load(st, &names, err)) == 0 &&
-		(name = sbx_names_get(names, did, &sure)) != NULL) {
-		snprintf(text, sizeof(text), "%s%s", name, sure ? "" : "?");
-		sbx_json_add_str(doc, sbx_doc_root(doc), "name", text);
-	}
-	sbx_names_free(names);
+	if ((r = sbx_name_get(st, did, &name, err)) == 0 && name.len > 0)
+		sbx_json_add_str(doc, sbx_doc_root(doc), "name", name.data);
+	sbx_buf_free(&name);
 	return r;
 }
 

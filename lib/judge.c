@@ -205,27 +205,21 @@ static int
 tell_names(void *ctx, int fd, struct sbx_err *err)
 {
 	struct question *q = ctx;
-	struct sbx_names *names = NULL;
 	struct sbx_state *st = NULL;
 	struct sbx_log *log = NULL;
-	bool sure = true;
 	int r;
 
 	q->out = (struct sbx_buf)SBX_BUF(MAX_NAMES);
 	if ((r = sbx_log_open(q->db, 0, &log, err)) == 0 &&
-		(r = sbx_state_open(log, &st, err)) == 0 &&
-		(r = sbx_names_load(st, &names, err)) == 0) {
-		for (size_t i = 0; i < q->g->count; i++) {
-			const char *name = sbx_names_get(
-				names, q->g->list[i].sub, &sure);
-
-			sbx_buf_fmt(&q->out, "%s%s\n", name != NULL ? name : "",
-				name != NULL && !sure ? "?" : "");
+		(r = sbx_state_open(log, &st, err)) == 0) {
+		for (size_t i = 0; r == 0 && i < q->g->count; i++) {
+			r = sbx_name_get(st, q->g->list[i].sub, &q->out, err);
+			sbx_buf_str(&q->out, "\n");
 		}
-		r = sbx_io_write_fd(
-			fd, sbx_buf_text(&q->out), q->out.len, err);
+		if (r == 0)
+			r = sbx_io_write_fd(fd, sbx_buf_text(&q->out),
+				q->out.len, err);
 	}
-	sbx_names_free(names);
 	sbx_state_free(st);
 	sbx_log_close(log);
 	sbx_buf_free(&q->out);

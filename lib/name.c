@@ -127,17 +127,32 @@ sbx_names_free(struct sbx_names *n)
 	free(n);
 }
 
-void
-sbx_name_write(struct sbx_state *st, const char *did, struct sbx_buf *out)
+int
+sbx_name_get(struct sbx_state *st, const char *did, struct sbx_buf *out,
+	struct sbx_err *err)
 {
 	const char *name;
 	bool sure;
+	int r;
 
-	if (st->names == NULL)
-		sbx_names_load(st, &st->names, NULL);
-	name = sbx_names_get(st->names, did, &sure);
-	if (name != NULL)
-		sbx_buf_fmt(out, "%s%s (%s)", name, sure ? "" : "?", did);
+	if (st->names == NULL &&
+		(r = sbx_names_load(st, &st->names, err)) != 0) {
+		sbx_names_free(st->names);
+		st->names = NULL;
+		return r;
+	}
+	if ((name = sbx_names_get(st->names, did, &sure)) != NULL)
+		sbx_buf_fmt(out, "%s%s", name, sure ? "" : "?");
+	return SBX_OK;
+}
+
+void
+sbx_name_write(struct sbx_state *st, const char *did, struct sbx_buf *out)
+{
+	size_t before = out->len;
+
+	if (sbx_name_get(st, did, out, NULL) == 0 && out->len > before)
+		sbx_buf_fmt(out, " (%s)", did);
 	else
 		sbx_buf_str(out, did);
 }

@@ -98,6 +98,9 @@ int sbx_names_load(struct sbx_state *st, struct sbx_names **out,
 const char *sbx_names_get(const struct sbx_names *n, const char *did,
 	bool *sure);
 void sbx_names_free(struct sbx_names *n);
+/* "NAME", "NAME?" if contested, or nothing.  The state keeps what it loads. */
+int sbx_name_get(struct sbx_state *st, const char *did, struct sbx_buf *out,
+	struct sbx_err *err);
 /* "NAME (DID)", "NAME? (DID)" if contested, or the DID alone. */
 void sbx_name_write(struct sbx_state *st, const char *did, struct sbx_buf *out);
 
