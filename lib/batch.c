@@ -59,6 +59,7 @@ sbx_batch_add_row(struct sbx_batch *b, const struct sbx_row *row)
 	it->number = (size_t)row->seq;
 	it->start = b->bytes;
 	r->seq = row->seq;
+	r->who = row->who;
 	r->author = keep_text(b, row->author, SBX_DID_SIZE);
 	r->op = keep_text(b, row->op, SBX_BATCH_WORD);
 	r->type = keep_text(b, row->type, SBX_BATCH_WORD);

@@ -407,6 +407,7 @@ read_row(sqlite3_stmt *st, struct sbx_row *row, struct sbx_err *err)
 	row->sig = sqlite3_column_blob(st, 6);
 	row->id = sqlite3_column_blob(st, 7);
 	row->hash = sqlite3_column_blob(st, 8);
+	row->who = sqlite3_column_int64(st, 9);
 	if (row->author == NULL || row->payload == NULL || row->op == NULL ||
 		row->type == NULL || strlen(row->author) != SBX_DID_SIZE - 1 ||
 		sqlite3_column_bytes(st, 2) != SBX_PUB_BYTES ||
@@ -429,7 +430,7 @@ sbx_log_each(struct sbx_log *log, int64_t from, int64_t to,
 
 	if ((r = sbx_db_prepare(log->db,
 		     "SELECT e.seq, a.did, a.pub, e.op, e.type, e.payload, e.sig, "
-		     "e.id, e.hash FROM entry e LEFT JOIN author a ON "
+		     "e.id, e.hash, e.author FROM entry e LEFT JOIN author a ON "
 		     "a.id=e.author WHERE e.seq BETWEEN ? AND ? ORDER BY e.seq",
 		     &st, err)) != 0)
 		return r;

@@ -6,6 +6,7 @@
 
 #include "batch.h"
 #include "member.h"
+#include "pages.h"
 
 #define TILE 256
 #define LEVELS 8
@@ -16,6 +17,7 @@ struct verifying {
 	bool failed;
 	int64_t next; /* the row to be checked next */
 	int64_t seen; /* the last row read */
+	struct sbx_sums rows;
 	unsigned char head[SBX_HASH_BYTES];
 	unsigned char tile[LEVELS][TILE][SBX_HASH_BYTES];
 	int64_t count[LEVELS];
@@ -23,7 +25,9 @@ struct verifying {
 
 struct file {
 	const char *path;
-	int64_t bad; /* a row that stands twice, or 0 */
+	int64_t upto; /* rows that are verified; others may come meanwhile */
+	int64_t bad;  /* one that stands twice, or 0 */
+	struct sbx_sums indices;
 	int r;
 	struct sbx_err err;
 };
@@ -45,7 +49,8 @@ same_text(sqlite3_stmt *st, int i, const char *want)
 
 /* The row of fact is what the entry says. */
 static int
-check_fact(struct verifying *v, const struct sbx_entry *e, struct sbx_err *err)
+check_fact(struct verifying *v, const struct sbx_entry *e, int64_t author,
+	struct sbx_err *err)
 {
 	sqlite3_stmt *st = v->facts;
 
@@ -59,7 +64,7 @@ check_fact(struct verifying *v, const struct sbx_entry *e, struct sbx_err *err)
 		sqlite3_column_int64(st, 4) != e->time ||
 		sqlite3_column_bytes(st, 5) != SBX_HASH_BYTES ||
 		memcmp(sqlite3_column_blob(st, 5), e->leaf, SBX_HASH_BYTES) != 0 ||
-		sqlite3_column_int64(st, 6) != 1) {
+		sqlite3_column_int64(st, 6) != author) {
 		no(err, "what is derived from it does not match");
 		sbx_err_hint(err, "sbx-ledger fsck derives it again, if the "
 				  "entry itself is sound");
@@ -106,8 +111,10 @@ check_item(struct verifying *v, struct sbx_item *it, struct sbx_err *err)
 	sbx_log_chain(v->head, it->e->canon, it->e->canonlen, it->e->sig);
 	if (memcmp(v->head, it->row.hash, SBX_HASH_BYTES) != 0)
 		return no(err, "the chain does not match");
-	if ((r = check_fact(v, it->e, err)) != 0)
+	if ((r = check_fact(v, it->e, it->row.who, err)) != 0)
 		return r;
+	sbx_sums_id(&v->rows, v->next, it->e->id);
+	sbx_sums_fact(&v->rows, v->next, it->e->rec->type, it->e->key);
 	return check_nodes(v, it->e->leaf, err);
 }
 
@@ -180,72 +187,6 @@ check_rest(const struct verifying *v, sqlite3 *db, struct sbx_err *err)
 	return n == nodes ? SBX_OK : no(err, "the tree has nodes too many");
 }
 
-/* What holds no row but decides which are found: indices, the order of pages. */
-static int
-check_pages(sqlite3 *db, struct sbx_err *err)
-{
-	sqlite3_stmt *st = NULL;
-	const char *said;
-	int r;
-
-	if ((r = sbx_db_prepare(db, "PRAGMA integrity_check(1)", &st, err)) != 0)
-		return r;
-	if (sqlite3_step(st) != SQLITE_ROW ||
-		(said = (const char *)sqlite3_column_text(st, 0)) == NULL)
-		r = sbx_db_fail(db, "ledger", err);
-	else if (strcmp(said, "ok") != 0)
-		r = sbx_err_set(err, SBX_E_NO,
-			"the database is damaged: %.200s", said);
-	sqlite3_finalize(st);
-	return r;
-}
-
-/* The same entry in an earlier row, which no writer of ours makes: rows that
- * the index has side by side, as it holds the beginnings of ids in order. */
-static int
-check_twice(sqlite3 *db, int64_t *first, struct sbx_err *err)
-{
-	sqlite3_stmt *all = NULL, *same = NULL;
-	unsigned char before[8] = { 0 };
-	int64_t seq, bad = 0;
-	const void *id;
-	int r, step;
-
-	if ((r = sbx_db_prepare(db, "SELECT seq, substr(id, 1, 8) FROM entry "
-		     "ORDER BY substr(id, 1, 8)", &all, err)) != 0 ||
-		(r = sbx_db_prepare(db, "SELECT 1 FROM entry a JOIN entry b ON "
-			 "substr(b.id, 1, 8)=substr(a.id, 1, 8) AND b.id=a.id AND "
-			 "b.author=a.author AND b.seq<a.seq WHERE a.seq=?", &same,
-			 err)) != 0)
-		goto out;
-	while ((step = sqlite3_step(all)) == SQLITE_ROW) {
-		seq = sqlite3_column_int64(all, 0);
-		id = sqlite3_column_blob(all, 1);
-		if (sqlite3_column_bytes(all, 1) != sizeof(before))
-			continue;
-		if (memcmp(before, id, sizeof(before)) == 0) {
-			sqlite3_bind_int64(same, 1, seq);
-			if (sqlite3_step(same) == SQLITE_ROW &&
-				(bad == 0 || seq < bad))
-				bad = seq;
-			sqlite3_reset(same);
-		}
-		memcpy(before, id, sizeof(before));
-	}
-	if (step != SQLITE_DONE)
-		r = sbx_db_fail(db, "ledger", err);
-	if (r == 0 && bad != 0) {
-		*first = bad;
-		r = sbx_err_set(err, SBX_E_NO,
-			"entry %lld: it stands in an earlier row too",
-			(long long)bad);
-	}
-out:
-	sqlite3_finalize(all);
-	sqlite3_finalize(same);
-	return r;
-}
-
 /* On a connection and in a thread of its own: the signatures keep the other
  * cores busy twenty times as long. */
 static void
@@ -254,9 +195,8 @@ check_file(void *ctx, size_t i)
 	struct file *f = &((struct file *)ctx)[i];
 	sqlite3 *db = NULL;
 
-	if ((f->r = sbx_db_open(f->path, 0, &db, &f->err)) == 0 &&
-		(f->r = check_pages(db, &f->err)) == 0)
-		f->r = check_twice(db, &f->bad, &f->err);
+	if ((f->r = sbx_db_open(f->path, 0, &db, &f->err)) == 0)
+		f->r = sbx_pages_check(db, f->upto, &f->indices, &f->bad, &f->err);
 	sbx_db_close(db);
 	if (f->r == 0)
 		f->r = sbx_cache_check(f->path, &f->err);
@@ -269,9 +209,8 @@ verify(struct sbx_log *log, struct verifying *v, struct sbx_err *err)
 	struct sbx_err damage;
 	int r, later;
 
-	if ((r = sbx_db_prepare(db, "SELECT f.seq, f.type, f.id, f.ref, f.time, "
-		     "f.leaf, f.author=e.author FROM fact f JOIN entry e "
-		     "USING(seq) ORDER BY f.seq", &v->facts, err)) != 0 ||
+	if ((r = sbx_db_prepare(db, "SELECT seq, type, id, ref, time, leaf, "
+		     "author FROM fact ORDER BY seq", &v->facts, err)) != 0 ||
 		(r = sbx_db_prepare(db, "SELECT hash FROM node WHERE level=? AND "
 			 "n=?", &v->nodes, err)) != 0)
 		return r;
@@ -293,14 +232,19 @@ sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err)
 	struct verifying *v = sbx_mem_alloc(1, sizeof(*v));
 	struct file file = {
 		.path = sqlite3_db_filename(sbx_log_db(log), "main") };
+	unsigned char head[SBX_HASH_BYTES];
 	struct sbx_work work;
 	int r;
 
 	/* One snapshot for rows, facts and counts, whoever writes. */
-	if ((r = sbx_db_exec(sbx_log_db(log), "SAVEPOINT verify", err)) != 0) {
+	if ((r = sbx_db_exec(sbx_log_db(log), "SAVEPOINT verify", err)) != 0 ||
+		(r = sbx_log_head(log, &file.upto, head, err)) != 0) {
+		sbx_db_exec(sbx_log_db(log), "RELEASE verify", NULL);
 		free(v);
 		return r;
 	}
+	sbx_sums_begin(&v->rows);
+	file.indices = v->rows;
 	v->next = 1;
 	v->filling = sbx_batch_new();
 	v->judging = sbx_batch_new();
@@ -312,6 +256,8 @@ sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err)
 		if (err != NULL)
 			*err = file.err;
 	}
+	if (r == 0)
+		r = sbx_sums_same(&v->rows, &file.indices, err);
 	sqlite3_finalize(v->facts);
 	sqlite3_finalize(v->nodes);
 	sbx_db_exec(sbx_log_db(log), "RELEASE verify", NULL);

@@ -104,6 +104,14 @@ verify(void)
 	return r;
 }
 
+/* The index is made as if its text had said so, which is then put back. */
+#define INDEX(name, was, other) \
+	"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql=replace(sql, '" \
+	was "', '" other "') WHERE name='" name "'; " \
+	"PRAGMA writable_schema=RESET; REINDEX " name "; " \
+	"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql=replace(sql, '" \
+	other "', '" was "') WHERE name='" name "'"
+
 /* seen: verify looks at it, since somebody else's word is believed by it. */
 static const struct {
 	const char *sql;
@@ -134,17 +142,15 @@ static const struct {
 	/* Nobody uses what was kept for another end of the journal. */
 	{ "DELETE FROM local WHERE key='folded'; DELETE FROM cache_member",
 		false },
-	/* An index that misses what it should find. */
-	/* One that has other keys than its rows. */
-	{ "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql=replace(sql, "
-	  "'id, 1, 8', 'id, 2, 8') WHERE name='entry_id'; PRAGMA "
-	  "writable_schema=RESET; REINDEX entry_id; PRAGMA writable_schema=ON; "
-	  "UPDATE sqlite_schema SET sql=replace(sql, 'id, 2, 8', 'id, 1, 8') "
-	  "WHERE name='entry_id'", true },
-	{ "PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql=sql || "
-	  "' WHERE seq<>5' WHERE name='entry_id'; PRAGMA writable_schema=RESET;"
-	  "REINDEX entry_id; PRAGMA writable_schema=ON; UPDATE sqlite_schema SET "
-	  "sql=replace(sql, ' WHERE seq<>5', '') WHERE name='entry_id'", true },
+	/* One that has other keys than its rows; */
+	{ INDEX("entry_id", "id, 1, 8", "id, 2, 8"), true },
+	{ INDEX("fact_id", "(type, id)", "(type, ref)"), true },
+	/* that misses what it should find; */
+	{ INDEX("entry_id", "8))", "8)) WHERE seq<>5"), true },
+	{ INDEX("fact_id", "id)", "id) WHERE seq<>5"), true },
+	/* in which nothing is found. */
+	{ INDEX("entry_id", "8))", "8) DESC)"), true },
+	{ INDEX("fact_id", "id)", "id DESC)"), true },
 };
 
 /* I13 */
