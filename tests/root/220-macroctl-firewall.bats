@@ -7,6 +7,7 @@ bats_require_minimum_version 1.5.0
 load ../lib/helpers
 load ../lib/box
 load ../lib/lending
+load ../lib/wire
 
 setup_file() {
 	lend_file
@@ -16,10 +17,9 @@ setup_file() {
 	done
 	lend_mesh c3 10.10.0.2/24
 	lend_mesh amd 10.10.0.3/24
-	# A line back for each line that comes, as long as the connection lives.
-	box_bg gk socat TCP-LISTEN:8080,fork,reuseaddr EXEC:cat </dev/null >/dev/null 2>&1
-	box_bg gk socat UDP-LISTEN:8081,fork,reuseaddr EXEC:cat </dev/null >/dev/null 2>&1
-	box_bg gk socat TCP-LISTEN:8082,fork,reuseaddr EXEC:cat </dev/null >/dev/null 2>&1
+	wire_echo gk 8080
+	wire_echo gk 8081 UDP
+	wire_echo gk 8082
 	plugin dgram <<-'EOF'
 		#!/bin/sh
 		# sbx-opens: udp port
@@ -38,7 +38,7 @@ setup() {
 }
 
 teardown() {
-	[ -z "${conn:-}" ] || kill "$conn" 2>/dev/null || :
+	wire_close
 }
 
 passes() { # BOX [PORT [PROTO]]
@@ -47,30 +47,6 @@ passes() { # BOX [PORT [PROTO]]
 
 revoke() {
 	run_gk sbx-macroctl plain revoke --sub "$DID" "$@"
-}
-
-# A connection of c3, written to by fd 7, with one line already there and back.
-connect() {
-	mkfifo "$BOX_DIR/share/to"
-	exec 7<>"$BOX_DIR/share/to"
-	box_bg c3 sh -c 'exec socat - TCP:10.10.0.1:8080 </share/to >/share/from 2>&1'
-	conn=$BOX_PID
-	echo one >&7
-	within 2 grep -q one "$BOX_DIR/share/from"
-}
-
-within() { # SECONDS CMD...
-	local i n=$(($1 * 50))
-	shift
-	for ((i = 0; i < n; i++)); do
-		"$@" && return
-		sleep .02
-	done
-	return 1
-}
-
-ended() {
-	! kill -0 "$1" 2>/dev/null
 }
 
 @test "who is granted passes, who is not is refused, other ports are nobody's business" {
@@ -109,25 +85,25 @@ ended() {
 		}
 	EOF
 	grant
-	connect
+	wire_open c3
 	revoke
-	echo two >&7
-	within 1 ended "$conn" || fail "the connection still lives"
-	assert_lacks "$(cat "$BOX_DIR/share/from")" two "data after revoke"
+	wire_say c3 two
+	within 1 wire_ended c3 || fail "the connection still lives"
+	assert_lacks "$(wire_heard c3)" two "data after revoke"
 }
 
 @test "M41: an element that times out cuts the open connection too" {
 	grant ttl=60
-	connect
+	wire_open c3
 	# A minute is long: let the clock of this one element run out.
 	gk nft -f - <<-'EOF'
 		delete element inet sbx lend { 10.10.0.2 . tcp . 8080 }
 		add element inet sbx lend { 10.10.0.2 . tcp . 8080 timeout 1s }
 	EOF
 	sleep 1.3
-	echo two >&7
-	within 1 ended "$conn" || fail "the connection still lives"
-	assert_lacks "$(cat "$BOX_DIR/share/from")" two "data after the end"
+	wire_say c3 two
+	within 1 wire_ended c3 || fail "the connection still lives"
+	assert_lacks "$(wire_heard c3)" two "data after the end"
 }
 
 @test "one of two grants of an element keeps it open" {

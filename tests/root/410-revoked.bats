@@ -6,6 +6,7 @@
 load ../lib/helpers
 load ../lib/box
 load ../lib/mesh
+load ../lib/wire
 
 setup() {
 	require_root
@@ -23,23 +24,14 @@ setup() {
 	lend
 	for b in c3box amd64; do
 		borrow $b
-		connect $b
+		wire_open $b
 	done
 	assert_eq "$(elements)" "10.10.0.2 10.10.0.3" "two are granted"
 }
 
 teardown() {
+	wire_close
 	box_end
-}
-
-within() { # SECONDS CMD...
-	local i n=$(($1 * 50))
-	shift
-	for ((i = 0; i < n; i++)); do
-		"$@" && return
-		sleep .02
-	done
-	return 1
 }
 
 # gk2 offers what socat echoes on 8080, to members.
@@ -47,8 +39,7 @@ lend() {
 	box_as gk2 sbx sbx-offer publish mirror --kind web --endpoint 10.10.0.1:8080 \
 		--macro http-mirror --params '{"port":8080}' >"$BOX_SHARE/service"
 	mesh_sync gk2 c3box amd64
-	box_bg gk2 socat TCP-LISTEN:8080,bind=10.10.0.1,fork,reuseaddr EXEC:cat \
-		</dev/null >/dev/null 2>&1
+	wire_echo gk2 8080
 	box_bg gk2 env SBX_MESH_IP=10.10.0.1 lighttpd -D \
 		-f /etc/sbx/lighttpd/grant.conf 2>"$BOX_SHARE/web.log"
 	within 10 box gk2 sh -c 'ss -Hltn "src 10.10.0.1" | grep -q :8080 &&
@@ -60,28 +51,6 @@ borrow() { # BOX
 	mesh_sync "$1" gk2
 	run box_as "$1" sbx timeout 30 sbx-offer use mirror --no-activate
 	assert_eq "$status" 0 "$1 is not granted: $output $(cat "$BOX_SHARE/web.log")"
-}
-
-# A connection of BOX to what is lent, with one line there and back; what is
-# written to BOX_SHARE/BOX.to goes to it, conn[BOX] is its end.
-declare -gA conn fd # -g: bats reads this in a function
-connect() { # BOX
-	local to
-	mkfifo "$BOX_SHARE/$1.to"
-	exec {to}<>"$BOX_SHARE/$1.to"
-	fd[$1]=$to
-	box_bg "$1" sh -c 'exec socat - TCP:10.10.0.1:8080 <"/share/$1.to" >"/share/$1.from" 2>&1' sh "$1"
-	conn[$1]=$BOX_PID
-	echoes "$1" hello || fail "$1 does not get through"
-}
-
-echoes() { # BOX WORD: it comes back on the open connection
-	echo "$2" >&"${fd[$1]}"
-	within 2 grep -qs "$2" "$BOX_SHARE/$1.from"
-}
-
-ended() { # BOX: its connection
-	! kill -0 "${conn[$1]}" 2>/dev/null
 }
 
 name_of_box() {
@@ -122,17 +91,17 @@ revoke() { # OPTIONS of the revocation of c3box
 @test "a revoked member's grant ends at the next sync, its open connection with it" {
 	revoke
 	assert_eq "$(elements)" "10.10.0.2 10.10.0.3" "nobody has looked yet"
-	echoes c3box still || fail "cut before sync"
+	wire_echoes c3box still || fail "cut before sync"
 	in_box gk2 sbx-macroctl -n sync
 	assert_has "$stderr" "withdrew 1," "-n does not say so"
 	assert_eq "$(elements)" "10.10.0.2 10.10.0.3" "-n changed something"
 	run box gk2 sbx-macroctl sync
 	assert_eq "$(elements)" 10.10.0.3 "the element of c3box: $output"
-	echo two >&"${fd[c3box]}"
-	within 3 ended c3box || fail "its connection still lives"
-	assert_lacks "$(cat "$BOX_SHARE/c3box.from")" two "data after the revocation"
+	wire_say c3box two
+	within 3 wire_ended c3box || fail "its connection still lives"
+	assert_lacks "$(wire_heard c3box)" two "data after the revocation"
 	reaches c3box || fail "it was not the firewall that cut it"
-	echoes amd64 other || fail "another's connection died with it"
+	wire_echoes amd64 other || fail "another's connection died with it"
 	assert_lacks "$(box gk2 sbx-macroctl -j list)" "${did[1]}" "the grant is listed"
 	run box_as c3box sbx timeout 30 sbx-offer use mirror --no-activate
 	assert_eq "$status" 1 "granted anew: $output"
@@ -161,8 +130,8 @@ revoke() { # OPTIONS of the revocation of c3box
 	run box gk2 sbx-macroctl sync
 	assert_eq "$(elements)" "" "somebody's element: $output"
 	for b in c3box amd64; do
-		echo two >&"${fd[$b]}"
-		within 3 ended $b || fail "the connection of $b still lives"
+		wire_say $b two
+		within 3 wire_ended $b || fail "the connection of $b still lives"
 	done
 	in_box gk2 sbx-mesh-up
 	assert_eq "$(peers)" "" "somebody's peer"
