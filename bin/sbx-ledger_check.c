@@ -128,6 +128,59 @@ fill_witnessed(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_doc *doc)
 	return SBX_OK;
 }
 
+/* Of each log that sbx-pull follows, when it was vouched for. */
+static int
+fill_heard(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_doc *doc)
+{
+	struct sbx_json *out = sbx_doc_root(doc), *list, *one;
+	bool nodes = ctx->conf.npeers == 0;
+	struct sbx_peers peers;
+	struct sbx_heard h;
+	int64_t stale = 0;
+	int r;
+
+	if ((r = sbx_peers_load(&ctx->conf, log, &peers, &ctx->err)) != 0)
+		return r;
+	list = sbx_json_add(doc, out, "peers", SBX_JSON_ARRAY);
+	for (size_t i = 0; r == 0 && i < peers.count; i++) {
+		const struct sbx_peer *p = &peers.list[i];
+
+		if (p->node != nodes ||
+			(r = sbx_heard_load(log, &ctx->conf, p->url, p->did, &h,
+				 &ctx->err)) != 0)
+			continue;
+		stale += h.stale;
+		one = sbx_json_add(doc, list, NULL, SBX_JSON_OBJECT);
+		sbx_json_add_str(doc, one, "name", p->name);
+		sbx_json_add_str(doc, one, "from", p->url);
+		sbx_json_add_bool(doc, one, "stale", h.stale);
+		if (h.at != 0)
+			sbx_json_add_time(doc, one, "heard", h.at);
+		else
+			sbx_json_add_str(doc, one, "heard", NULL);
+	}
+	sbx_json_add_int(doc, out, "stale", stale);
+	sbx_peers_free(&peers);
+	return r;
+}
+
+static void
+say_heard(struct sbx_ctx *ctx, const struct sbx_json *list)
+{
+	for (const struct sbx_json *p = list->child; p != NULL; p = p->next) {
+		const char *heard = sbx_json_str(p, "heard");
+		bool stale = sbx_json_get(p, "stale")->yes;
+
+		if (stale || ctx->verbose)
+			sbx_tool_out(ctx, "peer           %s %s%s%s",
+				sbx_json_str(p, "name"),
+				heard != NULL ? "vouched for at " :
+						"never vouched for",
+				heard != NULL ? heard : "",
+				stale ? ", stale" : "");
+	}
+}
+
 /* What is wrong with whom, this box among them. */
 static void
 fill_trust(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_doc *doc,
@@ -179,13 +232,18 @@ cmd_status(struct sbx_ctx *ctx)
 
 	if ((r = ledger_open(ctx, 0, &log)) == 0 &&
 		(r = fill_status(log, doc, &frozen, &ctx->err)) == 0 &&
-		(r = fill_witnessed(ctx, log, doc)) == 0) {
+		(r = fill_witnessed(ctx, log, doc)) == 0 &&
+		(r = fill_heard(ctx, log, doc)) == 0) {
 		fill_trust(ctx, log, doc, frozen);
 		if (ctx->json)
 			sbx_tool_row(ctx, NULL, sbx_doc_root(doc));
 		for (const struct sbx_json *c = sbx_doc_root(doc)->child;
 			!ctx->json && c != NULL; c = c->next)
-			sbx_tool_out(ctx, "%-14s %s", c->key, c->text);
+			if (c->text != NULL)
+				sbx_tool_out(ctx, "%-14s %s", c->key, c->text);
+		if (!ctx->json)
+			say_heard(ctx,
+				sbx_json_get(sbx_doc_root(doc), "peers"));
 		if (!ctx->json && ctx->verbose)
 			r = say_witnesses(ctx, log);
 	}

@@ -20,6 +20,9 @@ struct pull {
 	size_t added;
 	bool moved; /* somebody's head: there is something to cosign */
 	bool whole, own; /* this source was read to its end, is our own */
+	struct sbx_follow seen; /* what a log showed there */
+	struct sbx_buf base;    /* where, or empty */
+	struct sbx_heard heard; /* when it was vouched for */
 	int worst;
 };
 
@@ -162,6 +165,8 @@ pull_log(struct pull *p, const char *base, const char *did, int64_t until,
 	f.forks = sbx_buf_text(&forks);
 	r = sbx_follow(p->log, &f, err);
 	*found = f.found;
+	sbx_buf_str(&p->base, base);
+	p->seen = f;
 	p->whole = r == 0 && f.found;
 	p->own = f.own;
 	p->moved = p->moved || f.moved;
@@ -255,6 +260,11 @@ report(struct pull *p, const char *from, const struct sbx_import *im,
 	sbx_json_add_int(doc, row, "known", (int64_t)im->known);
 	sbx_json_add_int(doc, row, "held", (int64_t)im->held);
 	sbx_json_add_int(doc, row, "refused", (int64_t)im->refused);
+	if (p->heard.at != 0)
+		sbx_json_add_time(doc, row, "heard", p->heard.at);
+	else
+		sbx_json_add_str(doc, row, "heard", NULL);
+	sbx_json_add_bool(doc, row, "stale", p->heard.stale);
 	sbx_json_add_str(
 		doc, row, "error", failed != NULL ? failed->text : NULL);
 	sbx_tool_row(ctx, NULL, row);
@@ -281,6 +291,23 @@ settle(struct pull *p, int r, struct sbx_err *err)
 	return r;
 }
 
+/* A log that answers may be kept from us all the same.  What is carried by hand
+ * is as old as the way is long. */
+static int
+judge_age(struct pull *p, const char *did, int r, struct sbx_err *err)
+{
+	const char *base = sbx_buf_text(&p->base);
+	int end;
+
+	if (base[0] == '\0')
+		return r;
+	end = sbx_heard_load(p->log, &p->ctx->conf, base, did, &p->heard,
+		r == 0 ? err : NULL);
+	if (r == 0 && end == 0 && strstr(base, "://") != NULL)
+		end = sbx_heard_judge(&p->heard, &p->seen, err);
+	return r != 0 ? r : end;
+}
+
 /* One source to its end; whatever goes wrong with it, the next has its turn. */
 static void
 pull_from(struct pull *p, const char *name, const char *from, const char *did)
@@ -290,6 +317,9 @@ pull_from(struct pull *p, const char *name, const char *from, const char *did)
 
 	p->name = name;
 	p->whole = p->own = false;
+	p->seen = (struct sbx_follow){ 0 };
+	p->heard = (struct sbx_heard){ 0 };
+	sbx_buf_clear(&p->base);
 	p->im = (struct sbx_import){ .refuse = refused,
 		.progress = progress,
 		.ctx = p,
@@ -307,6 +337,7 @@ pull_from(struct pull *p, const char *name, const char *from, const char *did)
 		r = pull_file(p, from, &err);
 	progress_end(p);
 	r = settle(p, r, &err);
+	r = judge_age(p, did, r, &err);
 	p->added += p->im.added;
 	report(p, from, &p->im, r != 0 ? &err : NULL);
 	if (r != 0) {
@@ -394,6 +425,7 @@ static int
 cmd_pull(struct sbx_ctx *ctx)
 {
 	struct pull p = { .ctx = ctx,
+		.base = SBX_BUF(4096),
 		.all = sbx_tool_opt(ctx, "all") != NULL,
 		.repin = sbx_tool_opt(ctx, "repin") != NULL };
 	const char *from, *did;
@@ -429,6 +461,7 @@ cmd_pull(struct sbx_ctx *ctx)
 out:
 	sbx_peers_free(&p.peers);
 	sbx_log_close(p.log);
+	sbx_buf_free(&p.base);
 	return r;
 }
 

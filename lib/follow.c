@@ -222,11 +222,18 @@ flag(struct walk *w, const char *what, struct sbx_err *err)
 	return SBX_E_NO;
 }
 
-/* This head is what the next one must go on from. */
+/* This head is what the next one must go on from, and it is vouched for. */
 static int
 settle(struct walk *w, struct sbx_err *err)
 {
+	const struct sbx_follow *f = w->f;
+	bool ahead = f->said > sbx_clock_now() + SBX_MAX_AHEAD,
+	     news = f->said > f->shown && !ahead;
 	int r;
+
+	/* What is wrong with it is looked at again the next time. */
+	if (ahead || (f->said != 0 && f->said < f->shown))
+		w->src.etag[0] = '\0';
 
 	if ((r = sbx_log_begin(w->log, err)) != 0)
 		return r;
@@ -236,11 +243,15 @@ settle(struct walk *w, struct sbx_err *err)
 	memcpy(w->src.did, w->peer.did, sizeof(w->src.did));
 	w->src.prefix = (struct sbx_prefix){ .count = w->head.size };
 	if ((r = sbx_peerlog_save(w->log, &w->peer, err)) == 0 &&
-		(r = sbx_source_save(w->log, w->f->base, &w->src, err)) == 0)
+		(r = sbx_source_save(w->log, f->base, &w->src, err)) == 0 &&
+		(!news || (r = sbx_beat_keep(w->log, f->base, w->peer.did,
+				   f->said, err)) == 0))
 		r = sbx_log_commit(w->log, err);
 	else
 		sbx_log_rollback(w->log);
-	w->f->moved = r == 0;
+	w->f->moved = r == 0 && (w->head.size != w->old.size ||
+					memcmp(w->head.root, w->old.root,
+						sizeof(w->old.root)) != 0);
 	return r;
 }
 
@@ -327,8 +338,15 @@ follow(struct walk *w, struct sbx_err *err)
 		return r;
 	if (w->f->repin)
 		memset(&w->src, 0, sizeof(w->src));
-	if ((r = sbx_walk_head(w, err)) != 0 || !w->f->found)
+	if ((r = sbx_walk_head(w, err)) != 0 || !w->f->found ||
+		(r = sbx_beat_here(w->log, w->f->base,
+			 w->same ? w->src.did : w->peer.did, &w->f->shown,
+			 err)) != 0)
 		return r;
+	if (w->same)
+		w->f->said = w->f->shown;
+	if (w->f->repin)
+		w->f->shown = 0;
 	size = w->same ? w->src.prefix.count : w->head.size;
 	w->f->own = sbx_log_self(w->log, self, NULL) == 0 &&
 		 strcmp(w->peer.did, self) == 0;
@@ -384,6 +402,7 @@ sbx_follow(struct sbx_log *log, struct sbx_follow *f, struct sbx_err *err)
 
 	f->im->resumed = true;
 	f->found = f->anew = f->moved = f->own = false;
+	f->said = f->shown = 0;
 	if ((r = again(log, f->im, &anew, err)) == 0) {
 		f->all = f->all || anew;
 		r = follow(&w, err);

@@ -104,6 +104,12 @@ void sbx_note_only(struct sbx_buf *out, const struct sbx_note *n,
 /* When the key of a log has last said that this head of it is all there is;
  * 0: never, or it does not hold. */
 int64_t sbx_beat_read(const char *note, size_t len, const struct sbx_vkey *log);
+/* When base has shown that of did's log the last time, 0: never; and that it
+ * did so now. */
+int sbx_beat_here(struct sbx_log *log, const char *base, const char *did,
+	int64_t *at, struct sbx_err *err);
+int sbx_beat_keep(struct sbx_log *log, const char *base, const char *did,
+	int64_t at, struct sbx_err *err);
 /* What w has signed of this log: *size 0 when that is nothing.  SBX_E_NO: a
  * head that this node's key has signed and that its journal does not hold. */
 int sbx_cosigned_judge(struct sbx_log *log, const struct sbx_own *own,

@@ -432,6 +432,7 @@ struct sbx_follow {
 	bool moved;	       /* another head than the last time */
 	bool own;	       /* it is this node's own log */
 	char is[SBX_DID_SIZE]; /* whose it is */
+	int64_t said, shown;   /* vouched for: now, before; 0: not */
 };
 
 /* Take what is new of the log at base, its head and its tree checked, each

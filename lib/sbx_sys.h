@@ -111,7 +111,7 @@ struct sbx_conf {
 	int dir_port, grant_port, grant_ttl;
 	bool accept_unproven; /* see sbx_member_unproven */
 	int pull_slot; /* seconds a peer may take */
-	int pull_stale; /* seconds without word from it, see sbx_peer_heard */
+	int pull_stale; /* seconds without word from it, see sbx_heard_load */
 	struct sbx_conf_peer *peers;
 	size_t npeers;
 	int quorum; /* of the witnesses: so many make a head witnessed; 0: none */
@@ -149,6 +149,21 @@ int sbx_peers_load(const struct sbx_conf *conf, struct sbx_log *log,
 int sbx_peers_find(const struct sbx_peers *p, const char *name,
 	const struct sbx_peer **peer, struct sbx_err *err);
 void sbx_peers_free(struct sbx_peers *p);
+
+/* When the owner of a log has last vouched for it, wherever that was seen. */
+struct sbx_heard {
+	int64_t at; /* 0: never, as older nodes */
+	bool stale; /* longer ago than conf allows */
+};
+
+/* Of the log of did; NULL: of whose log was at url. */
+int sbx_heard_load(struct sbx_log *log, const struct sbx_conf *conf,
+	const char *url, const char *did, struct sbx_heard *h,
+	struct sbx_err *err);
+/* After a visit.  SBX_E_NO: it is stale, or what was shown now is older than
+ * what the same address has shown before, or of a time to come. */
+int sbx_heard_judge(const struct sbx_heard *h, const struct sbx_follow *f,
+	struct sbx_err *err);
 
 /* ---- tool: options, usage, exit codes, tables ----------------------------- */
 

@@ -3,11 +3,11 @@
 # sbx-pull against a real web server, files, and servers that misbehave.
 
 load ../lib/helpers
+load ../lib/site
 
 setup() {
 	export SBX_NOW=2026-07-01T12:00:00Z
 	D=$BATS_TEST_TMPDIR
-	SERVERS=()
 	for n in hub ann; do
 		node $n
 		SBX_STATE=$D/$n sbx-ledger init --no-recovery >"$D/$n.did"
@@ -16,25 +16,7 @@ setup() {
 }
 
 teardown() {
-	[ "${#SERVERS[@]}" -eq 0 ] || kill "${SERVERS[@]}" 2>/dev/null || :
-	wait
-}
-
-free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
-# serve DIR [ADDR [PORT]]: by lighttpd; URL is where.
-serve() {
-	require lighttpd python3
-	local addr=${2:-127.0.0.1}
-	PORT=${3:-$(free_port)}
-	printf 'server.document-root = "%s"\nserver.bind = "%s"\nserver.port = %d\n' \
-		"$1" "$addr" "$PORT" >"$D/$PORT.conf"
-	/usr/sbin/lighttpd -D -f "$D/$PORT.conf" >"$D/$PORT.log" 2>&1 3>&- &
-	SERVERS+=($!)
-	listening "$addr" "$PORT"
-	URL=http://$addr:$PORT/
+	stop_servers
 }
 
 # answer TEXT: to whoever asks, then TAIL (a command) while the line stays open.
@@ -55,14 +37,6 @@ answer() {
 	SERVERS+=($!)
 	listening 127.0.0.1 "$PORT"
 	URL=http://127.0.0.1:$PORT/
-}
-
-listening() {
-	for _ in $(seq 300); do
-		ss -Hltn "src $1:$2" | grep -q . && return
-		sleep .01
-	done
-	fail "nobody listens on $1:$2"
 }
 
 publish() { # NODE DIR

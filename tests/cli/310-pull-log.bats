@@ -3,11 +3,11 @@
 # sbx-pull against a site with a checkpoint: what it asks for, what it believes.
 
 load ../lib/helpers
+load ../lib/site
 
 setup() {
 	export SBX_NOW=2026-07-01T12:00:00Z
 	D=$BATS_TEST_TMPDIR W=$D/www
-	SERVERS=()
 	for n in hub ann; do
 		node $n
 		SBX_STATE=$D/$n sbx-ledger init --no-recovery >"$D/$n.did"
@@ -16,70 +16,7 @@ setup() {
 }
 
 teardown() {
-	[ "${#SERVERS[@]}" -eq 0 ] || kill "${SERVERS[@]}" 2>/dev/null || :
-	wait
-}
-
-free_port() {
-	python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
-}
-
-listening() {
-	for _ in $(seq 300); do
-		ss -Hltn "src 127.0.0.1:$PORT" | grep -q . && return
-		sleep .01
-	done
-	fail "nobody listens on $PORT"
-}
-
-# serve DIR: by lighttpd; $D/log has "PATH STATUS BYTES" for each request.
-serve() {
-	require lighttpd python3
-	PORT=$(free_port)
-	cat >"$D/lighttpd.conf" <<-END
-		server.modules = ("mod_accesslog")
-		server.document-root = "$1"
-		server.bind = "127.0.0.1"
-		server.port = $PORT
-		server.stat-cache-engine = "disable"
-		mimetype.assign = ("" => "application/json")
-		accesslog.filename = "$D/log"
-		accesslog.format = "%U %s %b"
-	END
-	/usr/sbin/lighttpd -D -f "$D/lighttpd.conf" >"$D/lighttpd.log" 2>&1 3>&- &
-	SERVERS+=($!)
-	listening
-	URL=http://127.0.0.1:$PORT/
-}
-
-# slow DIR PATH SECONDS [PORT]: a web server that thinks long about one file
-# and a little about any bundle.
-slow() {
-	PORT=${4:-$(free_port)}
-	python3 - "$1" "$2" "$3" "$PORT" 2>"$D/log" 3>&- <<-'END' &
-		import sys, time, http.server as h
-		class H(h.SimpleHTTPRequestHandler):
-		    def __init__(s, *a): super().__init__(*a, directory=sys.argv[1])
-		    def do_GET(s):
-		        if s.path == sys.argv[2]: time.sleep(float(sys.argv[3]))
-		        elif "entries" in s.path: time.sleep(.3)
-		        super().do_GET()
-		h.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[4])), H).serve_forever()
-	END
-	SERVERS+=($!)
-	listening
-	URL=http://127.0.0.1:$PORT/
-}
-
-# What was asked for since the last time.  The server writes its log late.
-asked() {
-	kill -HUP "${SERVERS[0]}"
-	for _ in $(seq 100); do
-		grep -q . "$D/log" && break
-		sleep .02
-	done
-	cut -d' ' -f1 "$D/log" | paste -sd' '
-	: >"$D/log"
+	stop_servers
 }
 
 bans() { # NODE FROM TO: so many entries more
