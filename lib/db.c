@@ -176,6 +176,17 @@ configure(void)
 		sqlite3_temp_directory = temp_dir;
 }
 
+/* sbx_idhash(text), null for null: what the index of identifiers holds. */
+static void
+sql_idhash(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	const char *text = (const char *)sqlite3_value_text(argv[0]);
+
+	(void)argc;
+	if (text != NULL)
+		sqlite3_result_int64(ctx, sbx_idhash(text));
+}
+
 int
 sbx_db_open(const char *path, unsigned flags, sqlite3 **out, struct sbx_err *err)
 {
@@ -197,6 +208,9 @@ sbx_db_open(const char *path, unsigned flags, sqlite3 **out, struct sbx_err *err
 		sqlite3_close(db);
 		return r;
 	}
+	sqlite3_create_function_v2(db, "sbx_idhash", 1,
+		SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
+		sql_idhash, NULL, NULL, NULL);
 	*out = db;
 	return SBX_OK;
 }

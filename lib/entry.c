@@ -130,6 +130,18 @@ put(char **at, const char *text, size_t len)
 	return copy;
 }
 
+int64_t
+sbx_idhash(const char *id)
+{
+	unsigned char hash[SBX_HASH_BYTES];
+	uint64_t first = 0;
+
+	sbx_hash_b2(hash, id, strlen(id));
+	for (size_t i = 0; i < sizeof(first); i++)
+		first = first << 8 | hash[i];
+	return (int64_t)first;
+}
+
 /* The texts that outlive the document, in one allocation. */
 static void
 keep_texts(struct sbx_entry *e, const char *canon, size_t len)
@@ -147,6 +159,7 @@ keep_texts(struct sbx_entry *e, const char *canon, size_t len)
 	put(&at, canon, len);
 	e->key = key != NULL ? put(&at, key, strlen(key)) : NULL;
 	e->ref = ref != NULL ? put(&at, ref, strlen(ref)) : NULL;
+	e->keyhash = key != NULL ? sbx_idhash(key) : 0;
 }
 
 void

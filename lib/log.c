@@ -33,8 +33,8 @@ static const char *const statements[COUNT] = {
 		       "substr(?1, 1, 8) AND id=?1 AND author=?2",
 	[ADD_ENTRY] = "INSERT INTO entry(seq, author, op, type, payload, sig, id, "
 		      "hash) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
-	[ADD_FACT] = "INSERT INTO fact(seq, type, author, id, ref, time, leaf) "
-		     "VALUES(?, ?, ?, ?, ?, ?, ?)",
+	[ADD_FACT] = "INSERT INTO fact(seq, type, author, id, ref, time, leaf, "
+		     "idhash) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
 	[HOLD] = "INSERT OR IGNORE INTO held(did, id, due, line) "
 		 "VALUES(?, ?, ?, ?)",
 };
@@ -323,6 +323,10 @@ derive(struct sbx_log *log, const struct sbx_entry *e, int64_t author,
 	sbx_db_bind_text(st, 5, e->ref);
 	sqlite3_bind_int64(st, 6, e->time);
 	sbx_db_bind_blob(st, 7, e->leaf, SBX_HASH_BYTES);
+	if (e->key != NULL)
+		sqlite3_bind_int64(st, 8, e->keyhash);
+	else
+		sqlite3_bind_null(st, 8);
 	if ((r = run(log, ADD_FACT, err)) == 0)
 		r = sbx_logtree_grow(log->db, log->size, err);
 	return r;

@@ -41,10 +41,11 @@ sbx_sums_id(struct sbx_sums *s, int64_t seq, const void *begins)
 }
 
 void
-sbx_sums_fact(struct sbx_sums *s, int64_t seq, const char *type, const char *id)
+sbx_sums_fact(struct sbx_sums *s, int64_t seq, const char *type,
+	const int64_t *idhash)
 {
-	uint64_t all[4] = { (uint64_t)seq, hash(s, type, strlen(type)), id != NULL,
-		id != NULL ? hash(s, id, strlen(id)) : 0 };
+	uint64_t all[4] = { (uint64_t)seq, hash(s, type, strlen(type)),
+		idhash != NULL, idhash != NULL ? (uint64_t)*idhash : 0 };
 
 	s->facts += hash(s, all, sizeof(all));
 }
@@ -145,69 +146,63 @@ out:
 	return r;
 }
 
-/* What a row of the index says, and the room to keep it until the next. */
+/* An entry of the index: a type, maybe a hash, a row. */
 struct fact {
-	struct sbx_buf type, id;
-	bool null;
-	int64_t seq;
+	char type[64];
+	bool hashed;
+	int64_t idhash, seq;
 };
 
-static int
-compare(const struct fact *a, const char *type, const char *id, int64_t seq)
+static bool
+read_fact(sqlite3_stmt *st, struct fact *f)
 {
-	int order = strcmp(sbx_buf_text(&a->type), type);
+	const char *type = (const char *)sqlite3_column_text(st, 1);
+	size_t len = (size_t)sqlite3_column_bytes(st, 1);
 
-	if (order == 0)
-		order = !a->null - (id != NULL);
-	if (order == 0 && id != NULL)
-		order = strcmp(sbx_buf_text(&a->id), id);
-	return order != 0 ? order : (a->seq > seq) - (a->seq < seq);
+	if (sqlite3_column_type(st, 1) != SQLITE_TEXT || type == NULL ||
+		len >= sizeof(f->type) || strlen(type) != len)
+		return false;
+	memcpy(f->type, type, len + 1);
+	f->hashed = sqlite3_column_type(st, 2) == SQLITE_INTEGER;
+	f->idhash = sqlite3_column_int64(st, 2);
+	f->seq = sqlite3_column_int64(st, 0);
+	return f->hashed || sqlite3_column_type(st, 2) == SQLITE_NULL;
 }
 
-/* Text without a NUL, or nothing if that is allowed. */
-static bool
-read_text(sqlite3_stmt *st, int i, bool maybe, const char **text)
+static int
+compare(const struct fact *a, const struct fact *b)
 {
-	*text = (const char *)sqlite3_column_text(st, i);
-	if (sqlite3_column_type(st, i) == SQLITE_NULL)
-		return maybe;
-	return sqlite3_column_type(st, i) == SQLITE_TEXT && *text != NULL &&
-		strlen(*text) == (size_t)sqlite3_column_bytes(st, i);
+	int order = strcmp(a->type, b->type);
+
+	if (order == 0)
+		order = a->hashed - b->hashed;
+	if (order == 0)
+		order = (a->idhash > b->idhash) - (a->idhash < b->idhash);
+	return order != 0 ? order : (a->seq > b->seq) - (a->seq < b->seq);
 }
 
 static int
 check_facts(sqlite3 *db, int64_t upto, struct sbx_sums *s, struct sbx_err *err)
 {
-	struct fact last = { SBX_BUF(SBX_MAX_LINE), SBX_BUF(SBX_MAX_LINE), true, 0 };
-	const char *type, *id;
+	struct fact last = { .seq = INT64_MIN }, f;
 	sqlite3_stmt *all = NULL;
-	int64_t seq;
 	int r, step = SQLITE_DONE;
 
-	r = sbx_db_prepare(db, "SELECT seq, type, id FROM fact INDEXED BY fact_id "
-		"ORDER BY type, id, seq", &all, err);
+	r = sbx_db_prepare(db, "SELECT seq, type, idhash FROM fact INDEXED BY "
+		"fact_id ORDER BY type, idhash, seq", &all, err);
 	while (r == 0 && (step = sqlite3_step(all)) == SQLITE_ROW) {
-		seq = sqlite3_column_int64(all, 0);
-		if (!read_text(all, 1, false, &type) ||
-			!read_text(all, 2, true, &id) ||
-			compare(&last, type, id, seq) >= 0) {
+		if (!read_fact(all, &f) || compare(&last, &f) >= 0) {
 			r = damaged(err, "the index fact_id is out of order");
 			break;
 		}
-		if (seq <= upto)
-			sbx_sums_fact(s, seq, type, id);
-		sbx_buf_clear(&last.type);
-		sbx_buf_str(&last.type, type);
-		sbx_buf_clear(&last.id);
-		sbx_buf_str(&last.id, id != NULL ? id : "");
-		last.null = id == NULL;
-		last.seq = seq;
+		if (f.seq <= upto)
+			sbx_sums_fact(s, f.seq, f.type,
+				f.hashed ? &f.idhash : NULL);
+		last = f;
 	}
 	if (r == 0 && step != SQLITE_DONE)
 		r = sbx_db_fail(db, "ledger", err);
 	sqlite3_finalize(all);
-	sbx_buf_free(&last.type);
-	sbx_buf_free(&last.id);
 	return r;
 }
 

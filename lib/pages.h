@@ -13,10 +13,10 @@ struct sbx_sums {
 };
 
 void sbx_sums_begin(struct sbx_sums *s);
-/* A row of entry, and the one of fact beside it; id may be NULL. */
+/* A row of entry, and the one of fact beside it; idhash may be NULL. */
 void sbx_sums_id(struct sbx_sums *s, int64_t seq, const void *begins);
 void sbx_sums_fact(struct sbx_sums *s, int64_t seq, const char *type,
-	const char *id);
+	const int64_t *idhash);
 /* SBX_E_NO, saying which index, when they differ. */
 int sbx_sums_same(const struct sbx_sums *rows, const struct sbx_sums *indices,
 	struct sbx_err *err);

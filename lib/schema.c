@@ -7,10 +7,14 @@
 #define VERSION 2
 
 /* A hash comes in at random, so what an index holds of each is what an import
- * costs: the beginning finds it, and who asks compares the rest.  Not so what
- * an author may choose: many of one beginning would be looked through each. */
+ * costs: the beginning finds it, and who asks compares the rest.  Of what an
+ * author may choose it has a hash's: many that begin alike would be looked
+ * through each. */
 #define ENTRY_ID "CREATE INDEX entry_id ON entry(substr(id, 1, 8))"
-#define FACT_ID "CREATE INDEX fact_id ON fact(type, id)"
+#define FACT_ID "CREATE INDEX fact_id ON fact(type, idhash)"
+#define FACT "CREATE TABLE fact(seq INTEGER PRIMARY KEY, type TEXT NOT NULL, " \
+	"author INTEGER NOT NULL, id TEXT, ref TEXT, time INTEGER NOT NULL, " \
+	"leaf BLOB NOT NULL, idhash INTEGER) STRICT"
 #define HELD "CREATE TABLE held(did TEXT NOT NULL, id BLOB NOT NULL, " \
 	"due INTEGER NOT NULL, line TEXT NOT NULL, PRIMARY KEY(did, id)) STRICT"
 #define HELD_DUE "CREATE INDEX held_due ON held(due)"
@@ -42,9 +46,7 @@ static const char *const objects[] = {
 	"CREATE TABLE anchor(did TEXT PRIMARY KEY) STRICT",
 	HELD,
 	HELD_DUE,
-	"CREATE TABLE fact(seq INTEGER PRIMARY KEY, type TEXT NOT NULL, "
-	"author INTEGER NOT NULL, id TEXT, ref TEXT, time INTEGER NOT NULL, "
-	"leaf BLOB NOT NULL) STRICT",
+	FACT,
 	FACT_ID,
 	"CREATE TABLE node(level INTEGER NOT NULL, n INTEGER NOT NULL, "
 	"hash BLOB NOT NULL, PRIMARY KEY(level, n)) STRICT, WITHOUT ROWID",
@@ -141,10 +143,15 @@ out:
 	return r;
 }
 
-/* Version 1 had whole hashes in its index of them, and held one author's entry
- * alone of those with one payload.  The journal's rows stay as they are. */
+/* Version 1 had whole hashes and identifiers in its indices, and held one
+ * author's entry alone of those with one payload.  The journal's rows stay as
+ * they are. */
 static const char to_2[] =
 	"DROP INDEX entry_id; " ENTRY_ID "; "
+	"CREATE TEMP TABLE said AS SELECT * FROM main.fact; "
+	"DROP TABLE main.fact; " FACT "; INSERT INTO main.fact SELECT seq, type, "
+	"author, id, ref, time, leaf, sbx_idhash(id) FROM temp.said; "
+	"DROP TABLE temp.said; " FACT_ID "; "
 	"DROP INDEX IF EXISTS held_due; "
 	"CREATE TEMP TABLE was AS SELECT id, due, line FROM main.held; "
 	"DROP TABLE main.held; " HELD "; " HELD_DUE "; "

@@ -183,6 +183,7 @@ add_column(struct sbx_doc *doc, const struct sbx_column *c, sqlite3_stmt *st,
 	}
 	switch (c->kind) {
 	case SBX_COLUMN_TEXT:
+	case SBX_COLUMN_ID:
 		sbx_json_add_str(doc, row, c->name, text);
 		break;
 	case SBX_COLUMN_INT:
@@ -234,7 +235,9 @@ each(struct sbx_state *state, enum sbx_view view, const char *key, bool now,
 		sbx_buf_fmt(&sql, "%s%s", i > 0 ? ", " : "", def->columns[i].name);
 	sbx_buf_fmt(&sql, " FROM temp.%s", def->name);
 	if (key != NULL)
-		sbx_buf_fmt(&sql, " WHERE %s=?", def->columns[0].name);
+		sbx_buf_fmt(&sql, " WHERE %s=?1", def->columns[0].name);
+	if (key != NULL && def->columns[0].kind == SBX_COLUMN_ID)
+		sbx_buf_str(&sql, " AND idhash=?2");
 	/* By all of them, so that the order is the rows' own; last by those
 	 * that the clock changes. */
 	sbx_buf_str(&sql, " ORDER BY 1");
@@ -248,6 +251,8 @@ each(struct sbx_state *state, enum sbx_view view, const char *key, bool now,
 		return r;
 	if (key != NULL)
 		sbx_db_bind_text(st, 1, key);
+	if (key != NULL && def->columns[0].kind == SBX_COLUMN_ID)
+		sqlite3_bind_int64(st, 2, sbx_idhash(key));
 	while (r == 0 && (step = sqlite3_step(st)) == SQLITE_ROW) {
 		if ((r = read_row(def, st, now, &doc, err)) != 0)
 			break;

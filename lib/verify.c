@@ -64,7 +64,10 @@ check_fact(struct verifying *v, const struct sbx_entry *e, int64_t author,
 		sqlite3_column_int64(st, 4) != e->time ||
 		sqlite3_column_bytes(st, 5) != SBX_HASH_BYTES ||
 		memcmp(sqlite3_column_blob(st, 5), e->leaf, SBX_HASH_BYTES) != 0 ||
-		sqlite3_column_int64(st, 6) != author) {
+		sqlite3_column_int64(st, 6) != author ||
+		(sqlite3_column_type(st, 7) != SQLITE_NULL) !=
+			(e->key != NULL) ||
+		sqlite3_column_int64(st, 7) != e->keyhash) {
 		no(err, "what is derived from it does not match");
 		sbx_err_hint(err, "sbx-ledger fsck derives it again, if the "
 				  "entry itself is sound");
@@ -114,7 +117,8 @@ check_item(struct verifying *v, struct sbx_item *it, struct sbx_err *err)
 	if ((r = check_fact(v, it->e, it->row.who, err)) != 0)
 		return r;
 	sbx_sums_id(&v->rows, v->next, it->e->id);
-	sbx_sums_fact(&v->rows, v->next, it->e->rec->type, it->e->key);
+	sbx_sums_fact(&v->rows, v->next, it->e->rec->type,
+		it->e->key != NULL ? &it->e->keyhash : NULL);
 	return check_nodes(v, it->e->leaf, err);
 }
 
@@ -210,7 +214,7 @@ verify(struct sbx_log *log, struct verifying *v, struct sbx_err *err)
 	int r, later;
 
 	if ((r = sbx_db_prepare(db, "SELECT seq, type, id, ref, time, leaf, "
-		     "author FROM fact ORDER BY seq", &v->facts, err)) != 0 ||
+		     "author, idhash FROM fact ORDER BY seq", &v->facts, err)) != 0 ||
 		(r = sbx_db_prepare(db, "SELECT hash FROM node WHERE level=? AND "
 			 "n=?", &v->nodes, err)) != 0)
 		return r;

@@ -13,9 +13,9 @@
  * By id they come as the index has them: nothing but a group is sorted.  That
  * they may be many is for the planner, which knows the tables by their names
  * alone and would look through all of them for each row of another table. */
-#define BY_ID "f.id, f.author"
+#define BY_ID "f.idhash, f.id, f.author"
 #define CLAIMS(type, by, order) \
-	"(SELECT f.seq, f.author, f.id, f.ref, f.time, row_number() OVER " \
+	"(SELECT f.seq, f.author, f.id, f.idhash, f.ref, f.time, row_number() OVER " \
 	"(PARTITION BY " by " ORDER BY " order ") AS place FROM temp.claim f " \
 	"CROSS JOIN main.entry e USING(seq) WHERE " \
 	"likelihood(f.type='" type "', 0.05)) l CROSS JOIN main.entry e " \
@@ -23,9 +23,12 @@
 #define FROM_LATEST(type, by, order) \
 	" FROM " CLAIMS(type, by, order "f.time DESC, e.id")
 
+/* The index has the hash, and in what it finds the identifier decides. */
+#define SAME_ID "r.idhash=l.idhash AND r.id=l.id"
+
 #define REMOVED(type) \
-	"EXISTS(SELECT 1 FROM temp.claim r WHERE r.type='" type "' " \
-	"AND r.id=l.id AND r.author=l.author AND r.time>=l.time)"
+	"EXISTS(SELECT 1 FROM temp.claim r WHERE r.type='" type "' AND " \
+	SAME_ID " AND r.author=l.author AND r.time>=l.time)"
 
 /* What was said before a removal ended with it, readmitted or not. */
 #define IS_MEMBER(did) \
@@ -38,10 +41,10 @@
 #define TAKEN(type, named) \
 	"EXISTS(SELECT 1 FROM temp.claim r JOIN main.entry x USING(seq) JOIN " \
 	"main.author y ON y.id=r.author WHERE r.type='" type "' AND " \
-	"r.id=l.id AND r.author<>l.author AND r.id=" named ")"
+	SAME_ID " AND r.author<>l.author AND r.id=" named ")"
 #define SHARED(type) \
 	"EXISTS(SELECT 1 FROM temp.claim r WHERE r.type='" type "' AND " \
-	"r.id=l.id AND r.author<>l.author)"
+	SAME_ID " AND r.author<>l.author)"
 #define OFFER_ID(did, payload) \
 	"sbx_offer_id(" did ", json_extract(" payload ", '$.name'))"
 #define SUB_ID(did, payload) \
@@ -51,6 +54,7 @@
 #define ENTRY "lower(hex(e.id)) AS entry"
 
 #define T(n) { n, SBX_COLUMN_TEXT, false }
+#define ID(n) { n, SBX_COLUMN_ID, false }
 #define I(n) { n, SBX_COLUMN_INT, false }
 #define B(n) { n, SBX_COLUMN_BOOL, false }
 #define J(n) { n, SBX_COLUMN_JSON, false }
@@ -143,7 +147,7 @@ const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 			T("pubkey_wg"), T("endpoint"), T("ddns"), T("created_at"),
 			B("member") } },
 	[SBX_VIEW_OFFER] = { "v_offer",
-		"SELECT l.id AS service_id, a.did AS provider, n.boxname AS "
+		"SELECT l.id AS service_id, l.idhash, a.did AS provider, n.boxname AS "
 		"boxname, " P("name")
 		" AS name, " P("kind") " AS kind, " P("endpoint")
 		" AS endpoint, " P("approval_mode") " AS approval_mode, "
@@ -155,7 +159,7 @@ const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 		"LEFT JOIN temp.v_node n ON n.did=a.did WHERE l.place=1 AND NOT ("
 		SHARED("ServiceOffer") " AND l.id<>" OFFER_ID("a.did", "e.payload")
 		" AND " TAKEN("ServiceOffer", OFFER_ID("y.did", "x.payload")) ")",
-		{ T("service_id"), T("provider"), T("boxname"), T("name"),
+		{ ID("service_id"), T("provider"), T("boxname"), T("name"),
 			T("kind"), T("endpoint"), T("approval_mode"), J("macro"),
 			T("description"), T("created_at"), T("status"),
 			B("member"), T("entry") } },
@@ -166,7 +170,7 @@ const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 		"WHEN s.rejected>=coalesce(s.approved, s.rejected) THEN 'rejected' "
 		"WHEN s.approved IS NOT NULL OR s.approval_mode='auto' THEN 'live' "
 		"ELSE 'waiting' END AS status FROM (SELECT l.id AS "
-		"subscription_id, l.ref AS service_id, a.did AS subscriber, "
+		"subscription_id, l.idhash, l.ref AS service_id, a.did AS subscriber, "
 		"o.provider AS provider, " P("requested_at") " AS requested_at, "
 		"o.status AS offer_status, o.member AS offered, "
 		"o.approval_mode AS approval_mode, " ENTRY ", "
@@ -174,17 +178,17 @@ const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 		REMOVED("SubscriptionRevoke") " AS cancelled, "
 		/* What a provider approved before it was put out is over. */
 		"(SELECT max(r.time) FROM temp.claim r WHERE r.type="
-		"'ServiceApprove' AND r.id=l.id AND r.ref=l.ref AND "
+		"'ServiceApprove' AND " SAME_ID " AND r.ref=l.ref AND "
 		"r.author=o.author AND r.time>=(SELECT from_us FROM temp.member "
 		"WHERE did=o.provider)) AS approved, (SELECT max(r.time) FROM "
-		"temp.claim r WHERE r.type='ServiceReject' AND r.id=l.id AND "
+		"temp.claim r WHERE r.type='ServiceReject' AND " SAME_ID " AND "
 		"r.ref=l.ref AND r.author=o.author) AS rejected, " SHARED("Subscription") " AND l.id<>"
 		SUB_ID("a.did", "e.payload") " AS contested, "
 		TAKEN("Subscription", SUB_ID("y.did", "x.payload")) " AS taken"
 		FROM_LATEST("Subscription", BY_ID, "") "LEFT JOIN temp.v_offer o ON "
 		"o.service_id=l.ref WHERE l.place=1) s WHERE NOT "
 		"(s.contested AND s.taken)",
-		{ T("subscription_id"), T("service_id"), T("subscriber"),
+		{ ID("subscription_id"), T("service_id"), T("subscriber"),
 			T("provider"), T("requested_at"), T("status"),
 			T("offer_status"), B("member"), T("entry") } },
 	[SBX_VIEW_CONFIG] = { "v_config",
@@ -208,7 +212,8 @@ const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 		"SELECT a.did AS publisher, l.id AS ban_id, l.ref AS ip, "
 		P("reason") " AS reason, " P("severity") " AS severity, "
 		P("expires_at") " AS expires_at, CASE WHEN EXISTS(SELECT 1 FROM "
-		"temp.claim r WHERE r.type='BanRevoke' AND r.id=l.ref AND "
+		"temp.claim r WHERE r.type='BanRevoke' AND "
+		"r.idhash=sbx_idhash(l.ref) AND r.id=l.ref AND "
 		"r.author=l.author AND r.time>=l.time) THEN 'lifted' WHEN "
 		"sbx_time(" P("expires_at") ")<(SELECT us FROM temp.clock) THEN "
 		"'expired' ELSE 'live' END AS status, " IS_MEMBER("a.did")
@@ -217,7 +222,7 @@ const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 		{ T("publisher"), T("ban_id"), T("ip"), T("reason"), T("severity"),
 			T("expires_at"), NOW("status"), B("member") } },
 	[SBX_VIEW_ATTEST] = { "v_attest",
-		"SELECT l.id AS subject, l.ref AS context, " P("domain")
+		"SELECT l.id AS subject, l.idhash, l.ref AS context, " P("domain")
 		" AS domain, a.did AS attester, e.payload->'$.weight' AS weight, "
 		P("valid_from") " AS valid_from, " P("valid_until")
 		" AS valid_until, " P("created_at") " AS created_at, CASE WHEN "
@@ -227,7 +232,7 @@ const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 		"ELSE 'live' END AS status, " IS_MEMBER("a.did") " AS member, "
 		ENTRY FROM_LATEST("Attestation", BY_ID ", f.ref, "
 		P("domain"), "") "WHERE l.place=1",
-		{ T("subject"), T("context"), T("domain"), T("attester"),
+		{ ID("subject"), T("context"), T("domain"), T("attester"),
 			J("weight"), T("valid_from"), T("valid_until"),
 			T("created_at"), NOW("status"), B("member"),
 			T("entry") } },
@@ -243,7 +248,7 @@ const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 		{ T("did"), T("name"), T("binder"), T("bound_at"), T("status"),
 			B("member"), T("entry") } },
 	[SBX_VIEW_PROPOSAL] = { "v_proposal",
-		"SELECT f.id AS proposal_id, p.proposer, " P("ptype") " AS ptype, "
+		"SELECT f.id AS proposal_id, f.idhash, p.proposer, " P("ptype") " AS ptype, "
 		P("domain") " AS domain, " P("body") " AS body, "
 		P("quorum_rule") " AS quorum_rule, "
 		"e.payload->'$.quorum_threshold' AS quorum_threshold, "
@@ -256,17 +261,17 @@ const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 		" FROM temp.claim f JOIN main.entry e USING(seq) JOIN "
 		"temp.proposal p ON p.entry=e.id, temp.clock c WHERE "
 		"f.type='Proposal'",
-		{ T("proposal_id"), T("proposer"), T("ptype"), T("domain"),
+		{ ID("proposal_id"), T("proposer"), T("ptype"), T("domain"),
 			J("body"), T("quorum_rule"), J("quorum_threshold"),
 			T("opens_at"), T("closes_at"), I("votes_for"),
 			I("votes_against"), I("votes_of"), T("counts"),
 			NOW("status"), T("entry") } },
 	[SBX_VIEW_VOTE] = { "v_vote",
-		"SELECT l.id AS proposal_id, a.did AS voter, " P("choice")
+		"SELECT l.id AS proposal_id, l.idhash, a.did AS voter, " P("choice")
 		" AS choice, " P("voted_at") " AS voted_at, " IS_MEMBER("a.did")
 		" AS member, " ENTRY " FROM "
 		CLAIMS("ProposalVote", BY_ID, "f.time, e.id") "WHERE l.place=1",
-		{ T("proposal_id"), T("voter"), T("choice"), T("voted_at"),
+		{ ID("proposal_id"), T("voter"), T("choice"), T("voted_at"),
 			B("member"), T("entry") } },
 	[SBX_VIEW_RULES] = { "v_rules",
 		"SELECT quorum_rule, quorum_millionths, emancipation_level, "

@@ -7,6 +7,7 @@
 
 enum sbx_column_kind {
 	SBX_COLUMN_TEXT,
+	SBX_COLUMN_ID, /* text; the view has its hash, idhash, beside it */
 	SBX_COLUMN_INT,
 	SBX_COLUMN_BOOL,
 	SBX_COLUMN_JSON,

@@ -121,10 +121,12 @@ static const struct {
 	{ "DELETE FROM fact WHERE seq%2", true },
 	{ "UPDATE fact SET id='x', ref='y', time=time+1", true },
 	{ "UPDATE fact SET author=1 WHERE seq=9", true },
+	{ "UPDATE fact SET idhash=1 WHERE seq=9", true },
+	{ "UPDATE fact SET idhash=NULL WHERE seq=9", true },
 	{ "UPDATE fact SET type='BanRevoke' WHERE seq=9", true },
 	{ "UPDATE fact SET leaf=zeroblob(32) WHERE seq=300", true },
-	{ "INSERT INTO fact SELECT 1000, type, author, id, ref, time, leaf FROM "
-	  "fact WHERE seq=1", true },
+	{ "INSERT INTO fact SELECT 1000, type, author, id, ref, time, leaf, "
+	  "idhash FROM fact WHERE seq=1", true },
 	{ "DELETE FROM node", true },
 	{ "UPDATE node SET hash=zeroblob(32)", true },
 	{ "INSERT INTO node VALUES(1, 7, zeroblob(32))", true },
@@ -144,13 +146,14 @@ static const struct {
 		false },
 	/* One that has other keys than its rows; */
 	{ INDEX("entry_id", "id, 1, 8", "id, 2, 8"), true },
-	{ INDEX("fact_id", "(type, id)", "(type, ref)"), true },
+	{ INDEX("fact_id", "idhash)", "ref)"), true },
+	{ INDEX("fact_id", "idhash)", "-idhash)"), true },
 	/* that misses what it should find; */
 	{ INDEX("entry_id", "8))", "8)) WHERE seq<>5"), true },
-	{ INDEX("fact_id", "id)", "id) WHERE seq<>5"), true },
+	{ INDEX("fact_id", "idhash)", "idhash) WHERE seq<>5"), true },
 	/* in which nothing is found. */
 	{ INDEX("entry_id", "8))", "8) DESC)"), true },
-	{ INDEX("fact_id", "id)", "id DESC)"), true },
+	{ INDEX("fact_id", "idhash)", "idhash DESC)"), true },
 };
 
 /* I13 */

@@ -199,7 +199,7 @@ static const struct {
 	  "')", 6 },
 	{ "INSERT INTO local VALUES('self', 'did:plc:"
 	  "00000000000000000000000000000000')", 6 },
-	{ "INSERT INTO fact SELECT 9, type, author, id, ref, time, leaf FROM "
+	{ "INSERT INTO fact SELECT 9, type, author, id, ref, time, leaf, idhash FROM "
 	  "fact WHERE seq=1", 6 },
 };
 
@@ -322,7 +322,8 @@ START_TEST(an_entry_put_in_a_second_time_is_named)
 			  "sig, id, x'");
 	sbx_buf_hex(&sql, head, sizeof(head));
 	sbx_buf_str(&sql, "' FROM entry WHERE seq=2; INSERT INTO fact SELECT 6, "
-			  "type, author, id, ref, time, leaf FROM fact WHERE seq=2");
+			  "type, author, id, ref, time, leaf, idhash FROM fact "
+			  "WHERE seq=2");
 	sbx_log_close(logh);
 	tamper(sql.data);
 	logh = NULL;
@@ -410,6 +411,11 @@ END_TEST
 	"CREATE TABLE h(id BLOB PRIMARY KEY, due INTEGER NOT NULL, " \
 	"line TEXT NOT NULL) STRICT; INSERT INTO h SELECT id, due, line " \
 	"FROM held; DROP TABLE held; ALTER TABLE h RENAME TO held; " \
+	"CREATE TABLE f(seq INTEGER PRIMARY KEY, type TEXT NOT NULL, author " \
+	"INTEGER NOT NULL, id TEXT, ref TEXT, time INTEGER NOT NULL, leaf BLOB " \
+	"NOT NULL) STRICT; INSERT INTO f SELECT seq, type, author, id, ref, " \
+	"time, leaf FROM fact; DROP TABLE fact; ALTER TABLE f RENAME TO fact; " \
+	"CREATE INDEX fact_id ON fact(type, id); " \
 	"DROP TABLE cache_rules; CREATE TABLE cache_rules(quorum_rule TEXT); " \
 	"PRAGMA user_version=1"
 
