@@ -217,6 +217,29 @@ print(d.datetime.fromtimestamp(int.from_bytes(sys.stdin.buffer.read()[4:12], "bi
 }
 
 # I35
+@test "who means another log to be there begins anew" {
+	publish 12:00:00
+	cp -a "$W" "$D/older"
+	publish 13:00:00
+	serve "$W"
+	peer "$URL"
+	pull 13:00:00
+	cp "$D/older/checkpoint" "$W/checkpoint"
+	pull 13:00:00 1
+	pull 13:00:00 0 --repin
+	assert_eq "$(status 13:00:00 '.peers[0].heard')" '"2026-07-01T12:00:00.000000+00:00"' "from when on it is held to"
+	# Another's log, which never vouched, at the address of one that did.
+	node eve
+	SBX_STATE=$D/eve sbx-ledger init --no-recovery >/dev/null
+	rm -r "$W"
+	SBX_STATE=$D/eve sbx-ledger publish "$W"
+	sed -i 6d "$W/checkpoint"
+	pull 17:00:00 1 # the log of eve is there
+	pull 17:00:00 0 --repin
+	assert_eq "$(status 17:00:00 '.peers[0].heard')" null "another's word is taken for hers"
+}
+
+# I35
 @test "nobody but the log's own key vouches for a log" {
 	publish 12:00:00
 	serve "$W"

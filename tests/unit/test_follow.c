@@ -171,6 +171,49 @@ START_TEST(a_line_of_a_note_is_told_by_its_key_not_by_its_name)
 }
 END_TEST
 
+/* I35: a log is known by the newest word from wherever, an address by its own
+ * last one about that log. */
+START_TEST(what_was_heard_is_kept_for_each_address_and_log)
+{
+	static const char a[] = "did:plc:11111111111111111111111111111111",
+			  b[] = "did:plc:22222222222222222222222222222222";
+	struct sbx_conf conf = { .pull_stale = 600 };
+	struct sbx_source src = { .etag = "" };
+	struct sbx_heard h;
+	int64_t at;
+
+	ck_assert_int_eq(sbx_heard_load(logh, &conf, "http://x/", a, &h, &why),
+		0);
+	ck_assert(h.at == 0 && !h.stale);
+	ck_assert_int_eq(sbx_beat_keep(logh, "http://x/", a, 5, &why), 0);
+	ck_assert_int_eq(sbx_beat_keep(logh, "http://y/", a, 30, &why), 0);
+	ck_assert_int_eq(sbx_beat_keep(logh, "http://z/", b, 40, &why), 0);
+	ck_assert_int_eq(sbx_beat_here(logh, "http://x/", a, &at, &why), 0);
+	ck_assert_int_eq(at, 5);
+	ck_assert_int_eq(sbx_beat_here(logh, "http://x/", b, &at, &why), 0);
+	ck_assert_int_eq(at, 0);
+	ck_assert_int_eq(sbx_heard_load(logh, &conf, "http://x/", a, &h, &why),
+		0);
+	ck_assert_int_eq(h.at, 30);
+	/* Nobody was pinned there: it is who was there last. */
+	ck_assert_int_eq(sbx_heard_load(logh, &conf, "http://x/", NULL, &h,
+				 &why), 0);
+	ck_assert_int_eq(h.at, 0);
+	snprintf(src.did, sizeof(src.did), "%s", b);
+	ck_assert_int_eq(sbx_source_save(logh, "http://x/", &src, &why), 0);
+	ck_assert_int_eq(sbx_heard_load(logh, &conf, "http://x/", NULL, &h,
+				 &why), 0);
+	ck_assert_int_eq(h.at, 40);
+	sbx_clock_set(40 + 600 * INT64_C(1000000));
+	ck_assert_int_eq(sbx_heard_load(logh, &conf, "", b, &h, &why), 0);
+	ck_assert(!h.stale);
+	sbx_clock_set(41 + 600 * INT64_C(1000000));
+	ck_assert_int_eq(sbx_heard_load(logh, &conf, "", b, &h, &why), 0);
+	ck_assert(h.stale);
+	sbx_clock_set(0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -184,6 +227,7 @@ main(void)
 	tcase_add_test(t, known_is_what_the_journal_holds);
 	tcase_add_test(t, known_are_all_of_many_and_no_other);
 	tcase_add_test(t, a_line_of_a_note_is_told_by_its_key_not_by_its_name);
+	tcase_add_test(t, what_was_heard_is_kept_for_each_address_and_log);
 	suite_add_tcase(s, t);
 	return finish_suite(s);
 }
