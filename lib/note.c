@@ -347,7 +347,9 @@ sbx_checkpoint_parse(struct sbx_checkpoint *c, const char *text, size_t len,
 	const char *line[3], *nl[3], *at = text, *end = text + len;
 	struct sbx_buf b = SBX_BUF(SBX_HASH_BYTES);
 	size_t i, n;
-	bool ok = len > 0 && end[-1] == '\n' && text[0] != '\n' &&
+	/* What is signed leaves room for who else signs it. */
+	bool ok = len > 0 && len <= SBX_MAX_NOTE / 2 && end[-1] == '\n' &&
+		  text[0] != '\n' &&
 		  memmem(text, len, "\n\n", 2) == NULL;
 
 	memset(c, 0, sizeof(*c));

@@ -390,6 +390,26 @@ START_TEST(a_checkpoint_is_read_and_written)
 }
 END_TEST
 
+/* Else a cosignature would not fit behind it, and half of one be published. */
+START_TEST(a_checkpoint_leaves_room_for_who_cosigns_it)
+{
+	struct sbx_buf b = SBX_BUF(SBX_MAX_NOTE);
+	struct sbx_checkpoint c = { .origin = "o", .size = 1 };
+
+	sbx_checkpoint_write(&c, &b);
+	while (b.len < SBX_MAX_NOTE / 2 - 1)
+		sbx_buf_str(&b, "x");
+	sbx_buf_str(&b, "\n");
+	ck_assert_uint_eq(b.len, SBX_MAX_NOTE / 2);
+	ck_assert_int_eq(sbx_checkpoint_parse(&c, b.data, b.len, &err), 0);
+	b.data[b.len - 1] = 'x';
+	sbx_buf_str(&b, "\n");
+	ck_assert_int_eq(sbx_checkpoint_parse(&c, b.data, b.len, &err),
+		SBX_E_INPUT);
+	sbx_buf_free(&b);
+}
+END_TEST
+
 static const char *const nocheckpoint[] = { "", "\n", "o\n", "o\n1\n",
 	"o\n1\n" ROOT, "\n1\n" ROOT "\n", "o\n\n" ROOT "\n",
 	"o\n01\n" ROOT "\n", "o\n-1\n" ROOT "\n", "o\n+1\n" ROOT "\n",
@@ -512,6 +532,7 @@ main(void)
 	tcase_add_test(t, a_signature_is_at_most_8192_bytes);
 	tcase_add_test(t, a_note_splits_at_its_last_empty_line);
 	tcase_add_test(t, a_checkpoint_is_read_and_written);
+	tcase_add_test(t, a_checkpoint_leaves_room_for_who_cosigns_it);
 	LOOP(t, what_is_no_checkpoint_is_refused, nocheckpoint);
 	srunner_run_all(r, CK_ENV);
 	failed = srunner_ntests_failed(r);
