@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What leaves this box and what comes back: the site, backups. */
 #include <string.h>
+#include <unistd.h>
 
 #include "sbx-ledger.h"
 
@@ -48,13 +49,14 @@ cmd_publish(struct sbx_ctx *ctx)
 	struct sbx_log *log = NULL;
 	struct sbx_state *st = NULL;
 	size_t changed = 0;
-	int r;
+	int r, lock = -1;
 
 	if (ctx->dry) {
 		sbx_tool_say(ctx, "would publish to %s", dir);
 		return SBX_OK;
 	}
 	if ((r = ledger_open(ctx, lost ? SBX_LOG_WRITE : 0, &log)) == 0 &&
+		(r = sbx_site_lock(&ctx->conf, &lock, &ctx->err)) == 0 &&
 		(r = give_up(ctx, log, anew, lost)) == 0 &&
 		(r = sbx_state_open(log, &st, &ctx->err)) == 0 &&
 		(r = sbx_site_publish(log, st, dir, &changed, &ctx->err)) == 0 &&
@@ -67,6 +69,8 @@ cmd_publish(struct sbx_ctx *ctx)
 		ctx->verbose)
 		sbx_tool_say(ctx, "%s: %zu files changed", dir, changed);
 	sbx_state_free(st);
+	if (lock >= 0)
+		close(lock);
 	sbx_log_close(log);
 	return r;
 }

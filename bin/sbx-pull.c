@@ -410,14 +410,17 @@ publish(struct pull *p, struct sbx_err *err)
 {
 	struct sbx_state *st = NULL;
 	size_t changed;
-	int r;
+	int r, lock = -1;
 
-	if ((r = sbx_state_open(p->log, &st, err)) == 0)
+	if ((r = sbx_site_lock(&p->ctx->conf, &lock, err)) == 0 &&
+		(r = sbx_state_open(p->log, &st, err)) == 0)
 		r = sbx_site_publish(
 			p->log, st, p->ctx->conf.www, &changed, err);
 	sbx_state_free(st);
 	if (r == 0)
 		r = publish_signed(p, &changed, err);
+	if (lock >= 0)
+		close(lock);
 	return r;
 }
 

@@ -323,10 +323,11 @@ int sbx_guard_forget(struct sbx_log *log, const struct sbx_conf *conf,
 
 /* ---- site: what a node publishes for others to pull ----------------------- */
 
-/* Write DIR/export.jsonl (one entry a line), the older form of the same at
- * DIR/log/export and DIR/api/v1/annuaire/log/export, and DIR/services (an
- * array of the live offers).  Each is replaced whole, and only when it says
- * something else; *changed is how many were. */
+/* One publisher at a time, from before it opens the state until *fd is closed. */
+int sbx_site_lock(const struct sbx_conf *conf, int *fd, struct sbx_err *err);
+/* DIR/export.jsonl (one entry a line), the older form of the same at
+ * DIR/log/export and DIR/api/v1/annuaire/log/export, and DIR/services (the live
+ * offers), each replaced whole if it changed; *changed is how many were. */
 int sbx_site_publish(struct sbx_log *log, struct sbx_state *st, const char *dir,
 	size_t *changed, struct sbx_err *err);
 /* Write the tiles and bundles that a tree of size has and one of old had not,

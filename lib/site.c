@@ -200,18 +200,14 @@ static const struct {
 	{ "export.jsonl", write_lines },
 };
 
-/* One publisher at a time: temporary names are fixed, so that a crash leaves
- * at most one to be written over. */
-static int
-lock_dir(const char *dir, int *fd, struct sbx_err *err)
+/* Two would make two keys, take away each other's tiles, and what one had read
+ * before the other signed more would look like a ledger put back. */
+int
+sbx_site_lock(const struct sbx_conf *conf, int *fd, struct sbx_err *err)
 {
-	int r;
-
-	if ((r = sbx_io_mkdir(dir, 0755, err)) != 0)
-		return r;
-	*fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	*fd = open(conf->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*fd < 0 || flock(*fd, LOCK_EX) != 0)
-		return sbx_err_sys(err, "%s", dir);
+		return sbx_err_sys(err, "%s", conf->dir);
 	return SBX_OK;
 }
 
@@ -221,9 +217,9 @@ sbx_site_publish(struct sbx_log *log, struct sbx_state *st, const char *dir,
 {
 	struct pub p = { .log = log, .st = st };
 	size_t count = 0;
-	int lock = -1, r;
+	int r;
 
-	r = lock_dir(dir, &lock, err);
+	r = sbx_io_mkdir(dir, 0755, err);
 	for (size_t i = 0; r == 0 && i < sizeof(pages) / sizeof(pages[0]);
 		i++) {
 		p.first = true;
@@ -235,8 +231,6 @@ sbx_site_publish(struct sbx_log *log, struct sbx_state *st, const char *dir,
 			r = draft_settle(&p.d, &count, err);
 		draft_drop(&p.d);
 	}
-	if (lock >= 0)
-		close(lock);
 	if (r == 0)
 		*changed = count;
 	return r;

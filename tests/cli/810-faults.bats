@@ -107,6 +107,23 @@ on_disk() { # SIZE SCRIPT
 	'
 }
 
+@test "of several first publishers at once one makes the key and all sign with it" {
+	for n in 1 2 3 4 5 6; do
+		node "a$n"
+		export SBX_STATE=$D/a$n
+		sbx-ledger -q init --no-recovery >/dev/null
+		for w in 1 2 3; do
+			sbx-ledger -q publish "$SBX_STATE/www$w" 2>>"$D/said" &
+		done
+		wait
+		assert_eq "$(cat "$D/said")" "" "one of them failed"
+		for w in 1 2 3; do
+			assert_eq "$(cat "$SBX_STATE/www$w/log-key")" "$(cat "$SBX_STATE/log-key")" "the key"
+			assert_eq "$(head -n3 "$SBX_STATE/www$w/checkpoint")" "$(head -n3 "$SBX_STATE/head")" "the head"
+		done
+	done
+}
+
 @test "writers of every kind at once lose nothing and chain as one" {
 	node a
 	at a sbx-ledger init --no-recovery
@@ -115,11 +132,11 @@ on_disk() { # SIZE SCRIPT
 	for w in 1 2; do
 		(sed -n "$((w * 500 - 499)),\$p" "$D/lines" | sbx-ledger -q import) &
 		(for n in 1 2 3 4 5; do ban $((10 * w + n)) | sbx-ledger append ban_publish; done >/dev/null) &
-		(for _ in 1 2 3 4 5; do sbx-ledger -q publish; done) &
+		(for _ in 1 2 3 4 5; do sbx-ledger -q publish; done 2>>"$D/said") &
 		(for _ in 1 2 3 4 5 6 7 8; do sbx-ledger -q verify; done 2>>"$D/said") &
 	done
 	wait
-	assert_eq "$(cat "$D/said")" "" "who verifies beside a writer is told something else"
+	assert_eq "$(cat "$D/said")" "" "who verifies or publishes beside a writer is told something else"
 	run_sbx sbx-ledger verify
 	assert_has "$output" "ok: 2011 entries" "lost, or twice"
 	run_sbx sbx-ledger publish
