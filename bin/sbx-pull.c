@@ -405,14 +405,16 @@ publish_signed(struct pull *p, size_t *changed, struct sbx_err *err)
 	return r;
 }
 
+/* With nothing new what was published still stands, and that is said. */
 static int
 publish(struct pull *p, struct sbx_err *err)
 {
+	bool news = p->added > 0 || p->moved;
 	struct sbx_state *st = NULL;
-	size_t changed;
+	size_t changed = 0;
 	int r, lock = -1;
 
-	if ((r = sbx_site_lock(&p->ctx->conf, &lock, err)) == 0 &&
+	if ((r = sbx_site_lock(&p->ctx->conf, &lock, err)) == 0 && news &&
 		(r = sbx_state_open(p->log, &st, err)) == 0)
 		r = sbx_site_publish(
 			p->log, st, p->ctx->conf.www, &changed, err);
@@ -457,7 +459,7 @@ cmd_pull(struct sbx_ctx *ctx)
 	if (ctx->argc == 0)
 		pull_all(&p);
 	ctx->err = (struct sbx_err){ 0 };
-	if ((p.added > 0 || p.moved) && sbx_tool_opt(ctx, "publish") != NULL)
+	if (sbx_tool_opt(ctx, "publish") != NULL && !ctx->dry)
 		r = publish(&p, &ctx->err);
 	if (p.worst < r)
 		r = p.worst;
@@ -472,7 +474,7 @@ static const struct sbx_opt opts[] = { { 't', "timeout", "SECONDS",
 					       "what each peer may take" },
 	{ 'a', "all", NULL, "begin with a log's first entry again" },
 	{ 0, "repin", NULL, "take the log that is there now for the right one" },
-	{ 'p', "publish", NULL, "then publish, if anything was new" },
+	{ 'p', "publish", NULL, "then publish what was new" },
 	{ 0, NULL, NULL, NULL } };
 
 static const struct sbx_cmd cmds[] = {

@@ -78,6 +78,23 @@ print(d.datetime.fromtimestamp(int.from_bytes(sys.stdin.buffer.read()[4:12], "bi
 }
 
 # I35
+@test "a box that only pulls and publishes what is new vouches for its log too" {
+	publish 12:00:00
+	SBX_STATE=$D/ann sbx-ledger publish
+	W=$D/ann/www
+	mv "$D/ann/node.key" "$D/away"
+	pull 12:00:00 0 -p "$D/www"
+	before=$(snapshot "$D/ann/www")
+	pull 12:59:59 0 -p "$D/www"
+	assert_eq "$(snapshot "$D/ann/www")" "$before" "too early"
+	pull 13:00:00 0 -p "$D/www"
+	assert_eq "$(said)" "01 13:00:00" "when it says so"
+	pull 14:00:00 0 -np "$D/www"
+	pull 14:00:00 0 "$D/www"
+	assert_eq "$(said)" "01 13:00:00" "unasked"
+}
+
+# I35
 @test "a checkpoint stays within 400 bytes up to a million million entries" {
 	publish 12:00:00
 	size=$(stat -c %s "$W/checkpoint")
