@@ -490,6 +490,7 @@ int sbx_log_trusted(struct sbx_log *log, int64_t since,
 
 #include "sbx_dir.h" /* the directory: invitations, members, views */
 #include "sbx_log.h" /* what a log shows the outside: trees, notes, tiles */
+#include "sbx_sign.h" /* seals, the guard, heads and their keys */
 #include "sbx_sys.h" /* the machine's side: run, priv, fetch, conf, tool */
 #include "sbx_mesh.h" /* addresses, WireGuard, the tunnel */
 #include "sbx_lend.h" /* offers, requests, grants, the firewall */
