@@ -4,22 +4,6 @@
 
 #include "sbx.h"
 
-/* One spelling per address, or two of them would count as two peers. */
-static bool
-address_ok(const char *text)
-{
-	unsigned char bin[sizeof(struct in6_addr)];
-	char back[INET6_ADDRSTRLEN];
-	int family;
-
-	if (text == NULL || strlen(text) >= sizeof(back))
-		return false;
-	family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
-	return inet_pton(family, text, bin) == 1 &&
-	       inet_ntop(family, bin, back, sizeof(back)) != NULL &&
-	       strcmp(text, back) == 0;
-}
-
 static int
 refuse(int *http, int status, struct sbx_err *err, const char *why)
 {
@@ -61,7 +45,8 @@ sbx_cgi_check(struct sbx_cgi *cgi, int *http, struct sbx_err *err)
 		cgi->post = false;
 	else
 		return refuse(http, 400, err, "bad method");
-	if (!address_ok(cgi->address))
+	/* Of two spellings one peer would be two. */
+	if (cgi->address == NULL || !sbx_ip_check(cgi->address))
 		return refuse(http, 400, err, "bad remote address");
 	if (cgi->query != NULL && cgi->query[0] != '\0')
 		return refuse(http, 400, err, "a query");

@@ -5,7 +5,7 @@
 
 #include "doc.h"
 
-#define CHUNK_FIRST 4000 /* an entry, as a rule */
+#define CHUNK_FIRST 4000 /* an entry, as a rule: comes with the document */
 #define CHUNK_LAST  65536
 
 struct chunk {
@@ -24,17 +24,16 @@ struct node {
 
 struct sbx_doc {
 	struct node root;
-	struct chunk *chunks;
+	struct chunk *chunks; /* the newest first, the last is part of this */
+	struct chunk first;
 };
 
 static struct chunk *
 chunk_new(struct sbx_doc *doc, size_t atleast)
 {
+	size_t size = doc->chunks->size * 2;
 	struct chunk *c;
-	size_t size = CHUNK_FIRST;
 
-	if (doc->chunks != NULL)
-		size = doc->chunks->size * 2;
 	if (size > CHUNK_LAST)
 		size = CHUNK_LAST;
 	if (size < atleast)
@@ -53,7 +52,7 @@ sbx_doc_take(struct sbx_doc *doc, size_t size)
 	struct chunk *c = doc->chunks;
 	char *p;
 
-	if (c == NULL || c->size - c->used < size)
+	if (c->size - c->used < size)
 		c = chunk_new(doc, size);
 	p = c->data + c->used;
 	c->used += size;
@@ -67,9 +66,8 @@ take_node(struct sbx_doc *doc)
 	struct chunk *c = doc->chunks;
 	struct node *n;
 
-	if (c != NULL)
-		c->used += -c->used & (_Alignof(struct node) - 1);
-	if (c == NULL || c->used > c->size || c->size - c->used < sizeof(*n))
+	c->used += -c->used & (_Alignof(struct node) - 1);
+	if (c->used > c->size || c->size - c->used < sizeof(*n))
 		c = chunk_new(doc, sizeof(*n));
 	n = (struct node *)(void *)(c->data + c->used);
 	c->used += sizeof(*n);
@@ -237,9 +235,13 @@ sbx_doc_utf8(const char *text, size_t len, uint32_t *cp)
 struct sbx_doc *
 sbx_doc_new(void)
 {
-	struct sbx_doc *doc = sbx_mem_alloc(1, sizeof(*doc));
+	struct sbx_doc *doc = sbx_mem_grow(NULL, 1, sizeof(*doc) + CHUNK_FIRST);
 
-	doc->root.v.type = SBX_JSON_OBJECT;
+	doc->root = (struct node){ .v.type = SBX_JSON_OBJECT };
+	doc->first.next = NULL;
+	doc->first.used = 0;
+	doc->first.size = CHUNK_FIRST;
+	doc->chunks = &doc->first;
 	return doc;
 }
 
@@ -260,7 +262,7 @@ sbx_doc_free(struct sbx_doc *doc)
 
 	if (doc == NULL)
 		return;
-	for (c = doc->chunks; c != NULL; c = next) {
+	for (c = doc->chunks; c != &doc->first; c = next) {
 		next = c->next;
 		free(c);
 	}

@@ -56,24 +56,23 @@ letter(uint8_t value)
 void
 sbx_hex_write(char *out, const unsigned char *data, size_t len)
 {
-	uint8_t high[AT_ONCE] = { 0 }, low[AT_ONCE];
+	uint8_t pair[2][AT_ONCE] = { 0 };
 	size_t n;
 
 	for (size_t at = 0; at < len; at += n) {
 		n = len - at < AT_ONCE ? len - at : AT_ONCE;
-		memcpy(high, data + at, n);
+		memcpy(pair[0], data + at, n);
 		for (size_t i = 0; i < AT_ONCE; i++) {
-			low[i] = letter(high[i] & 15);
-			high[i] = letter(high[i] >> 4);
+			pair[1][i] = letter(pair[0][i] & 15);
+			pair[0][i] = letter(pair[0][i] >> 4);
 		}
 		for (size_t i = 0; i < n; i++) {
-			out[2 * (at + i)] = (char)high[i];
-			out[2 * (at + i) + 1] = (char)low[i];
+			out[2 * (at + i)] = (char)pair[0][i];
+			out[2 * (at + i) + 1] = (char)pair[1][i];
 		}
 	}
 	out[2 * len] = '\0';
-	explicit_bzero(high, sizeof(high));
-	explicit_bzero(low, sizeof(low));
+	explicit_bzero(pair, sizeof(pair));
 }
 
 /* libsodium 1.0.18 takes some bytes from 0x80 on for letters, so that one key

@@ -136,7 +136,7 @@ sbx_idhash(const char *id)
 	unsigned char hash[SBX_HASH_BYTES];
 	uint64_t first = 0;
 
-	sbx_hash_b2(hash, id, strlen(id));
+	sbx_hash_sha256(hash, id, strlen(id));
 	for (size_t i = 0; i < sizeof(first); i++)
 		first = first << 8 | hash[i];
 	return (int64_t)first;

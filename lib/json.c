@@ -48,6 +48,8 @@ space(struct parser *p)
 	const char *s = p->text;
 	size_t start = p->at;
 
+	if (start < p->len && s[start] > ' ')
+		return;
 	while (p->at < p->len && (s[p->at] == ' ' || s[p->at] == '\t' ||
 					 s[p->at] == '\n' || s[p->at] == '\r'))
 		p->at++;

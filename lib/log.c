@@ -399,57 +399,6 @@ sbx_log_append(struct sbx_log *log, const struct sbx_entry *e,
 }
 
 static int
-read_row(sqlite3_stmt *st, struct sbx_row *row, struct sbx_err *err)
-{
-	row->seq = sqlite3_column_int64(st, 0);
-	row->author = (const char *)sqlite3_column_text(st, 1);
-	row->pub = sqlite3_column_blob(st, 2);
-	row->op = (const char *)sqlite3_column_text(st, 3);
-	row->type = (const char *)sqlite3_column_text(st, 4);
-	row->payload = (const char *)sqlite3_column_text(st, 5);
-	row->payloadlen = (size_t)sqlite3_column_bytes(st, 5);
-	row->sig = sqlite3_column_blob(st, 6);
-	row->id = sqlite3_column_blob(st, 7);
-	row->hash = sqlite3_column_blob(st, 8);
-	row->who = sqlite3_column_int64(st, 9);
-	if (row->author == NULL || row->payload == NULL || row->op == NULL ||
-		row->type == NULL || strlen(row->author) != SBX_DID_SIZE - 1 ||
-		sqlite3_column_bytes(st, 2) != SBX_PUB_BYTES ||
-		sqlite3_column_bytes(st, 6) != SBX_SIG_BYTES ||
-		sqlite3_column_bytes(st, 7) != SBX_HASH_BYTES ||
-		sqlite3_column_bytes(st, 8) != SBX_HASH_BYTES)
-		return sbx_err_set(err, SBX_E_NO,
-			"entry %lld: the row is damaged", (long long)row->seq);
-	return SBX_OK;
-}
-
-int
-sbx_log_each(struct sbx_log *log, int64_t from, int64_t to,
-	int (*fn)(void *ctx, const struct sbx_row *row, struct sbx_err *err),
-	void *ctx, struct sbx_err *err)
-{
-	sqlite3_stmt *st = NULL;
-	struct sbx_row row;
-	int r, step = SQLITE_DONE;
-
-	if ((r = sbx_db_prepare(log->db,
-		     "SELECT e.seq, a.did, a.pub, e.op, e.type, e.payload, e.sig, "
-		     "e.id, e.hash, e.author FROM entry e LEFT JOIN author a ON "
-		     "a.id=e.author WHERE e.seq BETWEEN ? AND ? ORDER BY e.seq",
-		     &st, err)) != 0)
-		return r;
-	sqlite3_bind_int64(st, 1, from);
-	sqlite3_bind_int64(st, 2, to > 0 ? to : INT64_MAX);
-	while (r == 0 && (step = sqlite3_step(st)) == SQLITE_ROW)
-		if ((r = read_row(st, &row, err)) == 0)
-			r = fn(ctx, &row, err);
-	if (r == 0 && step != SQLITE_DONE)
-		r = sbx_db_fail(log->db, "ledger", err);
-	sqlite3_finalize(st);
-	return r;
-}
-
-static int
 rebuild_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
 {
 	struct sbx_log *log = ctx;

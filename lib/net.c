@@ -92,12 +92,28 @@ sbx_net_overlap(const struct sbx_net *a, const struct sbx_net *b)
 }
 
 bool
+sbx_ip_check(const char *text)
+{
+	unsigned char raw[sizeof(struct in6_addr)];
+	char back[INET6_ADDRSTRLEN];
+
+	if (strchr(text, ':') != NULL)
+		return inet_pton(AF_INET6, text, raw) == 1 &&
+			inet_ntop(AF_INET6, raw, back, sizeof(back)) != NULL &&
+			strcmp(text, back) == 0;
+	for (const char *c = text; *c != '\0'; c++)
+		if (*c == '0' && (c == text || c[-1] == '.') && c[1] != '.' &&
+			c[1] != '\0')
+			return false; /* no octet begins with a zero more */
+	return inet_pton(AF_INET, text, raw) == 1;
+}
+
+bool
 sbx_endpoint_check(const char *text)
 {
-	char ip[INET6_ADDRSTRLEN], back[INET6_ADDRSTRLEN];
+	char ip[INET6_ADDRSTRLEN];
 	const char *colon = strrchr(text, ':');
 	bool six = text[0] == '[';
-	unsigned char raw[16];
 	int64_t port;
 	size_t len;
 
@@ -111,10 +127,7 @@ sbx_endpoint_check(const char *text)
 		return false;
 	memcpy(ip, text, len);
 	ip[len] = '\0';
-	return inet_pton(six ? AF_INET6 : AF_INET, ip, raw) == 1 &&
-	       inet_ntop(six ? AF_INET6 : AF_INET, raw, back, sizeof(back)) !=
-		       NULL &&
-	       strcmp(ip, back) == 0;
+	return six == (strchr(ip, ':') != NULL) && sbx_ip_check(ip);
 }
 
 bool

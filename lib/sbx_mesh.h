@@ -27,7 +27,9 @@ bool sbx_net_host(const struct sbx_net *net, uint32_t addr);
 bool sbx_net_overlap(const struct sbx_net *a, const struct sbx_net *b);
 /* A name that is safe in a path and means one interface. */
 bool sbx_if_check(const char *name);
-/* A numeric address and a port, as wg(8) prints them: root asks no DNS. */
+/* An IPv4 or IPv6 address in its one spelling, inet_ntop(3)'s. */
+bool sbx_ip_check(const char *text);
+/* Such an address and a port, as wg(8) prints them: root asks no DNS. */
 bool sbx_endpoint_check(const char *text);
 /* A short name: letters, digits, - _ and '.'. */
 #define SBX_MAX_BOXNAME 32

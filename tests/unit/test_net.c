@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
 #include <check.h>
 #include <stdlib.h>
 
@@ -121,6 +122,25 @@ START_TEST(networks_overlap_when_one_holds_the_other)
 }
 END_TEST
 
+static const char *const spellings[] = { "10.0.0.1", "0.0.0.0", "255.255.255.255",
+	"1.20.0.103", "10.0.0", "10.0.0.1.", "10..0.1", "010.0.0.1", "10.00.0.1",
+	"10.0.0.01", "10.0.0.256", "10.0.0.1 ", "", "0", "00", "1", "0x1.0.0.1",
+	"::", "::1", "2001:db8::1", "2001:DB8::1", "2001:db8:0::1", "::ffff:1.2.3.4",
+	"::ffff:102:304", "fe80::1%eth0", "1::2::3", "::1.2.3.04", "g::" };
+
+START_TEST(an_address_is_as_inet_ntop_prints_it)
+{
+	const char *text = spellings[_i];
+	int family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+	unsigned char raw[16];
+	char back[INET6_ADDRSTRLEN];
+
+	ck_assert_msg(sbx_ip_check(text) == (inet_pton(family, text, raw) == 1 &&
+		inet_ntop(family, raw, back, sizeof(back)) != NULL &&
+		strcmp(back, text) == 0), "%s", text);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -130,6 +150,8 @@ main(void)
 	int bad;
 
 	tcase_add_loop_test(t, addresses_have_one_spelling, 0, COUNT(ips));
+	tcase_add_loop_test(t, an_address_is_as_inet_ntop_prints_it, 0,
+		COUNT(spellings));
 	tcase_add_loop_test(t, networks_have_one_spelling, 0, COUNT(nets));
 	tcase_add_loop_test(t, endpoints_are_numbers, 0, COUNT(endpoints));
 	tcase_add_loop_test(

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The journal, row by row.  A log has few authors for its rows: those seen last
+ * are kept, so that most rows cost no look at the table of authors. */
+#include <stdlib.h>
+
+#include "db.h"
+
+#define AUTHORS 256
+
+struct author {
+	int64_t id; /* 0: none */
+	char did[SBX_DID_SIZE];
+	unsigned char pub[SBX_PUB_BYTES];
+};
+
+struct rows {
+	sqlite3_stmt *st, *find;
+	struct author authors[AUTHORS]; /* each at its id's place */
+};
+
+static int
+damaged(const struct sbx_row *row, struct sbx_err *err)
+{
+	return sbx_err_set(err, SBX_E_NO, "entry %lld: the row is damaged",
+		(long long)row->seq);
+}
+
+static int
+read_author(struct rows *rows, struct sbx_row *row, struct sbx_err *err)
+{
+	struct author *a = &rows->authors[(uint64_t)row->who % AUTHORS];
+	sqlite3_stmt *st = rows->find;
+	const char *did;
+	int r = SBX_OK;
+
+	if (a->id != row->who || a->id == 0) {
+		a->id = 0;
+		sqlite3_bind_int64(st, 1, row->who);
+		if (sqlite3_step(st) == SQLITE_ROW &&
+			(did = (const char *)sqlite3_column_text(st, 0)) != NULL &&
+			strlen(did) == SBX_DID_SIZE - 1 &&
+			sqlite3_column_bytes(st, 1) == SBX_PUB_BYTES) {
+			memcpy(a->did, did, SBX_DID_SIZE);
+			memcpy(a->pub, sqlite3_column_blob(st, 1), SBX_PUB_BYTES);
+			a->id = row->who;
+		} else {
+			r = damaged(row, err);
+		}
+		sqlite3_reset(st);
+	}
+	row->author = a->did;
+	row->pub = a->pub;
+	return r;
+}
+
+static int
+read_row(struct rows *rows, struct sbx_row *row, struct sbx_err *err)
+{
+	sqlite3_stmt *st = rows->st;
+
+	row->seq = sqlite3_column_int64(st, 0);
+	row->who = sqlite3_column_int64(st, 1);
+	row->op = (const char *)sqlite3_column_text(st, 2);
+	row->type = (const char *)sqlite3_column_text(st, 3);
+	row->payload = (const char *)sqlite3_column_text(st, 4);
+	row->payloadlen = (size_t)sqlite3_column_bytes(st, 4);
+	row->sig = sqlite3_column_blob(st, 5);
+	row->id = sqlite3_column_blob(st, 6);
+	row->hash = sqlite3_column_blob(st, 7);
+	if (row->payload == NULL || row->op == NULL || row->type == NULL ||
+		sqlite3_column_bytes(st, 5) != SBX_SIG_BYTES ||
+		sqlite3_column_bytes(st, 6) != SBX_HASH_BYTES ||
+		sqlite3_column_bytes(st, 7) != SBX_HASH_BYTES)
+		return damaged(row, err);
+	return read_author(rows, row, err);
+}
+
+int
+sbx_log_each(struct sbx_log *log, int64_t from, int64_t to,
+	int (*fn)(void *ctx, const struct sbx_row *row, struct sbx_err *err),
+	void *ctx, struct sbx_err *err)
+{
+	struct rows *rows = sbx_mem_alloc(1, sizeof(*rows));
+	sqlite3 *db = sbx_log_db(log);
+	struct sbx_row row;
+	int r, step = SQLITE_DONE;
+
+	if ((r = sbx_db_prepare(db, "SELECT seq, author, op, type, payload, sig, "
+		     "id, hash FROM entry WHERE seq BETWEEN ? AND ? ORDER BY seq",
+		     &rows->st, err)) != 0 ||
+		(r = sbx_db_prepare(db, "SELECT did, pub FROM author WHERE id=?",
+			 &rows->find, err)) != 0)
+		goto out;
+	sqlite3_bind_int64(rows->st, 1, from);
+	sqlite3_bind_int64(rows->st, 2, to > 0 ? to : INT64_MAX);
+	while (r == 0 && (step = sqlite3_step(rows->st)) == SQLITE_ROW)
+		if ((r = read_row(rows, &row, err)) == 0)
+			r = fn(ctx, &row, err);
+	if (r == 0 && step != SQLITE_DONE)
+		r = sbx_db_fail(db, "ledger", err);
+out:
+	sqlite3_finalize(rows->st);
+	sqlite3_finalize(rows->find);
+	free(rows);
+	return r;
+}
