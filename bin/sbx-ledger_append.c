@@ -122,13 +122,14 @@ settle(struct signer *s)
 	if (s->count == 0)
 		return SBX_OK;
 	sbx_on_all_cores(s->count, 8, sign, s);
-	if (!ctx->dry)
-		r = sbx_log_begin(s->log, &ctx->err);
+	if (!ctx->dry && (r = sbx_log_begin(s->log, &ctx->err)) == 0)
+		r = sbx_guard_still(s->log, &ctx->err);
 	for (size_t i = 0; r == 0 && i < s->count; i++)
-		if ((r = add(s, &s->group[i], &acks)) != 0 && !ctx->dry)
-			sbx_log_rollback(s->log);
+		r = add(s, &s->group[i], &acks);
 	if (r == 0 && !ctx->dry)
 		r = sbx_log_commit(s->log, &ctx->err);
+	else if (!ctx->dry)
+		sbx_log_rollback(s->log);
 	if (r == 0) {
 		fwrite(sbx_buf_text(&acks), 1, acks.len, stdout);
 		fflush(stdout);

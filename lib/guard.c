@@ -32,8 +32,9 @@ behind(struct sbx_log *log, struct sbx_err *err)
 static int
 marks(struct sbx_log *log, int64_t *n, struct sbx_err *err)
 {
+	/* By the index: all that begins so, "!" comes after the blank. */
 	return sbx_db_int(sbx_log_db(log), "SELECT count(*) FROM local WHERE "
-		"key='" BEHIND "' OR key GLOB '" BEHIND " *'", 0, n, err);
+		"key>='" BEHIND "' AND key<'" BEHIND "!'", 0, n, err);
 }
 
 /* ---- how many entries of its own ----------------------------------------- */
@@ -144,6 +145,16 @@ lacking(struct sbx_log *log, const struct sbx_conf *conf, int64_t *n,
 
 /* ---- the answer ------------------------------------------------------------ */
 
+#define WAY_OUT "sbx-pull; what nobody holds any more is given up by " \
+		"sbx-ledger publish --lost"
+
+static void
+not_all(struct sbx_err *err)
+{
+	sbx_err_set(err, SBX_E_NO, "this box has said more than its ledger "
+		"holds, and not all was fetched back");
+}
+
 /* *order: the journal is in the order that was signed. */
 static int
 whole(struct sbx_log *log, const struct sbx_conf *conf, bool *order,
@@ -170,11 +181,21 @@ whole(struct sbx_log *log, const struct sbx_conf *conf, bool *order,
 			"ledger holds: %lld entries are missing",
 			(long long)left);
 	else
-		sbx_err_set(err, SBX_E_NO, "this box has said more than its "
-			"ledger holds, and not all was fetched back");
-	sbx_err_hint(err, "%s", left > 0 && !*order ? head->hint :
-		"sbx-pull; what nobody holds any more is given up by "
-		"sbx-ledger publish --lost");
+		not_all(err);
+	sbx_err_hint(err, "%s", left > 0 && !*order ? head->hint : WAY_OUT);
+	return SBX_E_NO;
+}
+
+int
+sbx_guard_still(struct sbx_log *log, struct sbx_err *err)
+{
+	int64_t n;
+	int r;
+
+	if ((r = marks(log, &n, err)) != 0 || n == 0)
+		return r;
+	not_all(err);
+	sbx_err_hint(err, WAY_OUT);
 	return SBX_E_NO;
 }
 

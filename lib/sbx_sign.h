@@ -42,6 +42,9 @@ int sbx_guard_check(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err);
 int sbx_guard_own(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err);
+/* Whether entries of its own have come in since, for who goes on signing: in
+ * the transaction that takes what was signed. */
+int sbx_guard_still(struct sbx_log *log, struct sbx_err *err);
 /* In the transaction that brings an entry of its own from source; and when
  * source was read to its end: *left is how many are known to be missing.  With
  * none, unless source was this node's own log (same), the next head is that of

@@ -177,6 +177,37 @@ goes_on() {
 }
 
 # I28
+@test "who is signing line by line stops when entries of its own come back" {
+	say hub one
+	ledger hub seal
+	say hub late
+	ledger hub seal
+	ledger hub export >"$D/all"
+	rm "$D/hub/ledger.db"* "$D/hub/seal"
+	ledger hub init --no-recovery
+	mkfifo "$D/in"
+	SBX_STATE=$D/hub sbx-ledger append -le config_revoke <"$D/in" >"$D/out" 2>"$D/said" 3>&- &
+	pid=$!
+	exec 9>"$D/in"
+	echo '{"config_id":"before"}' >&9
+	for _ in $(seq 200); do
+		[ ! -s "$D/out" ] || break
+		sleep .02
+	done
+	assert_eq "$(wc -l <"$D/out")" 1 "what was signed before"
+	grep SbxHead "$D/all" | tail -n1 >"$D/last"
+	at hub sbx-ledger import "$D/last"
+	echo '{"config_id":"after"}' >&9
+	exec 9>&-
+	status=0
+	wait $pid || status=$?
+	assert_eq "$status" 1 "its status; it said $(cat "$D/said")"
+	assert_has "$(cat "$D/said")" "has said more than its ledger holds" "it does not say why"
+	assert_eq "$(wc -l <"$D/out")" 1 "what was signed in all"
+	assert_lacks "$(ledger hub export)" '"after"' "it was kept"
+}
+
+# I28
 @test "a key whose ledger is gone names no second first head" {
 	ledger hub init 2>/dev/null
 	say hub late
