@@ -28,8 +28,7 @@ struct sbx_feed {
 	int fd;
 	enum form form;
 	bool broken, over, seen;
-	int error;    /* errno of a read(2) that failed */
-	size_t total; /* bytes read */
+	int error; /* errno of a read(2) that failed */
 	size_t lines, number;
 	char key[16]; /* the name of a member of the outer object */
 	size_t len, at, have;
@@ -43,16 +42,13 @@ get(struct sbx_feed *f)
 	ssize_t n;
 
 	if (f->at == f->have) {
-		if (f->error != 0 || f->total > SBX_MAX_EXPORT)
+		if (f->error != 0)
 			return STOP_END;
 		do
 			n = read(f->fd, f->chunk, sizeof(f->chunk));
 		while (n < 0 && errno == EINTR);
 		f->error = n < 0 ? errno : 0;
 		if (n <= 0)
-			return STOP_END;
-		f->total += (size_t)n;
-		if (f->total > SBX_MAX_EXPORT)
 			return STOP_END;
 		f->at = 0;
 		f->have = (size_t)n;
@@ -119,11 +115,6 @@ ended(struct sbx_feed *f, struct sbx_err *err)
 		f->broken = true;
 		errno = f->error;
 		return sbx_err_sys(err, "cannot read");
-	}
-	if (f->total > SBX_MAX_EXPORT) {
-		f->broken = true;
-		return sbx_err_set(err, SBX_E_INPUT, "longer than %u bytes",
-			SBX_MAX_EXPORT);
 	}
 	return 0;
 }

@@ -34,7 +34,7 @@
 #define SBX_MAX_DEPTH 16	/* containers inside containers, one document */
 #define SBX_MAX_KEYS 256	/* object members, all of one document together */
 #define SBX_MAX_INT INT64_C(9007199254740991) /* 2^53 - 1 */
-#define SBX_MAX_EXPORT (256u << 20) /* bytes of a peer's whole export */
+#define SBX_MAX_EXPORT (256u << 20) /* bytes of an export by the network */
 #define SBX_MAX_AHEAD (600 * INT64_C(1000000)) /* an entry dated later is held */
 /* Entries of strangers, all together and of each, that are held at a time.
  * Members have no such limit. */

@@ -226,6 +226,31 @@ others() { # NODE
 	at ann sbx-ledger verify
 }
 
+# I2
+@test "an export by the network ends at its limit, a file or a pipe does not" {
+	ban hub 1
+	SBX_STATE=$D/hub sbx-ledger export >"$D/lines"
+	mib=$((1 << 20))
+	head -n 1 "$D/lines" >"$D/www/export.jsonl"
+	truncate -s $((256 * mib)) "$D/www/export.jsonl" # a line of NULs, no entry
+	cp --sparse=always "$D/www/export.jsonl" "$D/longer"
+	{
+		echo
+		tail -n 1 "$D/lines"
+	} >>"$D/longer"
+	serve "$D/www"
+	at ann 3 sbx-pull "${URL}export.jsonl"
+	assert_eq "$output" "${URL}export.jsonl: 1 new, 0 known, 1 refused" "at the limit"
+	truncate -s +1 "$D/www/export.jsonl"
+	at ann 4 sbx-pull "${URL}export.jsonl"
+	assert_has "$stderr" "the answer is longer than $((256 * mib)) bytes" "past it"
+	assert_eq "$(entries ann)" 2 "before"
+	at ann 3 sbx-pull "$D/longer"
+	assert_eq "$output" "$D/longer: 1 new, 1 known, 1 refused" "a file"
+	SBX_STATE=$D/ann run --separate-stderr sbx-ledger import -j < <(cat "$D/longer")
+	assert_eq "$(jq -c '[.new,.known,.refused]' <<<"$output")" "[0,2,1]" "a pipe"
+}
+
 @test "of an answer that breaks off, the whole entries are kept" {
 	for i in 1 2 3; do ban hub $i; done
 	publish hub "$D/www"

@@ -206,19 +206,19 @@ START_TEST(a_deep_item_is_one_item)
 }
 END_TEST
 
-START_TEST(a_whole_export_is_limited)
+/* It is read in bounded memory, and who hands it over knows when to stop: a
+ * log of a million entries goes by a stick or a pipe, too. */
+START_TEST(a_stream_may_be_longer_than_what_the_network_may_send)
 {
 	struct sbx_feed *feed;
 	struct sbx_err err;
 	const char *item;
 	size_t n;
 	int fd = memfd_create("export", MFD_CLOEXEC);
-	off_t size = (off_t)SBX_MAX_EXPORT + _i;
 
 	ck_assert_int_ge(fd, 0);
-	ck_assert_int_eq(ftruncate(fd, size), 0);
 	ck_assert_int_eq(pwrite(fd, "1\n2\n", 4, 0), 4);
-	ck_assert_int_eq(pwrite(fd, "\n9\n", 3, SBX_MAX_EXPORT - 3), 3);
+	ck_assert_int_eq(pwrite(fd, "\n9\n", 3, SBX_MAX_EXPORT), 3);
 	ck_assert_int_eq(sbx_feed_open(fd, &feed, &err), 0);
 	ck_assert_int_eq(sbx_feed_next(feed, &item, &n, &err), 1);
 	ck_assert_int_eq(sbx_feed_next(feed, &item, &n, &err), 1);
@@ -226,11 +226,8 @@ START_TEST(a_whole_export_is_limited)
 	ck_assert_str_eq(err.text, "longer than 65536 bytes");
 	ck_assert_int_eq(sbx_feed_next(feed, &item, &n, &err), 1);
 	ck_assert_str_eq(item, "9");
-	ck_assert_int_eq(sbx_feed_next(feed, &item, &n, &err),
-		_i == 0 ? 0 : SBX_E_INPUT);
-	ck_assert(sbx_feed_broken(feed) == (_i == 1));
-	if (_i == 1)
-		ck_assert_str_eq(err.text, "longer than 268435456 bytes");
+	ck_assert_int_eq(sbx_feed_next(feed, &item, &n, &err), 0);
+	ck_assert(!sbx_feed_broken(feed));
 	sbx_feed_free(feed);
 	close(fd);
 }
@@ -311,7 +308,7 @@ main(void)
 	tcase_add_loop_test(t,
 		an_item_at_the_limit_passes_and_a_longer_one_is_skipped, 0, 2);
 	tcase_add_test(t, a_deep_item_is_one_item);
-	tcase_add_loop_test(t, a_whole_export_is_limited, 0, 2);
+	tcase_add_test(t, a_stream_may_be_longer_than_what_the_network_may_send);
 	tcase_add_test(t, a_failed_read_is_the_machines_fault);
 	tcase_add_test(t, both_frozen_exports_hold_the_same);
 	srunner_run_all(r, CK_ENV);
