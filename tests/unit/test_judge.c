@@ -245,7 +245,8 @@ static const struct {
 	{ "n\no web {}\ny\n", 2, 0 },
 	{ "", 1, SBX_E_SYS },
 	{ "y\n", 2, SBX_E_SYS },
-	{ "y\ny\n", 1, SBX_E_SYS },
+	{ "y\nn\n", 1, SBX_E_SYS },
+	{ "n\n", 0, SBX_E_SYS },
 	{ "y", 1, SBX_E_SYS },
 	{ "y\nn", 1, SBX_E_SYS },
 	{ "Y\n", 1, SBX_E_SYS },
@@ -261,12 +262,14 @@ static const struct {
 
 START_TEST(no_other_answer_is_heard)
 {
+	bool live[4] = { true, true, true, true };
 	char text[64];
-	bool live[4];
 
 	snprintf(text, sizeof(text), "%s", answers[_i].text);
 	ck_assert_int_eq(hear(text, answers[_i].count, live, tell, NULL, &why),
 		answers[_i].r);
+	for (size_t i = answers[_i].count; i < 4; i++)
+		ck_assert(live[i]); /* nobody's */
 	ck_assert(answers[_i].r == 0 || strcmp(why.text,
 		"its reader gave no sound answer") == 0);
 }
@@ -343,6 +346,74 @@ START_TEST(each_grant_has_its_subscribers_name)
 }
 END_TEST
 
+/* ---- both, by way of the child ---- */
+
+/* What is no database is given to no reader, and nobody has a name then. */
+START_TEST(only_a_file_is_read_as_its_owner)
+{
+	char names[1][SBX_MAX_BOXNAME + 2] = { "before" };
+	struct sbx_conf conf = { .db = log_path };
+	char link[80];
+	bool live[1];
+
+	granted(ANN, "");
+	open_ledger();
+	snprintf(link, sizeof(link), "%s.link", log_path);
+	conf.db = link;
+	ck_assert_int_eq(sbx_judge(&conf, &grants, live, tell, NULL, &why),
+		SBX_E_SYS);
+	ck_assert_ptr_nonnull(strstr(why.text, "directory: "));
+	ck_assert_ptr_nonnull(strstr(why.text, "No such file"));
+	ck_assert_int_eq(symlink(log_path, link), 0);
+	ck_assert_int_eq(sbx_judge(&conf, &grants, live, tell, NULL, &why),
+		SBX_E_SYS);
+	ck_assert_ptr_nonnull(strstr(why.text, "not a regular file"));
+	ck_assert_int_eq(sbx_judge_names(&conf, &grants, names, &why),
+		SBX_E_SYS);
+	ck_assert_str_eq(names[0], "");
+	unlink(link);
+	remove_log(ledger);
+}
+END_TEST
+
+/* As root, who must not read it: the file is nobody's. */
+START_TEST(the_directory_is_read_with_its_owners_rights)
+{
+	char names[2][SBX_MAX_BOXNAME + 2];
+	struct sbx_conf conf = { .db = log_path };
+	const char *argv[] = { "/bin/chown", "-R", "65534:65534", log_path,
+		NULL };
+	struct sbx_run run = { .argv = argv };
+	bool live[2] = { false, true };
+
+	if (getuid() != 0) {
+		ck_assert_msg(getenv("SBX_TESTS_MUST_RUN") == NULL, "needs root");
+		return;
+	}
+	granted(ANN, "");
+	granted(EVE, "");
+	say(sign(keys[FOUNDER], "name_bind", NULL, "{\"did\":\"%s\",\"name\":"
+		"\"ann\",\"bound_at\":\"%s\"}", did(ANN), at(10)));
+	open_ledger();
+	*strrchr(log_path, '/') = '\0';
+	ck_assert_int_eq(sbx_run_ok(&run, NULL, &why), 0);
+	log_path[strlen(log_path)] = '/';
+	ck_assert_msg(sbx_judge(&conf, &grants, live, tell, NULL, &why) == 0,
+		"%s", why.text);
+	ck_assert(live[0] && !live[1]);
+	ck_assert_int_eq(sbx_judge_names(&conf, &grants, names, &why), 0);
+	ck_assert_str_eq(names[0], "ann");
+	ck_assert_str_eq(names[1], "");
+	/* What root alone can reach is not there. */
+	*strrchr(log_path, '/') = '\0';
+	ck_assert_int_eq(chown(log_path, 0, 0), 0);
+	log_path[strlen(log_path)] = '/';
+	ck_assert_int_eq(sbx_judge(&conf, &grants, live, tell, NULL, &why),
+		SBX_E_SYS);
+	remove_log(ledger);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -363,6 +434,8 @@ main(void)
 	tcase_add_test(t, an_answer_names_so_many_offers_of_sound_kinds);
 	tcase_add_test(t, a_name_is_heard_at_its_limit_and_none_that_is_no_name);
 	tcase_add_test(t, each_grant_has_its_subscribers_name);
+	tcase_add_test(t, only_a_file_is_read_as_its_owner);
+	tcase_add_test(t, the_directory_is_read_with_its_owners_rights);
 	suite_add_tcase(s, t);
 	return finish_suite(s);
 }
