@@ -144,6 +144,8 @@ print(d.datetime.fromtimestamp(int.from_bytes(sys.stdin.buffer.read()[4:12], "bi
 	assert_eq "$(jq -c '[.heard,.stale,.new]' <<<"$output")" '["2026-07-01T12:00:00.000000+00:00",true,0]' "pull -j"
 	assert_like "$(jq -r .error <<<"$output")" "^stale: " "pull -j"
 	assert_eq "$(status 16:00:01 '[.stale,.peers[0].stale]')" "[1,true]" "status -j"
+	# as sbx-ledger(1) has it
+	assert_eq "$(status 16:00:01 '.peers[] | select(.stale) | .name')" '"hub"' "for a cron job"
 	SBX_NOW=2026-07-01T16:00:01Z at ann sbx-ledger status
 	assert_has "$output" "stale          1" "status"
 	assert_has "$output" "peer           hub vouched for at 2026-07-01T12:00:00.000000+00:00, stale" "status"
