@@ -182,7 +182,7 @@ static const struct sbx_opt init_opts[] = {
 static const struct sbx_opt append_opts[] = {
 	{ 't', "type", "TYPE", "the payload's type, when the op carries several" },
 	{ 'l', "lines", NULL, "a payload on each line, an id for each" },
-	{ 'e', "each", NULL, "with -l: each durable before the next is read" },
+	{ 'e', "each", NULL, "with -l: a commit for each" },
 	{ 0, NULL, NULL, NULL } };
 static const struct sbx_opt export_opts[] = {
 	{ 'f', "from", "N", "begin with entry N" },

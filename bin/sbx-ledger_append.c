@@ -9,6 +9,7 @@
 
 #define GROUP 1024	    /* entries that share a commit, at most */
 #define GROUP_BYTES (1u << 20) /* and their text */
+#define AHEAD 64	    /* entries that are signed while others are committed */
 
 struct payload {
 	size_t line; /* its number; 0: not from a line */
@@ -22,9 +23,15 @@ struct signer {
 	struct sbx_log *log;
 	struct sbx_key *key;
 	const char *op, *type;
-	struct payload *group;
-	size_t count, bytes;
+	bool each;    /* a commit for each entry */
 	int64_t last; /* the time that was given last */
+};
+
+struct group {
+	const struct signer *s;
+	struct payload *list;
+	size_t count, bytes;
+	struct sbx_work *work; /* what signs it */
 };
 
 /* Whoever says two things about one id in two lines means the later: each has
@@ -45,30 +52,31 @@ stamp(struct signer *s, struct sbx_doc *doc)
 }
 
 static int
-take(struct signer *s, const char *text, size_t len, size_t line)
+take(struct signer *s, struct group *g, const char *text, size_t len, size_t line,
+	struct sbx_err *err)
 {
-	struct payload *p = &s->group[s->count];
-	int r = sbx_json_parse(text, len, NULL, &p->doc, &s->ctx->err);
+	struct payload *p = &g->list[g->count];
+	int r = sbx_json_parse(text, len, NULL, &p->doc, err);
 
 	if (r != 0) {
-		sbx_err_at(&s->ctx->err, "payload");
+		sbx_err_at(err, "payload");
 		return r;
 	}
 	stamp(s, p->doc);
 	p->line = line;
-	s->count++;
-	s->bytes += len;
+	g->count++;
+	g->bytes += len;
 	return SBX_OK;
 }
 
 static void
 sign(void *arg, size_t i)
 {
-	struct signer *s = arg;
-	struct payload *p = &s->group[i];
+	struct group *g = arg;
+	struct payload *p = &g->list[i];
 
-	sbx_entry_make(s->key, s->op, s->type, sbx_doc_root(p->doc), &p->e,
-		&p->err);
+	sbx_entry_make(g->s->key, g->s->op, g->s->type, sbx_doc_root(p->doc),
+		&p->e, &p->err);
 	sbx_doc_free(p->doc);
 	p->doc = NULL;
 }
@@ -101,31 +109,28 @@ add(struct signer *s, struct payload *p, struct sbx_buf *acks)
 }
 
 static void
-clear(struct signer *s)
+clear(struct group *g)
 {
-	for (size_t i = 0; i < s->count; i++) {
-		sbx_doc_free(s->group[i].doc);
-		sbx_entry_free(s->group[i].e);
-		s->group[i] = (struct payload){ 0 };
+	for (size_t i = 0; i < g->count; i++) {
+		sbx_doc_free(g->list[i].doc);
+		sbx_entry_free(g->list[i].e);
+		g->list[i] = (struct payload){ 0 };
 	}
-	s->count = s->bytes = 0;
+	g->count = g->bytes = 0;
 }
 
-/* Sign what waits on all cores, make it durable, then acknowledge it. */
+/* Make these durable together, then acknowledge them. */
 static int
-settle(struct signer *s)
+commit(struct signer *s, struct payload *list, size_t count)
 {
 	struct sbx_buf acks = SBX_BUF((size_t)GROUP * SBX_MAX_ENTRY);
 	struct sbx_ctx *ctx = s->ctx;
 	int r = SBX_OK;
 
-	if (s->count == 0)
-		return SBX_OK;
-	sbx_on_all_cores(s->count, 8, sign, s);
 	if (!ctx->dry && (r = sbx_log_begin(s->log, &ctx->err)) == 0)
 		r = sbx_guard_still(s->log, &ctx->err);
-	for (size_t i = 0; r == 0 && i < s->count; i++)
-		r = add(s, &s->group[i], &acks);
+	for (size_t i = 0; r == 0 && i < count; i++)
+		r = add(s, &list[i], &acks);
 	if (r == 0 && !ctx->dry)
 		r = sbx_log_commit(s->log, &ctx->err);
 	else if (!ctx->dry)
@@ -135,12 +140,23 @@ settle(struct signer *s)
 		fflush(stdout);
 	}
 	sbx_buf_free(&acks);
-	clear(s);
 	return r;
 }
 
 static int
-append_one(struct signer *s)
+settle(struct signer *s, struct group *g)
+{
+	size_t n = s->each ? 1 : g->count;
+	int r = SBX_OK;
+
+	for (size_t i = 0; r == 0 && i < g->count; i += n)
+		r = commit(s, g->list + i, n);
+	clear(g);
+	return r;
+}
+
+static int
+append_one(struct signer *s, struct group *g)
 {
 	struct sbx_ctx *ctx = s->ctx;
 	struct sbx_buf text = SBX_BUF(SBX_MAX_LINE);
@@ -150,34 +166,68 @@ append_one(struct signer *s)
 		sbx_io_read(ctx->argv[1], 0, &text, &ctx->err) :
 		sbx_io_read_fd(STDIN_FILENO, &text, &ctx->err);
 	if (r == 0)
-		r = take(s, sbx_buf_text(&text), text.len, 0);
+		r = take(s, g, sbx_buf_text(&text), text.len, 0, &ctx->err);
 	sbx_buf_free(&text);
-	return r == 0 ? settle(s) : r;
+	if (r != 0)
+		return r;
+	sign(g, 0);
+	return settle(s, g);
+}
+
+/* What has arrived; if wait, at least a line.  1: more may come.  What shares a
+ * commit with a bad line is not kept, what came before it is. */
+static int
+fill(struct signer *s, struct sbx_lines *in, struct group *g, bool wait,
+	struct sbx_err *err)
+{
+	size_t most = s->each ? AHEAD : GROUP;
+	int r = 1;
+
+	for (; r == 1 && g->count < most && g->bytes < GROUP_BYTES &&
+		(wait || sbx_lines_more(in)); wait = false) {
+		if ((r = sbx_lines_next(in, err)) != 1)
+			break;
+		if (in->over)
+			r = sbx_err_set(err, SBX_E_INPUT,
+				"longer than %d bytes", SBX_MAX_LINE);
+		else if ((r = take(s, g, in->text, in->len, in->number, err)) == 0)
+			r = 1;
+		if (r != 1)
+			sbx_err_at(err, "line %zu", in->number);
+	}
+	if (r < 0 && !s->each)
+		clear(g);
+	return r;
 }
 
 /* What arrived together is committed together: a writer that waits for each
- * id pays one commit each, a long pipe shares them. */
+ * id pays one commit each, a long pipe shares them.  The next are signed, on
+ * all cores, while the disk is at work for those before. */
 static int
-append_lines(struct signer *s)
+append_lines(struct signer *s, struct group *next, struct group *ready)
 {
-	bool each = sbx_tool_opt(s->ctx, "each") != NULL;
+	struct sbx_ctx *ctx = s->ctx;
+	struct sbx_err why = { 0 };
+	struct group *settled;
 	struct sbx_lines in;
-	int r;
+	int more = 1, r;
 
 	sbx_lines_init(&in, STDIN_FILENO);
-	while ((r = sbx_lines_next(&in, &s->ctx->err)) == 1) {
-		r = in.over ? sbx_err_set(&s->ctx->err, SBX_E_INPUT,
-				      "longer than %d bytes", SBX_MAX_LINE) :
-			      take(s, in.text, in.len, in.number);
-		if (r != 0) {
-			sbx_err_at(&s->ctx->err, "line %zu", in.number);
-			break;
-		}
-		if ((each || s->count == GROUP || s->bytes >= GROUP_BYTES ||
-			    !sbx_lines_more(&in)) && (r = settle(s)) != 0)
-			break;
-	}
+	do {
+		if (more == 1)
+			more = fill(s, &in, next, ready->count == 0, &why);
+		next->work = sbx_work_start(next->count, 8, sign, next);
+		r = settle(s, ready);
+		sbx_work_end(next->work);
+		settled = ready;
+		ready = next;
+		next = settled;
+	} while (r == 0 && (more == 1 || ready->count > 0));
 	sbx_lines_free(&in);
+	if (r == 0 && more < 0) {
+		ctx->err = why;
+		r = more;
+	}
 	return r;
 }
 
@@ -185,7 +235,9 @@ int
 cmd_append(struct sbx_ctx *ctx)
 {
 	struct signer s = { .ctx = ctx, .op = ctx->argv[0],
-		.type = sbx_tool_opt(ctx, "type") };
+		.type = sbx_tool_opt(ctx, "type"),
+		.each = sbx_tool_opt(ctx, "each") != NULL };
+	struct group a = { .s = &s }, b = { .s = &s };
 	bool lines = sbx_tool_opt(ctx, "lines") != NULL;
 	int r;
 
@@ -198,13 +250,16 @@ cmd_append(struct sbx_ctx *ctx)
 	if (lines && ctx->argc > 1)
 		return sbx_err_set(&ctx->err, SBX_E_USAGE,
 			"-l reads standard input, not %.60s", ctx->argv[1]);
-	s.group = sbx_mem_alloc(lines ? GROUP : 1, sizeof(*s.group));
+	a.list = sbx_mem_alloc(lines ? GROUP : 1, sizeof(*a.list));
+	b.list = sbx_mem_alloc(lines ? GROUP : 1, sizeof(*b.list));
 	if ((r = sbx_key_load(ctx->conf.key, &s.key, &ctx->err)) == 0 &&
 		(r = ledger_open(ctx, SBX_LOG_WRITE, &s.log)) == 0 &&
 		(r = sbx_guard_check(s.log, &ctx->conf, &ctx->err)) == 0)
-		r = lines ? append_lines(&s) : append_one(&s);
-	clear(&s);
-	free(s.group);
+		r = lines ? append_lines(&s, &a, &b) : append_one(&s, &a);
+	clear(&a);
+	clear(&b);
+	free(a.list);
+	free(b.list);
 	sbx_log_close(s.log);
 	sbx_key_free(s.key);
 	return r;

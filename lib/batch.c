@@ -127,13 +127,15 @@ judge(void *ctx, size_t i)
 void
 sbx_batch_start(struct sbx_batch *b)
 {
-	sbx_work_start(&b->work, b->count, GRAIN, judge, b);
+	b->work = sbx_work_start(b->count, GRAIN, judge, b);
 }
 
 void
 sbx_batch_end(struct sbx_batch *b)
 {
-	sbx_work_end(&b->work);
+	if (b->work != NULL)
+		sbx_work_end(b->work);
+	b->work = NULL;
 }
 
 void

@@ -3,7 +3,7 @@
 #ifndef SBX_BATCH_H
 #define SBX_BATCH_H
 
-#include "work.h"
+#include "sbx.h"
 
 /* Four of them, judged, are the most that an import holds of a log. */
 #define SBX_BATCH 1024
@@ -26,7 +26,7 @@ struct sbx_item {
 struct sbx_batch {
 	struct sbx_item items[SBX_BATCH];
 	size_t count, bytes; /* bytes: of text */
-	struct sbx_work work;
+	struct sbx_work *work;
 	char text[SBX_BATCH_BYTES + SBX_BATCH_MOST];
 };
 

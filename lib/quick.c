@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "db.h"
-#include "work.h"
 
 /* Rows from to to, of which each is the next one's link: parts of a chain can
  * be walked apart, since both sides of a seam are the stored hash. */
@@ -128,7 +127,7 @@ check_mark(sqlite3 *db, int64_t *verified, struct sbx_err *err)
 int
 sbx_log_quick(struct sbx_log *log, int64_t *verified, struct sbx_err *err)
 {
-	struct part parts[SBX_CORES] = { 0 };
+	struct part parts[SBX_MAX_CORES] = { 0 };
 	size_t count = sbx_cores();
 	unsigned char head[SBX_HASH_BYTES];
 	sqlite3 *db = sbx_log_db(log);

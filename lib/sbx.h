@@ -98,13 +98,6 @@ char *sbx_mem_text(const char *text, size_t len); /* a NUL-terminated copy */
 /* For what allocates by itself and says that it could not. */
 _Noreturn void sbx_mem_out(void);
 
-/* ---- work: on all cores ------------------------------------------------ */
-
-/* fn(ctx, i) for each i below count, in any order, several at a time; returns
- * when all are done.  grain of them are worth a thread. */
-void sbx_on_all_cores(size_t count, size_t grain,
-	void (*fn)(void *ctx, size_t i), void *ctx);
-
 /* ---- buf: bytes that grow, up to a limit ----------------------------- */
 
 /* When an addition would pass max, nothing is added, over is set and stays

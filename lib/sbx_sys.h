@@ -7,6 +7,20 @@
 #ifndef SBX_SYS_H
 #define SBX_SYS_H
 
+/* ---- work: on all cores ------------------------------------------------ */
+
+#define SBX_MAX_CORES 16
+size_t sbx_cores(void); /* that this process may use, at most so many */
+/* fn(ctx, i) for each i below count, in any order, several at a time; returns
+ * when all are done.  grain of them are worth a thread. */
+void sbx_on_all_cores(size_t count, size_t grain,
+	void (*fn)(void *ctx, size_t i), void *ctx);
+/* The same by other threads alone, until the end takes part in what is left of
+ * it, waits and frees. */
+struct sbx_work *sbx_work_start(size_t count, size_t grain,
+	void (*fn)(void *ctx, size_t i), void *ctx);
+void sbx_work_end(struct sbx_work *w);
+
 /* ---- run: a program by argv, without a shell ---------------------------- */
 
 struct sbx_run {

@@ -237,7 +237,7 @@ sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err)
 	struct file file = {
 		.path = sqlite3_db_filename(sbx_log_db(log), "main") };
 	unsigned char head[SBX_HASH_BYTES];
-	struct sbx_work work;
+	struct sbx_work *work;
 	int r;
 
 	/* One snapshot for rows, facts and counts, whoever writes. */
@@ -252,9 +252,9 @@ sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err)
 	v->next = 1;
 	v->filling = sbx_batch_new();
 	v->judging = sbx_batch_new();
-	sbx_work_start(&work, 1, 1, check_file, &file);
+	work = sbx_work_start(1, 1, check_file, &file);
 	r = verify(log, v, err);
-	sbx_work_end(&work);
+	sbx_work_end(work);
 	if (r == 0 && (r = file.r) != 0) {
 		v->next = file.bad > 0 ? file.bad : v->next;
 		if (err != NULL)

@@ -69,10 +69,27 @@ grow() { # PREFIX COUNT
 	at a 3 sbx-ledger append -l --each config_revoke <"$BATS_TEST_TMPDIR/p"
 	assert_says sbx-ledger "line 4: ConfigRevoke: field config_id has a wrong value"
 	acked=$(wc -l <<<"$output")
+	assert_eq "$acked" 3 "not what came before it"
 	at a sbx-ledger -j status
 	assert_eq "$(jq .entries <<<"$output")" $((1 + acked)) "acknowledged and kept differ"
 	at a 3 sbx-ledger append -l config_revoke <"$BATS_TEST_TMPDIR/p"
 	assert_eq "$output" "" "acknowledged a group that was dropped"
+}
+
+@test "append -l --each keeps all lines before a bad one, however many are read ahead" {
+	{
+		payloads x 150
+		echo '{'
+		payloads y 150
+	} >"$BATS_TEST_TMPDIR/p"
+	at a 3 sbx-ledger append -l --each config_revoke <"$BATS_TEST_TMPDIR/p"
+	assert_says sbx-ledger "line 151: payload: "
+	assert_eq "$(wc -l <<<"$output")" 150 "acknowledged"
+	at a sbx-ledger -j status
+	assert_eq "$(jq .entries <<<"$output")" 151 "kept"
+	at a sbx-ledger export
+	assert_eq "$(jq -r 'select(.op=="config_revoke").payload.config_id' <<<"$output")" \
+		"$(payloads x 150 | jq -r .config_id)" "their order"
 }
 
 @test "publish writes only what changed, and removes what nobody needs" {
