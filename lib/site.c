@@ -13,10 +13,13 @@
 #define CHUNK     (64u << 10)
 #define SITE_MODE 0644 /* the web server is another user */
 
-/* A file that readers see whole or not at all, however long it is. */
+/* A file that readers see whole or not at all, however long it is.  As long as
+ * it says what the one that is there says nothing is written: who publishes
+ * every minute must not wear a disk out. */
 struct draft {
 	char *path, *temp;
-	int fd;
+	int old, fd;	    /* what is there, what will be; or -1 */
+	off_t same;	    /* bytes that old has too */
 	struct sbx_buf out; /* not yet written */
 };
 
@@ -34,35 +37,78 @@ draft_open(
 	struct sbx_buf b = SBX_BUF(4096);
 	int r = SBX_OK;
 
-	*d = (struct draft){ .fd = -1, .out = SBX_BUF(CHUNK + SBX_MAX_LINE) };
+	*d = (struct draft){ .old = -1,
+		.fd = -1,
+		.out = SBX_BUF(CHUNK + SBX_MAX_LINE) };
 	sbx_buf_fmt(&b, "%s/%s", dir, name);
 	if (b.over || b.len + 8 > b.max) {
 		r = sbx_err_set(err, SBX_E_USAGE, "path too long");
 		goto out;
 	}
 	d->path = sbx_mem_text(b.data, b.len);
+	sbx_buf_str(&b, ".new");
+	d->temp = sbx_mem_text(b.data, b.len);
 	*strrchr(b.data, '/') = '\0';
-	if ((r = sbx_io_mkdir(b.data, 0755, err)) != 0)
-		goto out;
-	sbx_buf_clear(&b);
-	sbx_buf_fmt(&b, "%s.new", d->path);
-	d->fd = open(b.data,
-		O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	if (d->fd < 0)
-		r = sbx_err_sys(err, "%s", b.data);
-	else
-		d->temp = sbx_mem_text(b.data, b.len);
+	if ((r = sbx_io_mkdir(b.data, 0755, err)) == 0)
+		d->old = open(d->path,
+			O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 out:
 	sbx_buf_free(&b);
+	return r;
+}
+
+/* Whether old goes on with these bytes. */
+static bool
+goes_on(const struct draft *d, const char *data, size_t len)
+{
+	char was[16384];
+	size_t at = 0, n;
+
+	for (; at < len; at += n) {
+		n = len - at < sizeof(was) ? len - at : sizeof(was);
+		if (pread(d->old, was, n, d->same + (off_t)at) != (ssize_t)n ||
+			memcmp(was, data + at, n) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* From here on it is another file. */
+static int
+draft_begin(struct draft *d, struct sbx_err *err)
+{
+	char was[16384];
+	ssize_t n = 0;
+	int r = SBX_OK;
+
+	d->fd = open(d->temp,
+		O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (d->fd < 0)
+		return sbx_err_sys(err, "%s", d->temp);
+	for (off_t at = 0; r == 0 && at < d->same; at += n) {
+		off_t left = d->same - at;
+
+		n = pread(d->old, was,
+			left < (off_t)sizeof(was) ? (size_t)left : sizeof(was),
+			at);
+		if (n <= 0)
+			return sbx_err_sys(err, "%s", d->path);
+		if ((r = sbx_io_write_fd(d->fd, was, (size_t)n, err)) != 0)
+			sbx_err_at(err, "%s", d->path);
+	}
 	return r;
 }
 
 static int
 draft_flush(struct draft *d, struct sbx_err *err)
 {
-	int r = sbx_io_write_fd(d->fd, sbx_buf_text(&d->out), d->out.len, err);
+	const char *text = sbx_buf_text(&d->out);
+	int r = SBX_OK;
 
-	if (r != 0)
+	if (d->fd < 0 && d->old >= 0 && goes_on(d, text, d->out.len))
+		d->same += (off_t)d->out.len;
+	else if ((d->fd >= 0 || (r = draft_begin(d, err)) == 0) &&
+		 (r = sbx_io_write_fd(d->fd, text, d->out.len, err)) != 0)
 		sbx_err_at(err, "%s", d->path);
 	sbx_buf_clear(&d->out);
 	return r;
@@ -74,40 +120,21 @@ draft_room(struct draft *d, struct sbx_err *err)
 	return d->out.len < CHUNK ? SBX_OK : draft_flush(d, err);
 }
 
-/* Whether what is published already says the same. */
-static bool
-draft_equal(const struct draft *d)
-{
-	char a[16384], b[16384];
-	struct stat sa, sb;
-	off_t at = 0;
-	ssize_t n = 0;
-	int fd = open(d->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	bool same = fd >= 0 && fstat(fd, &sa) == 0 && fstat(d->fd, &sb) == 0 &&
-		    S_ISREG(sa.st_mode) && sa.st_size == sb.st_size;
-
-	while (same && (n = pread(fd, a, sizeof(a), at)) > 0) {
-		same = pread(d->fd, b, (size_t)n, at) == n &&
-		       memcmp(a, b, (size_t)n) == 0;
-		at += n;
-	}
-	if (fd >= 0)
-		close(fd);
-	return same && n == 0 && at == sa.st_size;
-}
-
 static int
 draft_settle(struct draft *d, size_t *changed, struct sbx_err *err)
 {
+	struct stat st;
 	int r;
 
-	if ((r = draft_flush(d, err)) != 0 || draft_equal(d))
+	if ((r = draft_flush(d, err)) != 0)
+		return r;
+	if (d->fd < 0 && fstat(d->old, &st) == 0 && st.st_size == d->same)
+		return SBX_OK;
+	if (d->fd < 0 && (r = draft_begin(d, err)) != 0)
 		return r;
 	if (fchmod(d->fd, SITE_MODE) != 0 || fsync(d->fd) != 0 ||
 		rename(d->temp, d->path) != 0)
 		return sbx_err_sys(err, "%s", d->path);
-	free(d->temp);
-	d->temp = NULL; /* transferred */
 	++*changed;
 	return sbx_io_sync_dir(d->path, err);
 }
@@ -115,8 +142,11 @@ draft_settle(struct draft *d, size_t *changed, struct sbx_err *err)
 static void
 draft_drop(struct draft *d)
 {
+	if (d->old >= 0)
+		close(d->old);
 	if (d->fd >= 0)
 		close(d->fd);
+	/* One that a crash has left too. */
 	if (d->temp != NULL)
 		unlink(d->temp);
 	free(d->temp);

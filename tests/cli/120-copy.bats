@@ -118,6 +118,40 @@ grow() { # PREFIX COUNT
 	assert_file "$A/www/tile/0/001" "full tile"
 }
 
+@test "publish of what is published already writes nothing, whatever a crash has left" {
+	require strace
+	grow w 300
+	at a sbx-ledger publish
+	echo half >"$A/www/export.jsonl.new"
+	before=$(snapshot "$A/www" | grep -v 'jsonl\.new')
+	strace -f -e trace=openat,open,creat,rename -o "$BATS_TEST_TMPDIR/trace" \
+		env SBX_STATE="$A" sbx-ledger publish
+	assert_has "$(cat "$BATS_TEST_TMPDIR/trace")" "$A/www/export.jsonl\", O_RDONLY" "the trace shows nothing"
+	assert_eq "$(grep -F "$A/www" "$BATS_TEST_TMPDIR/trace" | grep -E 'O_WRONLY|O_RDWR|O_CREAT|rename' || :)" "" "what was written"
+	assert_eq "$(snapshot "$A/www")" "$before" "the site"
+}
+
+@test "a page that was changed, cut or lengthened by hand is put right" {
+	grow w 300
+	at a sbx-ledger publish
+	before=$(snapshot "$A/www")
+	f=$A/www/export.jsonl
+	cp "$f" "$BATS_TEST_TMPDIR/good"
+	size=$(stat -c %s "$f")
+	for at in 0 1 $((size / 2)) $((size - 1)) $size; do
+		head -c "$at" "$BATS_TEST_TMPDIR/good" >"$f"
+		SBX_STATE=$A sbx-ledger publish
+		assert_eq "$(snapshot "$A/www")" "$before" "cut to $at bytes"
+		{
+			head -c "$at" "$BATS_TEST_TMPDIR/good"
+			printf x
+			tail -c "+$((at + 2))" "$BATS_TEST_TMPDIR/good"
+		} >"$f"
+		SBX_STATE=$A sbx-ledger publish
+		assert_eq "$(snapshot "$A/www")" "$before" "another byte at $at"
+	done
+}
+
 @test "the checkpoint names the log and its size, the bundles hold the lines" {
 	grow x 5
 	at a sbx-ledger publish
