@@ -70,6 +70,44 @@ mesh() { # ann, with a recovery key, joins hub
 	at hub sbx-ledger verify
 }
 
+@test "each head names the one before and the recovery key of the first" {
+	mesh
+	for w in a b; do
+		say ann $w >/dev/null
+		in_node ann sbx-ledger seal
+	done
+	in_node ann sbx-ledger export | jq -cS --arg did "$(cat "$BATS_TEST_TMPDIR/ann.did")" \
+		'select(.payload_type=="SbxHead" and .author==$did).payload' >"$BATS_TEST_TMPDIR/heads"
+	last=null
+	while read -r payload; do
+		assert_eq "$(jq -r .prev <<<"$payload")" "$last" "the head before"
+		assert_like "$(jq -r .rec <<<"$payload")" '^[0-9a-f]{64}$' "the recovery key's hash"
+		last=$(printf %s "$payload" | b2sum -l 256 | cut -d' ' -f1)
+	done <"$BATS_TEST_TMPDIR/heads"
+	assert_eq "$(wc -l <"$BATS_TEST_TMPDIR/heads")" 3 "heads"
+	assert_eq "$(jq -r .rec "$BATS_TEST_TMPDIR/heads" | sort -u | wc -l)" 1 "recovery keys"
+	assert_eq "$(jq .seq "$BATS_TEST_TMPDIR/heads" | paste -sd' ')" "1 2 3" "numbers"
+	# The hub has signed none: Ann's are not its own.
+	carry ann hub
+	in_node hub sbx-ledger seal
+	assert_eq "$(in_node hub sbx-ledger export | jq -c --arg did "$(cat "$BATS_TEST_TMPDIR/hub.did")" \
+		'select(.payload_type=="SbxHead" and .author==$did).payload|[.seq,.prev,.rec]')" \
+		'[1,null,null]' "the hub's first"
+}
+
+# I28
+@test "a last head that nobody signed is refused" {
+	in_node hub sbx-ledger init --no-recovery >/dev/null
+	in_node hub sbx-ledger seal
+	sed -i 's/"seq":1/"seq":9/' "$BATS_TEST_TMPDIR/hub/seal"
+	for verb in seal "append config_revoke"; do
+		# shellcheck disable=SC2086 # words
+		at hub 3 sbx-ledger $verb <<<'{"config_id":"x"}'
+		assert_has "$stderr" "hub/seal: bad signature" "why"
+	done
+	assert_eq "$(heads hub)" "[1,1]" "heads"
+}
+
 @test "a head that did not reach the database goes there next time" {
 	in_node hub sbx-ledger init --no-recovery >/dev/null
 	in_node hub sbx-ledger backup "$BATS_TEST_TMPDIR/copy"
