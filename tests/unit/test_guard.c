@@ -53,11 +53,24 @@ reopen(void)
 		why.text);
 }
 
+/* Runs share a process where nothing forks. */
+static void
+forget(void)
+{
+	sbx_buf_free(&peer);
+	nheld = total = nshown = 0;
+	known = known_then = 0;
+	copied = false;
+	words = 0;
+	memset(heads, 0, sizeof(heads));
+}
+
 static void
 setup(void)
 {
 	struct sbx_key *key = key_of(1);
 
+	forget();
 	sbx_clock_set(T0);
 	logh = new_log();
 	snprintf(dir, sizeof(dir), "%.*s",
