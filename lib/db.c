@@ -128,7 +128,7 @@ harden(sqlite3 *db, bool write, struct sbx_err *err)
 void
 sbx_db_bulk(sqlite3 *db)
 {
-	sqlite3_wal_autocheckpoint(db, 8192);
+	sqlite3_wal_autocheckpoint(db, 2048);
 	sbx_db_exec(db, "PRAGMA cache_size=-9000", NULL);
 }
 

@@ -34,7 +34,8 @@ sbx_prefix_add(struct sbx_prefix *p, const char *text, size_t len)
 }
 
 /* Fewer commits write the pages of the indices fewer times; what could keep
- * the lock waiting, a pipe or a socket, is committed batch by batch. */
+ * the lock waiting, a pipe or a socket, is committed batch by batch.  What is
+ * read when the end has come shares the last one. */
 static int
 store(struct importer *x, struct sbx_batch *b, bool last, struct sbx_err *err)
 {
@@ -47,7 +48,7 @@ store(struct importer *x, struct sbx_batch *b, bool last, struct sbx_err *err)
 		return r;
 	x->open++;
 	r = sbx_store_add(&x->store, b, err);
-	if (r != 0 || last || x->open >= x->group) {
+	if (r != 0 || last || (x->open >= x->group && !x->end)) {
 		x->open = 0;
 		r = sbx_store_end(&x->store, r, err);
 	}

@@ -11,6 +11,7 @@
 
 #define DAY (86400 * INT64_C(1000000))
 #define ALL INT64_MIN /* in place of a day */
+#define SEEN_BITS 9
 
 struct spent {
 	char did[SBX_DID_SIZE];
@@ -45,6 +46,7 @@ struct sbx_quota {
 	const char *self; /* no stranger to itself, member or not */
 	void *spent;   /* tsearch(3) trees: of struct spent, */
 	void *members; /* of DIDs, and of open invitations' ids */
+	struct spent *seen[1 << SEEN_BITS]; /* some of spent, found at once */
 	bool computed;
 	int64_t authors, held;	       /* all of them, their rows in held */
 	int64_t insiders, heldinside; /* of those: members */
@@ -127,8 +129,9 @@ look(struct sbx_quota *q, enum look which, const char *did, int64_t day,
 	return r;
 }
 
+/* Found, or read from what is stored. */
 static int
-spent_on(struct sbx_quota *q, const char *did, int64_t day, struct spent **out,
+find_spent(struct sbx_quota *q, const char *did, int64_t day, struct spent **out,
 	struct sbx_err *err)
 {
 	struct spent probe = { .day = day }, **found, *s;
@@ -153,6 +156,23 @@ spent_on(struct sbx_quota *q, const char *did, int64_t day, struct spent **out,
 		sbx_mem_out();
 	*out = s;
 	return SBX_OK;
+}
+
+static int
+spent_on(struct sbx_quota *q, const char *did, int64_t day, struct spent **out,
+	struct sbx_err *err)
+{
+	uint64_t begins;
+	struct spent **s;
+	int r = SBX_OK;
+
+	memcpy(&begins, did + strlen("did:plc:"), sizeof(begins));
+	s = &q->seen[(begins * 31 + (uint64_t)day) * UINT64_C(0x9e3779b97f4a7c15) >>
+		(64 - SEEN_BITS)];
+	if (*s == NULL || (*s)->day != day || strcmp((*s)->did, did) != 0)
+		r = find_spent(q, did, day, s, err);
+	*out = *s;
+	return r;
 }
 
 static void
