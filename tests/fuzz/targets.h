@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "follow.h"
 
 struct target {
 	const char *name;
@@ -119,6 +119,40 @@ run_feed(const char *data, size_t len)
 	close(fd);
 }
 
+/* Whatever others write before and behind a signature, what is kept of the note
+ * is what was signed, and nobody's word for the time but the key's own. */
+static void
+run_lines(const char *data, size_t len)
+{
+	static const char text[] = "o\n1\n";
+	unsigned char seed[SBX_SEED_BYTES] = { 7 };
+	struct sbx_buf note = SBX_BUF(SBX_MAX_NOTE), only = SBX_BUF(SBX_MAX_NOTE);
+	struct sbx_key *log = NULL;
+	struct sbx_vkey key;
+	struct sbx_note n;
+
+	MUST(sbx_key_from_seed(seed, &log, NULL) == 0 &&
+		sbx_vkey_make(&key, "o", SBX_NOTE_ED25519, sbx_key_pub(log),
+			NULL) == 0);
+	sbx_buf_fmt(&note, "%s\n", text);
+	sbx_buf_add(&note, data, len / 2);
+	MUST(sbx_note_sign(&note, text, strlen(text), "o", SBX_NOTE_ED25519, log,
+		     0, NULL) == 0);
+	sbx_buf_add(&note, data + len / 2, len - len / 2);
+	MUST(!note.over);
+	if (sbx_note_check(note.data, note.len, &key, 1, &n, NULL) == 0 &&
+		n.len == strlen(text)) {
+		MUST(sbx_beat_read(note.data, note.len, &key) == 0);
+		sbx_note_only(&only, &n, &key);
+		MUST(sbx_note_check(only.data, only.len, &key, 1, &n, NULL) ==
+				0 &&
+			n.lines == 1 && n.len == strlen(text));
+	}
+	sbx_buf_free(&note);
+	sbx_buf_free(&only);
+	sbx_key_free(log);
+}
+
 static void
 run_note(const char *data, size_t len)
 {
@@ -146,6 +180,7 @@ run_note(const char *data, size_t len)
 	}
 	sbx_delegation_parse(&del, SBX_ROLE_LOG, data, len, NULL);
 	sbx_delegation_parse(&del, SBX_ROLE_WITNESS, data, len, NULL);
+	run_lines(data, len);
 	sbx_buf_free(&out);
 }
 
