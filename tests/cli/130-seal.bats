@@ -117,6 +117,23 @@ mesh() { # ann, with a recovery key, joins hub
 	assert_eq "$(heads hub)" "[1,1]" "another head of that number"
 }
 
+# I28: its writer was killed between the file and the database.
+@test "the head after one that did not reach the database has the next number" {
+	in_node hub sbx-ledger init --no-recovery >/dev/null
+	in_node hub sbx-ledger backup "$BATS_TEST_TMPDIR/copy"
+	in_node hub sbx-ledger seal
+	rm "$BATS_TEST_TMPDIR/hub/ledger.db"*
+	cp "$BATS_TEST_TMPDIR/copy" "$BATS_TEST_TMPDIR/hub/ledger.db"
+	say hub more >/dev/null
+	at hub sbx-ledger seal
+	assert_eq "$(heads hub | paste -sd' ')" "[1,1] [2,1]" "heads"
+	in_node hub sbx-ledger export | jq -cS 'select(.payload_type=="SbxHead").payload' >"$BATS_TEST_TMPDIR/heads"
+	assert_eq "$(sed -n 2p "$BATS_TEST_TMPDIR/heads" | jq -r .prev)" \
+		"$(head -n1 "$BATS_TEST_TMPDIR/heads" | tr -d '\n' | b2sum -l 256 | cut -d' ' -f1)" "the one before"
+	at hub sbx-ledger -v seal
+	assert_has "$stderr" "0 heads signed" "more to sign"
+}
+
 # I28
 @test "an older database never seals a second head of one number" {
 	in_node hub sbx-ledger init --no-recovery >/dev/null
