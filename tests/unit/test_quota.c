@@ -85,6 +85,34 @@ import(void)
 	sbx_buf_clear(&in);
 }
 
+static struct sbx_entry *
+padded(const struct sbx_key *key, int n, int day, size_t pad)
+{
+	char text[8000];
+
+	memset(text, 'x', sizeof(text));
+	text[pad] = '\0';
+	return sign(key, "config_publish", NULL, "{\"config_id\":\"%05d\","
+		"\"scope\":\"mesh\",\"version\":1,\"content_hash\":\"%064d\","
+		"\"payload\":\"%s\",\"payload_uri\":null,\"valid_from\":"
+		"\"%s\",\"valid_until\":null}", n, n, text, at(day * 86400 + n));
+}
+
+/* One that costs so much of its author's room, with what its row takes. */
+static void
+put_cost(const struct sbx_key *key, int n, int day, size_t cost)
+{
+	static size_t least;
+	struct sbx_entry *e;
+
+	if (least == 0) {
+		e = padded(key, n, day, 0);
+		least = e->canonlen + 512;
+		sbx_entry_free(e);
+	}
+	put(padded(key, n, day, cost - least));
+}
+
 /* How many of put_big() there is room for. */
 static size_t
 room(int64_t limit)
@@ -102,6 +130,31 @@ room(int64_t limit)
 		in = b;
 	}
 	return (size_t)limit / each;
+}
+
+/* The n-th thing that key says, dated a day ahead: some 200 bytes. */
+static void
+put_ahead(const struct sbx_key *key, int n)
+{
+	put(sign(key, "config_revoke", NULL,
+		"{\"config_id\":\"%d\",\"revoked_at\":\"%s\"}", n,
+		at(41 * 86400)));
+}
+
+static int64_t
+count(const char *sql)
+{
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db = NULL;
+	int64_t n;
+
+	ck_assert_int_eq(sqlite3_open(log_path, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_step(st), SQLITE_ROW);
+	n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
 }
 
 START_TEST(a_stranger_has_its_room_for_a_day_and_no_more)
@@ -135,6 +188,73 @@ START_TEST(dates_of_its_choice_give_a_stranger_no_more_than_all)
 	import();
 	ck_assert_uint_eq(im.added, fits);
 	ck_assert_uint_eq(im.refused, 3);
+}
+END_TEST
+
+/* I2: a day's, or all: at the limit, and a byte past it. */
+START_TEST(a_strangers_room_is_exact_to_the_byte)
+{
+	bool all = _i >= 2, past = _i % 2;
+	size_t left = all ? SBX_MAX_STRANGER_ALL : SBX_MAX_STRANGER_BYTES;
+	int n = 0;
+
+	for (; left > 8000; left -= 7000, n++)
+		put_cost(them, n, all ? n / 140 : 0, 7000);
+	import();
+	ck_assert_uint_eq(im.refused, 0);
+	put_cost(them, n, all ? 30 : 0, left + past);
+	import();
+	ck_assert_uint_eq(im.added, !past);
+	ck_assert_uint_eq(im.refused, past);
+	put_cost(them, n + 1, all ? 31 : 0, 1000);
+	import();
+	ck_assert_uint_eq(im.added, past); /* what was refused took none */
+}
+END_TEST
+
+/* A member's, with what it said ahead: no stranger has less for it. */
+START_TEST(what_a_member_holds_takes_none_of_the_strangers_room)
+{
+	unsigned char seed[SBX_SEED_BYTES] = { 96 };
+	struct sbx_key *key;
+	int strangers = 0;
+
+	put(invite(us, once, 1, 400, 90000));
+	put(accept_invite(them, once, sbx_key_did(us), 500));
+	import();
+	for (int n = 0; n < 3 * SBX_MAX_HELD_EACH; n++)
+		put_ahead(them, n);
+	if (_i == 0) /* before, or in the same import */
+		import();
+	for (; strangers <= SBX_MAX_HELD / SBX_MAX_HELD_EACH; strangers++) {
+		memcpy(seed, &strangers, sizeof(strangers));
+		ck_assert_int_eq(sbx_key_from_seed(seed, &key, &why), 0);
+		for (int i = 0; i < SBX_MAX_HELD_EACH; i++)
+			put_ahead(key, i);
+		sbx_key_free(key);
+	}
+	import();
+	ck_assert_uint_eq(im.refused, SBX_MAX_HELD_EACH);
+	ck_assert_int_eq(count("SELECT count(*) FROM held"),
+		SBX_MAX_HELD + 3 * SBX_MAX_HELD_EACH);
+}
+END_TEST
+
+/* To the second: what the journal takes at once is not held. */
+START_TEST(what_is_not_ahead_takes_no_room_of_what_is)
+{
+	int edge = 40 * 86400 + (int)(SBX_MAX_AHEAD / 1000000);
+
+	for (int n = 0; n < SBX_MAX_HELD_EACH; n++)
+		put_ahead(them, n);
+	put(sign(them, "config_revoke", NULL, "{\"config_id\":\"at\","
+		"\"revoked_at\":\"%s\"}", at(edge)));
+	put(sign(them, "config_revoke", NULL, "{\"config_id\":\"past\","
+		"\"revoked_at\":\"%s\"}", at(edge + 1)));
+	import();
+	ck_assert_uint_eq(im.held, SBX_MAX_HELD_EACH);
+	ck_assert_uint_eq(im.added, 1);
+	ck_assert_uint_eq(im.refused, 1);
 }
 END_TEST
 
@@ -189,31 +309,6 @@ START_TEST(strangers_are_counted_and_the_invited_are_not_kept_out)
 END_TEST
 
 /* ---- what is dated ahead ------------------------------------------------- */
-
-/* The n-th thing that key says, dated a day ahead: some 200 bytes. */
-static void
-put_ahead(const struct sbx_key *key, int n)
-{
-	put(sign(key, "config_revoke", NULL,
-		"{\"config_id\":\"%d\",\"revoked_at\":\"%s\"}", n,
-		at(41 * 86400)));
-}
-
-static int64_t
-count(const char *sql)
-{
-	sqlite3_stmt *st = NULL;
-	sqlite3 *db = NULL;
-	int64_t n;
-
-	ck_assert_int_eq(sqlite3_open(log_path, &db), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
-	ck_assert_int_eq(sqlite3_step(st), SQLITE_ROW);
-	n = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	sqlite3_close(db);
-	return n;
-}
 
 START_TEST(a_stranger_has_room_for_a_few_dated_ahead)
 {
@@ -323,6 +418,10 @@ main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_stranger_has_its_room_for_a_day_and_no_more);
 	tcase_add_test(t, dates_of_its_choice_give_a_stranger_no_more_than_all);
+	tcase_add_loop_test(t, a_strangers_room_is_exact_to_the_byte, 0, 4);
+	tcase_add_loop_test(t,
+		what_a_member_holds_takes_none_of_the_strangers_room, 0, 2);
+	tcase_add_test(t, what_is_not_ahead_takes_no_room_of_what_is);
 	tcase_add_test(t, a_member_has_no_such_limit);
 	tcase_add_test(t, who_becomes_a_member_in_the_same_batch_was_no_stranger);
 	tcase_add_test(t, strangers_are_counted_and_the_invited_are_not_kept_out);
