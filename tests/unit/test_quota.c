@@ -212,7 +212,8 @@ START_TEST(a_strangers_room_is_exact_to_the_byte)
 }
 END_TEST
 
-/* A member's, with what it said ahead: no stranger has less for it. */
+/* A member's, or this box's own, which may be none: no stranger has less for
+ * what they said ahead. */
 START_TEST(what_a_member_holds_takes_none_of_the_strangers_room)
 {
 	unsigned char seed[SBX_SEED_BYTES] = { 96 };
@@ -222,9 +223,12 @@ START_TEST(what_a_member_holds_takes_none_of_the_strangers_room)
 	put(invite(us, once, 1, 400, 90000));
 	put(accept_invite(them, once, sbx_key_did(us), 500));
 	import();
+	if (_i == 2)
+		ck_assert_int_eq(sbx_log_trust(logh, sbx_key_did(us), false,
+			&why), 0);
 	for (int n = 0; n < 3 * SBX_MAX_HELD_EACH; n++)
-		put_ahead(them, n);
-	if (_i == 0) /* before, or in the same import */
+		put_ahead(_i == 2 ? us : them, n);
+	if (_i != 1) /* before, or in the same import */
 		import();
 	for (; strangers <= SBX_MAX_HELD / SBX_MAX_HELD_EACH; strangers++) {
 		memcpy(seed, &strangers, sizeof(strangers));
@@ -264,6 +268,7 @@ START_TEST(a_member_has_no_such_limit)
 		put_big(us, 100 + n, 0);
 	import();
 	ck_assert_uint_eq(im.refused, 0);
+	ck_assert_int_eq(count("SELECT count(*) FROM spent"), 0);
 }
 END_TEST
 
@@ -282,13 +287,27 @@ START_TEST(who_becomes_a_member_in_the_same_batch_was_no_stranger)
 }
 END_TEST
 
+/* By an invitation of that token's: taken, or refused as one too many. */
+static void
+one_more(unsigned char who, const struct sbx_key *token, bool taken)
+{
+	struct sbx_key *key = key_of(who);
+
+	put(accept_invite(key, token, sbx_key_did(us), 600));
+	import();
+	ck_assert_uint_eq(im.added, taken);
+	ck_assert_uint_eq(im.refused, !taken);
+	sbx_key_free(key);
+}
+
 /* The room for strangers is full; who holds an invitation comes in. */
 START_TEST(strangers_are_counted_and_the_invited_are_not_kept_out)
 {
 	unsigned char seed[SBX_SEED_BYTES] = { 99 };
-	struct sbx_key *key;
+	struct sbx_key *key, *open = key_of(55), *unknown = key_of(56);
 
-	put(invite(us, once, 1, 400, 90000));
+	put(invite(us, once, 1, 400, 90000)); /* it has expired since */
+	put(invite(us, open, 1, 400, 50 * 86400));
 	for (int n = 0; n < SBX_MAX_STRANGERS + 2; n++) {
 		memcpy(seed, &n, sizeof(n));
 		ck_assert_int_eq(sbx_key_from_seed(seed, &key, &why), 0);
@@ -297,9 +316,14 @@ START_TEST(strangers_are_counted_and_the_invited_are_not_kept_out)
 		sbx_key_free(key);
 	}
 	import();
-	ck_assert_uint_eq(im.added, SBX_MAX_STRANGERS + 1);
+	ck_assert_uint_eq(im.added, SBX_MAX_STRANGERS + 2);
 	ck_assert_uint_eq(im.refused, 2);
 	ck_assert_ptr_nonnull(strstr(said, "one too many"));
+	one_more(60, unknown, false); /* nobody's invitation */
+	one_more(61, open, true);
+	one_more(62, open, false); /* used up */
+	sbx_key_free(open);
+	sbx_key_free(unknown);
 	put(identity(them, sbx_key_did(us), 500));
 	put(accept_invite(them, once, sbx_key_did(us), 500));
 	import();
@@ -389,6 +413,13 @@ START_TEST(whose_entries_are_all_held_is_counted_too)
 	ck_assert_int_eq(count("SELECT count(DISTINCT did) FROM spent"),
 		SBX_MAX_STRANGERS);
 	ck_assert_uint_eq(im.refused, 2);
+	/* It is no other one when it says more. */
+	memcpy(seed, &(int){ 5 }, sizeof(int));
+	ck_assert_int_eq(sbx_key_from_seed(seed, &key, &why), 0);
+	put_ahead(key, 1);
+	sbx_key_free(key);
+	import();
+	ck_assert_uint_eq(im.held, 1);
 }
 END_TEST
 
@@ -420,7 +451,7 @@ main(void)
 	tcase_add_test(t, dates_of_its_choice_give_a_stranger_no_more_than_all);
 	tcase_add_loop_test(t, a_strangers_room_is_exact_to_the_byte, 0, 4);
 	tcase_add_loop_test(t,
-		what_a_member_holds_takes_none_of_the_strangers_room, 0, 2);
+		what_a_member_holds_takes_none_of_the_strangers_room, 0, 3);
 	tcase_add_test(t, what_is_not_ahead_takes_no_room_of_what_is);
 	tcase_add_test(t, a_member_has_no_such_limit);
 	tcase_add_test(t, who_becomes_a_member_in_the_same_batch_was_no_stranger);
