@@ -300,6 +300,29 @@ twin() {
 	assert_no_file "$D/bob/forks" "a broken site was called a fork"
 }
 
+# I2: nothing past its end is read.
+@test "a tile that is not as many hashes as it should be is refused" {
+	bans hub 1 300
+	publish hub
+	cp -a "$W" "$D/good"
+	for size in 0 1 8160 8191; do
+		truncate -s "$size" "$W/tile/0/000"
+		at ann 3 sbx-pull "$W"
+		assert_has "$stderr" "tile 0 is not 256 hashes" "of $size bytes"
+		assert_eq "$(entries ann)" 1 "something was taken"
+		cp "$D/good/tile/0/000" "$W/tile/0/000"
+	done
+	for size in 0 1408 1439; do
+		truncate -s "$size" "$W/tile/0/001.p/45"
+		at ann 3 sbx-pull "$W"
+		assert_has "$stderr" "tile 1 is not 45 hashes" "of $size bytes"
+		cp "$D/good/tile/0/001.p/45" "$W/tile/0/001.p/45"
+	done
+	at ann sbx-pull "$W"
+	assert_eq "$(entries ann)" 302 "after all"
+	assert_no_file "$D/ann/forks" "a broken site was called a fork"
+}
+
 big() { # NODE FROM TO: entries of some 14 KB
 	python3 - "$2" "$3" <<-'END' | SBX_STATE=$D/$1 sbx-ledger append -l config_publish >/dev/null
 		import json, sys
