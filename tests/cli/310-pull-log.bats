@@ -190,6 +190,7 @@ twin() {
 	at ann 1 sbx-pull "$W"
 	assert_has "$stderr" "rewrote its log: 2 entries seen before, 2 now" "not said"
 	assert_eq "$(ls "$D/ann/forks"/*/2-* | wc -l)" 2 "the heads kept"
+	assert_eq "$(ls "$D/ann/forks"/* | wc -l)" 3 "with their key, all there is to keep"
 	assert_eq "$(entries ann)" 4 "the entry"
 }
 
@@ -271,6 +272,24 @@ twin() {
 	mv "$D/copy" "$W"
 	at ann 1 sbx-pull "$W"
 	assert_has "$stderr" "went back in its log: 5 entries seen before, 3 now" "not said"
+}
+
+@test "a shorter log whose tiles do not give its root is no evidence" {
+	bans hub 1 2
+	publish hub
+	cp -a "$W" "$D/copy"
+	bans hub 3 4
+	publish hub
+	at ann sbx-pull "$W"
+	rm -r "$W"
+	mv "$D/copy" "$W"
+	# Two entries that ann knows, in another order.
+	python3 -c 'import sys
+p = sys.argv[1]; t = open(p, "rb").read()
+open(p, "wb").write(t[32:64] + t[:32] + t[64:])' "$W/tile/0/000.p/3"
+	at ann 3 sbx-pull "$W"
+	assert_has "$stderr" "its tiles do not give the root it signs" "why"
+	assert_no_file "$D/ann/forks" "a broken site was called a fork"
 }
 
 @test "tiles and bundles that are not what the head signs are refused" {
