@@ -176,6 +176,16 @@ configure(void)
 		sqlite3_temp_directory = temp_dir;
 }
 
+/* sbx_first64(hash), null for anything else. */
+static void
+sql_first64(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	(void)argc;
+	if (sqlite3_value_bytes(argv[0]) == SBX_HASH_BYTES)
+		sqlite3_result_int64(ctx,
+			sbx_first64(sqlite3_value_blob(argv[0])));
+}
+
 /* sbx_idhash(text), null for null: what the index of identifiers holds. */
 static void
 sql_idhash(sqlite3_context *ctx, int argc, sqlite3_value **argv)
@@ -185,6 +195,15 @@ sql_idhash(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	(void)argc;
 	if (text != NULL)
 		sqlite3_result_int64(ctx, sbx_idhash(text));
+}
+
+static void
+add_function(sqlite3 *db, const char *name,
+	void (*fn)(sqlite3_context *, int, sqlite3_value **))
+{
+	sqlite3_create_function_v2(db, name, 1, SQLITE_UTF8 |
+		SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL, fn, NULL, NULL,
+		NULL);
 }
 
 int
@@ -208,9 +227,8 @@ sbx_db_open(const char *path, unsigned flags, sqlite3 **out, struct sbx_err *err
 		sqlite3_close(db);
 		return r;
 	}
-	sqlite3_create_function_v2(db, "sbx_idhash", 1,
-		SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, NULL,
-		sql_idhash, NULL, NULL, NULL);
+	add_function(db, "sbx_first64", sql_first64);
+	add_function(db, "sbx_idhash", sql_idhash);
 	*out = db;
 	return SBX_OK;
 }

@@ -31,6 +31,10 @@ int sbx_db_int(sqlite3 *db, const char *sql, int64_t otherwise, int64_t *value,
 int sbx_db_text(sqlite3 *db, const char *sql, const char *a, const char *b,
 	struct sbx_buf *out, struct sbx_err *err);
 
+/* In SQL: f and e, rows of fact and entry, are those of the id given.  Only one
+ * that begins as an earlier id is not in the index. */
+#define SBX_OF_ID(id) "(f.eid=sbx_first64(" id ") OR f.eid IS NULL) AND e.id=" id
+
 /* The journal's own connection: state reads through it. */
 sqlite3 *sbx_log_db(struct sbx_log *log);
 /* head = BLAKE2b-256(head || canon || sig as 128 hex digits) */

@@ -131,15 +131,22 @@ put(char **at, const char *text, size_t len)
 }
 
 int64_t
-sbx_idhash(const char *id)
+sbx_first64(const unsigned char hash[static SBX_HASH_BYTES])
 {
-	unsigned char hash[SBX_HASH_BYTES];
 	uint64_t first = 0;
 
-	sbx_hash_sha256(hash, id, strlen(id));
 	for (size_t i = 0; i < sizeof(first); i++)
 		first = first << 8 | hash[i];
 	return (int64_t)first;
+}
+
+int64_t
+sbx_idhash(const char *id)
+{
+	unsigned char hash[SBX_HASH_BYTES];
+
+	sbx_hash_sha256(hash, id, strlen(id));
+	return sbx_first64(hash);
 }
 
 /* The texts that outlive the document, in one allocation. */

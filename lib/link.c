@@ -63,9 +63,9 @@ sbx_log_check_entry(struct sbx_log *log, const char *id, struct sbx_err *err)
 
 	if (!sbx_hex_parse(raw, sizeof(raw), id, strlen(id)))
 		return sbx_err_set(err, SBX_E_NO, "not an identifier");
-	if ((r = sbx_db_prepare(sbx_log_db(log), "SELECT seq FROM "
-		     "main.entry WHERE substr(id, 1, 8)=substr(?1, 1, 8) AND "
-		     "id=?1", &q, err)) != 0)
+	if ((r = sbx_db_prepare(sbx_log_db(log), "SELECT e.seq FROM "
+		     "main.fact f CROSS JOIN main.entry e USING(seq) WHERE "
+		     SBX_OF_ID("?1"), &q, err)) != 0)
 		return r;
 	sbx_db_bind_blob(q, 1, raw, sizeof(raw));
 	if (sqlite3_step(q) == SQLITE_ROW)

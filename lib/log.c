@@ -29,12 +29,13 @@ static const char *const statements[COUNT] = {
 	[DUE] = "SELECT line FROM held WHERE due<=? ORDER BY due, did, id",
 	[FIND_AUTHOR] = "SELECT id, pub FROM author WHERE did=?",
 	[ADD_AUTHOR] = "INSERT INTO author(did, pub) VALUES(?, ?)",
-	[FIND_ENTRY] = "SELECT 1 FROM entry WHERE substr(id, 1, 8)="
-		       "substr(?1, 1, 8) AND id=?1 AND author=?2",
+	[FIND_ENTRY] = "SELECT 1 FROM fact f CROSS JOIN entry e USING(seq) "
+		       "WHERE " SBX_OF_ID("?1") " AND e.author=?2",
 	[ADD_ENTRY] = "INSERT INTO entry(seq, author, op, type, payload, sig, id, "
 		      "hash) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
 	[ADD_FACT] = "INSERT INTO fact(seq, type, author, id, ref, time, leaf, "
-		     "idhash) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+		     "idhash, eid) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?) ON "
+		     "CONFLICT(eid) DO NOTHING",
 	[HOLD] = "INSERT OR IGNORE INTO held(did, id, due, line) "
 		 "VALUES(?, ?, ?, ?)",
 };
@@ -308,15 +309,16 @@ hold(struct sbx_log *log, const struct sbx_entry *e, enum sbx_log_how *how,
 	return r;
 }
 
-/* What the views and the tree rest on, for the entry at log->size. */
+/* The row of fact for what is the journal's entry seq.  *added: not if it is
+ * to be indexed and another entry's id begins as this one's. */
 static int
-derive(struct sbx_log *log, const struct sbx_entry *e, int64_t author,
-	struct sbx_err *err)
+add_fact(struct sbx_log *log, const struct sbx_entry *e, int64_t seq,
+	int64_t author, bool indexed, bool *added, struct sbx_err *err)
 {
 	sqlite3_stmt *st = log->st[ADD_FACT];
 	int r;
 
-	sqlite3_bind_int64(st, 1, log->size);
+	sqlite3_bind_int64(st, 1, seq);
 	sbx_db_bind_text(st, 2, e->rec->type);
 	sqlite3_bind_int64(st, 3, author);
 	sbx_db_bind_text(st, 4, e->key);
@@ -327,9 +329,34 @@ derive(struct sbx_log *log, const struct sbx_entry *e, int64_t author,
 		sqlite3_bind_int64(st, 8, e->keyhash);
 	else
 		sqlite3_bind_null(st, 8);
-	if ((r = run(log, ADD_FACT, err)) == 0)
-		r = sbx_logtree_grow(log->db, log->size, err);
+	if (indexed)
+		sqlite3_bind_int64(st, 9, sbx_first64(e->id));
+	else
+		sqlite3_bind_null(st, 9);
+	r = run(log, ADD_FACT, err);
+	*added = r == 0 && sqlite3_changes(log->db) > 0;
 	return r;
+}
+
+/* What the views and the tree rest on.  That it can be added says that the
+ * entry is new; if not, it is known, or its id begins as another's. */
+static int
+derive(struct sbx_log *log, const struct sbx_entry *e, int64_t seq,
+	int64_t author, enum sbx_log_how *how, struct sbx_err *err)
+{
+	bool added;
+	int r;
+
+	*how = SBX_LOG_NEW;
+	if ((r = add_fact(log, e, seq, author, true, &added, err)) != 0)
+		return r;
+	if (!added) {
+		if ((r = find_entry(log, e, author, how, err)) != 0 ||
+			*how == SBX_LOG_DUP)
+			return r;
+		r = add_fact(log, e, seq, author, false, &added, err);
+	}
+	return r != 0 ? r : sbx_logtree_grow(log->db, seq, err);
 }
 
 void
@@ -362,7 +389,7 @@ sbx_log_add(struct sbx_log *log, const struct sbx_entry *e,
 	if (e->time > sbx_clock_now() + SBX_MAX_AHEAD)
 		return hold(log, e, how, err);
 	if ((r = author_row(log, e, &author, err)) != 0 ||
-		(r = find_entry(log, e, author, how, err)) != 0 ||
+		(r = derive(log, e, log->size + 1, author, how, err)) != 0 ||
 		*how == SBX_LOG_DUP)
 		return r;
 	memcpy(next, log->head, sizeof(next));
@@ -380,7 +407,7 @@ sbx_log_add(struct sbx_log *log, const struct sbx_entry *e,
 		return r;
 	log->size++;
 	memcpy(log->head, next, sizeof(next));
-	return derive(log, e, author, err);
+	return SBX_OK;
 }
 
 int
@@ -404,13 +431,16 @@ rebuild_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
 	struct sbx_log *log = ctx;
 	struct sbx_entry *e = NULL;
 	int64_t author = 0;
+	bool added;
 	int r;
 
-	if ((r = sbx_row_entry(row, &e, err)) == 0) {
-		log->size = row->seq;
-		if ((r = author_row(log, e, &author, err)) == 0)
-			r = derive(log, e, author, err);
-	}
+	/* A row that says what an earlier one said is for verify to tell. */
+	if ((r = sbx_row_entry(row, &e, err)) == 0 &&
+		(r = author_row(log, e, &author, err)) == 0 &&
+		(r = add_fact(log, e, row->seq, author, true, &added, err)) == 0 &&
+		(added || (r = add_fact(log, e, row->seq, author, false, &added,
+				   err)) == 0))
+		r = sbx_logtree_grow(log->db, row->seq, err);
 	if (r != 0)
 		sbx_err_at(err, "entry %lld", (long long)row->seq);
 	sbx_entry_free(e);

@@ -8,8 +8,6 @@
 
 #include "pages.h"
 
-#define BEGINS 8 /* bytes of an id that the index holds */
-
 /* All but entry and fact, whose rows are compared one by one. */
 static const char *const small[] = { "author", "local", "anchor", "held", "node",
 	"peer", "source", "witness", "spent", "cache_member", "cache_invite",
@@ -27,27 +25,26 @@ hash(const struct sbx_sums *s, const void *data, size_t len)
 void
 sbx_sums_begin(struct sbx_sums *s)
 {
-	*s = (struct sbx_sums){ .ids = 0 };
+	*s = (struct sbx_sums){ .ids = 0, .entries = 0 };
 	crypto_shorthash_keygen(s->key);
 }
 
-void
-sbx_sums_id(struct sbx_sums *s, int64_t seq, const void *begins)
+static uint64_t
+term(const struct sbx_sums *s, int64_t seq, const char *type,
+	const int64_t *value)
 {
-	uint64_t both[2] = { (uint64_t)seq };
+	uint64_t all[4] = { (uint64_t)seq, hash(s, type, strlen(type)),
+		value != NULL, value != NULL ? (uint64_t)*value : 0 };
 
-	memcpy(&both[1], begins, BEGINS);
-	s->ids += hash(s, both, sizeof(both));
+	return hash(s, all, sizeof(all));
 }
 
 void
-sbx_sums_fact(struct sbx_sums *s, int64_t seq, const char *type,
-	const int64_t *idhash)
+sbx_sums_add(struct sbx_sums *s, int64_t seq, const char *type,
+	const int64_t *idhash, const int64_t *eid)
 {
-	uint64_t all[4] = { (uint64_t)seq, hash(s, type, strlen(type)),
-		idhash != NULL, idhash != NULL ? (uint64_t)*idhash : 0 };
-
-	s->facts += hash(s, all, sizeof(all));
+	s->ids += term(s, seq, type, idhash);
+	s->entries += term(s, seq, "", eid);
 }
 
 static int
@@ -60,11 +57,11 @@ int
 sbx_sums_same(const struct sbx_sums *rows, const struct sbx_sums *indices,
 	struct sbx_err *err)
 {
-	if (rows->ids == indices->ids && rows->facts == indices->facts)
+	if (rows->ids == indices->ids && rows->entries == indices->entries)
 		return SBX_OK;
 	damaged(err, rows->ids != indices->ids ?
-			"the index entry_id does not hold what the rows say" :
-			"the index fact_id does not hold what the rows say");
+			"the index fact_id does not hold what the rows say" :
+			"the index fact_entry does not hold what the rows say");
 	sbx_err_hint(err, "sbx-ledger fsck makes it anew");
 	return SBX_E_NO;
 }
@@ -87,118 +84,59 @@ pragma(sqlite3 *db, const char *sql, struct sbx_err *err)
 	return r;
 }
 
-/* Rows with the same beginning stand side by side. */
-static void
-check_twice(sqlite3_stmt *same, int64_t seq, int64_t *bad)
-{
-	sqlite3_bind_int64(same, 1, seq);
-	if (sqlite3_step(same) == SQLITE_ROW && (*bad == 0 || seq < *bad))
-		*bad = seq;
-	sqlite3_reset(same);
-}
-
-/* The same entry in an earlier row is what no writer of ours makes. */
-static int
-check_ids(sqlite3 *db, int64_t upto, struct sbx_sums *s, int64_t *bad,
-	struct sbx_err *err)
-{
-	sqlite3_stmt *all = NULL, *same = NULL;
-	unsigned char before[BEGINS] = { 0 };
-	int64_t seq, last = INT64_MIN;
-	const void *begins;
-	int r, step = SQLITE_DONE, order;
-
-	if ((r = sbx_db_prepare(db, "SELECT seq, substr(id, 1, 8) FROM entry "
-		     "INDEXED BY entry_id ORDER BY substr(id, 1, 8)", &all,
-		     err)) != 0 ||
-		(r = sbx_db_prepare(db, "SELECT 1 FROM entry a JOIN entry b ON "
-			 "substr(b.id, 1, 8)=substr(a.id, 1, 8) AND b.id=a.id AND "
-			 "b.author=a.author AND b.seq<a.seq WHERE a.seq=?", &same,
-			 err)) != 0)
-		goto out;
-	while (r == 0 && (step = sqlite3_step(all)) == SQLITE_ROW) {
-		seq = sqlite3_column_int64(all, 0);
-		begins = sqlite3_column_blob(all, 1);
-		if (sqlite3_column_type(all, 1) != SQLITE_BLOB ||
-			sqlite3_column_bytes(all, 1) != BEGINS) {
-			r = damaged(err, "an entry without an identifier");
-			break;
-		}
-		order = memcmp(before, begins, BEGINS);
-		if (order > 0 || (order == 0 && last >= seq))
-			r = damaged(err, "the index entry_id is out of order");
-		else if (order == 0)
-			check_twice(same, seq, bad);
-		if (seq <= upto)
-			sbx_sums_id(s, seq, begins);
-		memcpy(before, begins, BEGINS);
-		last = seq;
-	}
-	if (r == 0 && step != SQLITE_DONE)
-		r = sbx_db_fail(db, "ledger", err);
-	if (r == 0 && *bad != 0)
-		r = sbx_err_set(err, SBX_E_NO,
-			"entry %lld: it stands in an earlier row too",
-			(long long)*bad);
-out:
-	sqlite3_finalize(all);
-	sqlite3_finalize(same);
-	return r;
-}
-
-/* An entry of the index: a type, maybe a hash, a row. */
-struct fact {
+/* An entry of an index: maybe a type, maybe a number, a row. */
+struct cell {
 	char type[64];
-	bool hashed;
-	int64_t idhash, seq;
+	bool set;
+	int64_t value, seq;
 };
 
 static bool
-read_fact(sqlite3_stmt *st, struct fact *f)
+read_cell(sqlite3_stmt *st, struct cell *c)
 {
 	const char *type = (const char *)sqlite3_column_text(st, 1);
 	size_t len = (size_t)sqlite3_column_bytes(st, 1);
 
 	if (sqlite3_column_type(st, 1) != SQLITE_TEXT || type == NULL ||
-		len >= sizeof(f->type) || strlen(type) != len)
+		len >= sizeof(c->type) || strlen(type) != len)
 		return false;
-	memcpy(f->type, type, len + 1);
-	f->hashed = sqlite3_column_type(st, 2) == SQLITE_INTEGER;
-	f->idhash = sqlite3_column_int64(st, 2);
-	f->seq = sqlite3_column_int64(st, 0);
-	return f->hashed || sqlite3_column_type(st, 2) == SQLITE_NULL;
+	memcpy(c->type, type, len + 1);
+	c->set = sqlite3_column_type(st, 2) == SQLITE_INTEGER;
+	c->value = sqlite3_column_int64(st, 2);
+	c->seq = sqlite3_column_int64(st, 0);
+	return c->set || sqlite3_column_type(st, 2) == SQLITE_NULL;
 }
 
 static int
-compare(const struct fact *a, const struct fact *b)
+compare(const struct cell *a, const struct cell *b)
 {
 	int order = strcmp(a->type, b->type);
 
 	if (order == 0)
-		order = a->hashed - b->hashed;
+		order = a->set - b->set;
 	if (order == 0)
-		order = (a->idhash > b->idhash) - (a->idhash < b->idhash);
+		order = (a->value > b->value) - (a->value < b->value);
 	return order != 0 ? order : (a->seq > b->seq) - (a->seq < b->seq);
 }
 
+/* sql gives the index's entries as it has them. */
 static int
-check_facts(sqlite3 *db, int64_t upto, struct sbx_sums *s, struct sbx_err *err)
+walk(sqlite3 *db, const char *sql, int64_t upto, const struct sbx_sums *s,
+	uint64_t *sum, struct sbx_err *err)
 {
-	struct fact last = { .seq = INT64_MIN }, f;
+	struct cell last = { .seq = INT64_MIN }, c;
 	sqlite3_stmt *all = NULL;
 	int r, step = SQLITE_DONE;
 
-	r = sbx_db_prepare(db, "SELECT seq, type, idhash FROM fact INDEXED BY "
-		"fact_id ORDER BY type, idhash, seq", &all, err);
+	r = sbx_db_prepare(db, sql, &all, err);
 	while (r == 0 && (step = sqlite3_step(all)) == SQLITE_ROW) {
-		if (!read_fact(all, &f) || compare(&last, &f) >= 0) {
-			r = damaged(err, "the index fact_id is out of order");
+		if (!read_cell(all, &c) || compare(&last, &c) >= 0) {
+			r = damaged(err, "an index of fact is out of order");
 			break;
 		}
-		if (f.seq <= upto)
-			sbx_sums_fact(s, f.seq, f.type,
-				f.hashed ? &f.idhash : NULL);
-		last = f;
+		if (c.seq <= upto)
+			*sum += term(s, c.seq, c.type, c.set ? &c.value : NULL);
+		last = c;
 	}
 	if (r == 0 && step != SQLITE_DONE)
 		r = sbx_db_fail(db, "ledger", err);
@@ -207,19 +145,22 @@ check_facts(sqlite3 *db, int64_t upto, struct sbx_sums *s, struct sbx_err *err)
 }
 
 int
-sbx_pages_check(sqlite3 *db, int64_t upto, struct sbx_sums *s, int64_t *bad,
+sbx_pages_check(sqlite3 *db, int64_t upto, struct sbx_sums *s,
 	struct sbx_err *err)
 {
 	char sql[80];
 	int r;
 
-	*bad = 0;
 	r = pragma(db, "PRAGMA quick_check(1)", err);
 	for (size_t i = 0; r == 0 && i < sizeof(small) / sizeof(small[0]); i++) {
 		snprintf(sql, sizeof(sql), "PRAGMA integrity_check(%s)", small[i]);
 		r = pragma(db, sql, err);
 	}
 	if (r == 0)
-		r = check_facts(db, upto, s, err);
-	return r != 0 ? r : check_ids(db, upto, s, bad, err);
+		r = walk(db, "SELECT seq, type, idhash FROM fact INDEXED BY fact_id "
+			"ORDER BY type, idhash, seq", upto, s, &s->ids, err);
+	if (r == 0)
+		r = walk(db, "SELECT seq, '', eid FROM fact INDEXED BY fact_entry "
+			"ORDER BY eid, seq", upto, s, &s->entries, err);
+	return r;
 }

@@ -28,9 +28,9 @@ find_id(struct sbx_log *log, const char *ref, int64_t *seq, struct sbx_err *err)
 		return sbx_err_set(err, SBX_E_USAGE,
 			"neither an entry's number nor its id: %.70s", ref);
 	if ((r = sbx_db_prepare(sbx_log_db(log),
-		     "SELECT seq FROM entry WHERE substr(id, 1, 8) BETWEEN "
-		     "substr(?1, 1, 8) AND substr(?2, 1, 8) AND id BETWEEN ?1 "
-		     "AND ?2 LIMIT 2",
+		     "SELECT e.seq FROM fact f CROSS JOIN entry e USING(seq) WHERE "
+		     "(f.eid BETWEEN sbx_first64(?1) AND sbx_first64(?2) OR "
+		     "f.eid IS NULL) AND e.id BETWEEN ?1 AND ?2 LIMIT 2",
 		     &st, err)) != 0)
 		return r;
 	sbx_db_bind_blob(st, 1, low, sizeof(low));

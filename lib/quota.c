@@ -35,9 +35,10 @@ static const char *const looks[LOOKS] = {
 	[AUTHOR] = "SELECT id FROM author WHERE did=? AND ?<0",
 	[PRESENT] = "SELECT 1 FROM author WHERE did=?1 AND ?2<0 UNION ALL "
 		    "SELECT 1 FROM held WHERE did=?1",
-	[STORED] = "SELECT 1 FROM entry e JOIN author a ON a.id=e.author WHERE "
-		   "a.did=?1 AND substr(e.id, 1, 8)=substr(?2, 1, 8) AND "
-		   "e.id=?2 UNION ALL SELECT 1 FROM held WHERE did=?1 AND id=?2",
+	[STORED] = "SELECT 1 FROM fact f CROSS JOIN entry e USING(seq) CROSS "
+		   "JOIN author a ON a.id=e.author WHERE " SBX_OF_ID("?2")
+		   " AND a.did=?1 UNION ALL SELECT 1 FROM held WHERE did=?1 "
+		   "AND id=?2",
 };
 
 struct sbx_quota {

@@ -382,8 +382,10 @@ struct sbx_entry {
 /* Everything about an entry but its signature: shape, table, actor, name. */
 int sbx_entry_parse(const char *text, size_t len, struct sbx_entry **e,
 	struct sbx_err *err);
-/* The first 64 bits of SHA-256(id), as a big-endian number: by it the journal
- * finds what speaks of id, so that nobody can make many look alike. */
+/* The first 64 bits of a hash, as a big-endian number: the journal's indices
+ * hold those of an entry's id and, so that nobody can make many look alike, of
+ * SHA-256(id) for the identifier that it claims. */
+int64_t sbx_first64(const unsigned char hash[static SBX_HASH_BYTES]);
 int64_t sbx_idhash(const char *id);
 /* The key of a keyless entry, found elsewhere. */
 void sbx_entry_set_key(struct sbx_entry *e,

@@ -7,14 +7,14 @@
 #define VERSION 2
 
 /* A hash comes in at random, so what an index holds of each is what an import
- * costs: the beginning finds it, and who asks compares the rest.  Of what an
- * author may choose it has a hash's: many that begin alike would be looked
- * through each. */
-#define ENTRY_ID "CREATE INDEX entry_id ON entry(substr(id, 1, 8))"
+ * costs: its first 64 bits find it, and who asks compares the rest.  An entry
+ * whose id begins as an earlier one's, which takes 2^32 tries, has null for
+ * them.  What an author may choose is hashed first. */
+#define FACT_ENTRY "CREATE UNIQUE INDEX fact_entry ON fact(eid)"
 #define FACT_ID "CREATE INDEX fact_id ON fact(type, idhash)"
 #define FACT "CREATE TABLE fact(seq INTEGER PRIMARY KEY, type TEXT NOT NULL, " \
 	"author INTEGER NOT NULL, id TEXT, ref TEXT, time INTEGER NOT NULL, " \
-	"leaf BLOB NOT NULL, idhash INTEGER) STRICT"
+	"leaf BLOB NOT NULL, idhash INTEGER, eid INTEGER) STRICT"
 #define HELD "CREATE TABLE held(did TEXT NOT NULL, id BLOB NOT NULL, " \
 	"due INTEGER NOT NULL, line TEXT NOT NULL, PRIMARY KEY(did, id)) STRICT"
 #define HELD_DUE "CREATE INDEX held_due ON held(due)"
@@ -33,7 +33,6 @@ static const char *const objects[] = {
 	"CREATE TABLE entry(seq INTEGER PRIMARY KEY, author INTEGER NOT NULL, "
 	"op TEXT NOT NULL, type TEXT NOT NULL, payload TEXT NOT NULL, "
 	"sig BLOB NOT NULL, id BLOB NOT NULL, hash BLOB NOT NULL) STRICT",
-	ENTRY_ID,
 	"CREATE TRIGGER author_no_update BEFORE UPDATE ON author BEGIN "
 	"SELECT RAISE(ABORT, 'the journal is append-only'); END",
 	"CREATE TRIGGER author_no_delete BEFORE DELETE ON author BEGIN "
@@ -48,6 +47,7 @@ static const char *const objects[] = {
 	HELD_DUE,
 	FACT,
 	FACT_ID,
+	FACT_ENTRY,
 	"CREATE TABLE node(level INTEGER NOT NULL, n INTEGER NOT NULL, "
 	"hash BLOB NOT NULL, PRIMARY KEY(level, n)) STRICT, WITHOUT ROWID",
 	"CREATE TABLE peer(did TEXT PRIMARY KEY, key TEXT NOT NULL, "
@@ -147,11 +147,13 @@ out:
  * author's entry alone of those with one payload.  The journal's rows stay as
  * they are. */
 static const char to_2[] =
-	"DROP INDEX entry_id; " ENTRY_ID "; "
+	"DROP INDEX entry_id; "
 	"CREATE TEMP TABLE said AS SELECT * FROM main.fact; "
-	"DROP TABLE main.fact; " FACT "; INSERT INTO main.fact SELECT seq, type, "
-	"author, id, ref, time, leaf, sbx_idhash(id) FROM temp.said; "
-	"DROP TABLE temp.said; " FACT_ID "; "
+	"DROP TABLE main.fact; " FACT "; INSERT INTO main.fact SELECT s.seq, "
+	"s.type, s.author, s.id, s.ref, s.time, s.leaf, sbx_idhash(s.id), "
+	"iif(row_number() OVER (PARTITION BY sbx_first64(e.id) ORDER BY s.seq)=1, "
+	"sbx_first64(e.id), NULL) FROM temp.said s JOIN main.entry e USING(seq); "
+	"DROP TABLE temp.said; " FACT_ID "; " FACT_ENTRY "; "
 	"DROP INDEX IF EXISTS held_due; "
 	"CREATE TEMP TABLE was AS SELECT id, due, line FROM main.held; "
 	"DROP TABLE main.held; " HELD "; " HELD_DUE "; "

@@ -127,10 +127,9 @@ here(struct sbx_log *log, const char *did, const unsigned char *id, bool *yes,
 	int r, step;
 
 	*yes = false;
-	if ((r = sbx_db_prepare(sbx_log_db(log), "SELECT 1 FROM entry e JOIN "
-		     "author a ON a.id=e.author WHERE substr(e.id, 1, 8)="
-		     "substr(?1, 1, 8) AND e.id=?1 AND a.did=?2", &st, err)) !=
-		0)
+	if ((r = sbx_db_prepare(sbx_log_db(log), "SELECT 1 FROM fact f CROSS JOIN "
+		     "entry e USING(seq) CROSS JOIN author a ON a.id=e.author "
+		     "WHERE " SBX_OF_ID("?1") " AND a.did=?2", &st, err)) != 0)
 		return r;
 	sbx_db_bind_blob(st, 1, id, SBX_HASH_BYTES);
 	sbx_db_bind_text(st, 2, did);

@@ -26,7 +26,6 @@ struct verifying {
 struct file {
 	const char *path;
 	int64_t upto; /* rows that are verified; others may come meanwhile */
-	int64_t bad;  /* one that stands twice, or 0 */
 	struct sbx_sums indices;
 	int r;
 	struct sbx_err err;
@@ -47,33 +46,73 @@ same_text(sqlite3_stmt *st, int i, const char *want)
 					      strcmp(have, want) == 0;
 }
 
+static int
+not_derived(struct sbx_err *err)
+{
+	no(err, "what is derived from it does not match");
+	sbx_err_hint(err, "sbx-ledger fsck derives it again, if the entry itself "
+			  "is sound");
+	return SBX_E_NO;
+}
+
+/* An entry that is not in the index begins as an earlier one that is. */
+static int
+check_unindexed(sqlite3 *db, const struct sbx_item *it, struct sbx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r;
+
+	if ((r = sbx_db_prepare(db, "SELECT count(f.eid), max(e.id=?1 AND "
+		     "e.author=?2) FROM fact f CROSS JOIN entry e USING(seq) WHERE "
+		     "(f.eid=sbx_first64(?1) OR f.eid IS NULL) AND f.seq<?3",
+		     &st, err)) != 0)
+		return r;
+	sbx_db_bind_blob(st, 1, it->e->id, SBX_HASH_BYTES);
+	sqlite3_bind_int64(st, 2, it->row.who);
+	sqlite3_bind_int64(st, 3, it->row.seq);
+	if (sqlite3_step(st) != SQLITE_ROW)
+		r = sbx_db_fail(db, "ledger", err);
+	else if (sqlite3_column_int(st, 1) != 0)
+		r = no(err, "it stands in an earlier row too");
+	else if (sqlite3_column_int(st, 0) != 1)
+		r = not_derived(err);
+	sqlite3_finalize(st);
+	return r;
+}
+
+static bool
+same_int(sqlite3_stmt *st, int i, int64_t want)
+{
+	return sqlite3_column_type(st, i) == SQLITE_INTEGER &&
+		sqlite3_column_int64(st, i) == want;
+}
+
 /* The row of fact is what the entry says. */
 static int
-check_fact(struct verifying *v, const struct sbx_entry *e, int64_t author,
-	struct sbx_err *err)
+check_fact(struct verifying *v, const struct sbx_item *it, struct sbx_err *err)
 {
+	const struct sbx_entry *e = it->e;
 	sqlite3_stmt *st = v->facts;
+	const int64_t *idhash = e->key != NULL ? &e->keyhash : NULL;
+	int64_t eid = sbx_first64(e->id);
+	bool indexed;
 
-	if (sqlite3_step(st) != SQLITE_ROW ||
-		sqlite3_column_int64(st, 0) != v->next ||
-		sqlite3_column_text(st, 1) == NULL ||
-		strcmp((const char *)sqlite3_column_text(st, 1), e->rec->type) !=
-			0 ||
-		!same_text(st, 2, e->key) ||
-		!same_text(st, 3, e->ref) ||
-		sqlite3_column_int64(st, 4) != e->time ||
+	if (sqlite3_step(st) != SQLITE_ROW || !same_int(st, 0, v->next) ||
+		!same_text(st, 1, e->rec->type) ||
+		!same_text(st, 2, e->key) || !same_text(st, 3, e->ref) ||
+		!same_int(st, 4, e->time) ||
 		sqlite3_column_bytes(st, 5) != SBX_HASH_BYTES ||
 		memcmp(sqlite3_column_blob(st, 5), e->leaf, SBX_HASH_BYTES) != 0 ||
-		sqlite3_column_int64(st, 6) != author ||
-		(sqlite3_column_type(st, 7) != SQLITE_NULL) !=
-			(e->key != NULL) ||
-		sqlite3_column_int64(st, 7) != e->keyhash) {
-		no(err, "what is derived from it does not match");
-		sbx_err_hint(err, "sbx-ledger fsck derives it again, if the "
-				  "entry itself is sound");
-		return SBX_E_NO;
-	}
-	return SBX_OK;
+		!same_int(st, 6, it->row.who) ||
+		(idhash != NULL ? !same_int(st, 7, *idhash) :
+				  sqlite3_column_type(st, 7) != SQLITE_NULL))
+		return not_derived(err);
+	indexed = sqlite3_column_type(st, 8) != SQLITE_NULL;
+	if (indexed && !same_int(st, 8, eid))
+		return not_derived(err);
+	sbx_sums_add(&v->rows, v->next, e->rec->type, idhash,
+		indexed ? &eid : NULL);
+	return indexed ? SBX_OK : check_unindexed(sqlite3_db_handle(st), it, err);
 }
 
 /* The stored roots of full subtrees, each as soon as its last leaf is read. */
@@ -114,11 +153,8 @@ check_item(struct verifying *v, struct sbx_item *it, struct sbx_err *err)
 	sbx_log_chain(v->head, it->e->canon, it->e->canonlen, it->e->sig);
 	if (memcmp(v->head, it->row.hash, SBX_HASH_BYTES) != 0)
 		return no(err, "the chain does not match");
-	if ((r = check_fact(v, it->e, it->row.who, err)) != 0)
+	if ((r = check_fact(v, it, err)) != 0)
 		return r;
-	sbx_sums_id(&v->rows, v->next, it->e->id);
-	sbx_sums_fact(&v->rows, v->next, it->e->rec->type,
-		it->e->key != NULL ? &it->e->keyhash : NULL);
 	return check_nodes(v, it->e->leaf, err);
 }
 
@@ -200,7 +236,7 @@ check_file(void *ctx, size_t i)
 	sqlite3 *db = NULL;
 
 	if ((f->r = sbx_db_open(f->path, 0, &db, &f->err)) == 0)
-		f->r = sbx_pages_check(db, f->upto, &f->indices, &f->bad, &f->err);
+		f->r = sbx_pages_check(db, f->upto, &f->indices, &f->err);
 	sbx_db_close(db);
 	if (f->r == 0)
 		f->r = sbx_cache_check(f->path, &f->err);
@@ -214,7 +250,7 @@ verify(struct sbx_log *log, struct verifying *v, struct sbx_err *err)
 	int r, later;
 
 	if ((r = sbx_db_prepare(db, "SELECT seq, type, id, ref, time, leaf, "
-		     "author, idhash FROM fact ORDER BY seq", &v->facts, err)) != 0 ||
+		     "author, idhash, eid FROM fact ORDER BY seq", &v->facts, err)) != 0 ||
 		(r = sbx_db_prepare(db, "SELECT hash FROM node WHERE level=? AND "
 			 "n=?", &v->nodes, err)) != 0)
 		return r;
@@ -255,11 +291,8 @@ sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err)
 	work = sbx_work_start(1, 1, check_file, &file);
 	r = verify(log, v, err);
 	sbx_work_end(work);
-	if (r == 0 && (r = file.r) != 0) {
-		v->next = file.bad > 0 ? file.bad : v->next;
-		if (err != NULL)
-			*err = file.err;
-	}
+	if (r == 0 && (r = file.r) != 0 && err != NULL)
+		*err = file.err;
 	if (r == 0)
 		r = sbx_sums_same(&v->rows, &file.indices, err);
 	sqlite3_finalize(v->facts);

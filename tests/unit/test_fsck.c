@@ -123,10 +123,12 @@ static const struct {
 	{ "UPDATE fact SET author=1 WHERE seq=9", true },
 	{ "UPDATE fact SET idhash=1 WHERE seq=9", true },
 	{ "UPDATE fact SET idhash=NULL WHERE seq=9", true },
+	{ "UPDATE fact SET eid=1 WHERE seq=9", true },
+	{ "UPDATE fact SET eid=NULL WHERE seq=9", true },
 	{ "UPDATE fact SET type='BanRevoke' WHERE seq=9", true },
 	{ "UPDATE fact SET leaf=zeroblob(32) WHERE seq=300", true },
 	{ "INSERT INTO fact SELECT 1000, type, author, id, ref, time, leaf, "
-	  "idhash FROM fact WHERE seq=1", true },
+	  "idhash, NULL FROM fact WHERE seq=1", true },
 	{ "DELETE FROM node", true },
 	{ "UPDATE node SET hash=zeroblob(32)", true },
 	{ "INSERT INTO node VALUES(1, 7, zeroblob(32))", true },
@@ -145,14 +147,14 @@ static const struct {
 	{ "DELETE FROM local WHERE key='folded'; DELETE FROM cache_member",
 		false },
 	/* One that has other keys than its rows; */
-	{ INDEX("entry_id", "id, 1, 8", "id, 2, 8"), true },
+	{ INDEX("fact_entry", "eid)", "-eid)"), true },
 	{ INDEX("fact_id", "idhash)", "ref)"), true },
 	{ INDEX("fact_id", "idhash)", "-idhash)"), true },
 	/* that misses what it should find; */
-	{ INDEX("entry_id", "8))", "8)) WHERE seq<>5"), true },
+	{ INDEX("fact_entry", "eid)", "eid) WHERE seq<>5"), true },
 	{ INDEX("fact_id", "idhash)", "idhash) WHERE seq<>5"), true },
 	/* in which nothing is found. */
-	{ INDEX("entry_id", "8))", "8) DESC)"), true },
+	{ INDEX("fact_entry", "eid)", "eid DESC)"), true },
 	{ INDEX("fact_id", "idhash)", "idhash DESC)"), true },
 };
 

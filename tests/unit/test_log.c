@@ -53,6 +53,28 @@ START_TEST(the_same_entry_is_taken_once)
 }
 END_TEST
 
+/* Two such can be made in some 2^32 tries; here the first one's row says so. */
+START_TEST(an_entry_whose_id_begins_as_anothers_is_taken_once_too)
+{
+	struct sbx_entry *e = ban(3);
+	char sql[120];
+	int64_t bad;
+
+	fill(2);
+	snprintf(sql, sizeof(sql), "UPDATE fact SET eid=%lld WHERE seq=1",
+		(long long)sbx_first64(e->id));
+	tamper(sql);
+	ck_assert_int_eq(add(logh, e), SBX_LOG_NEW);
+	ck_assert_int_eq(add(logh, e), SBX_LOG_DUP);
+	ck_assert_int_eq(sbx_log_verify(logh, &bad, &why), SBX_E_NO);
+	ck_assert_int_eq(bad, 1);
+	ck_assert_int_eq(sbx_log_rebuild(logh, &why), 0);
+	ck_assert_msg(sbx_log_verify(logh, &bad, &why) == 0, "%s", why.text);
+	ck_assert_int_eq(add(logh, e), SBX_LOG_DUP);
+	sbx_entry_free(e);
+}
+END_TEST
+
 START_TEST(what_is_rolled_back_was_never_there)
 {
 	struct sbx_entry *e = ban(1);
@@ -199,7 +221,7 @@ static const struct {
 	  "')", 6 },
 	{ "INSERT INTO local VALUES('self', 'did:plc:"
 	  "00000000000000000000000000000000')", 6 },
-	{ "INSERT INTO fact SELECT 9, type, author, id, ref, time, leaf, idhash FROM "
+	{ "INSERT INTO fact SELECT 9, type, author, id, ref, time, leaf, idhash, NULL FROM "
 	  "fact WHERE seq=1", 6 },
 };
 
@@ -322,7 +344,7 @@ START_TEST(an_entry_put_in_a_second_time_is_named)
 			  "sig, id, x'");
 	sbx_buf_hex(&sql, head, sizeof(head));
 	sbx_buf_str(&sql, "' FROM entry WHERE seq=2; INSERT INTO fact SELECT 6, "
-			  "type, author, id, ref, time, leaf, idhash FROM fact "
+			  "type, author, id, ref, time, leaf, idhash, NULL FROM fact "
 			  "WHERE seq=2");
 	sbx_log_close(logh);
 	tamper(sql.data);
@@ -381,7 +403,7 @@ START_TEST(a_changed_schema_is_refused_at_open)
 		"ALTER TABLE entry ADD COLUMN more TEXT",
 		"CREATE INDEX i ON entry(op)",
 		"PRAGMA user_version=7",
-		"DROP INDEX entry_id",
+		"DROP INDEX fact_entry",
 		/* one that SQLite itself would not let be made */
 		"PRAGMA writable_schema=ON; INSERT INTO sqlite_schema VALUES("
 		"'trigger', 'sqlite_t', 'entry', 0, 'CREATE TRIGGER sqlite_t "
@@ -405,7 +427,7 @@ START_TEST(a_changed_schema_is_refused_at_open)
 END_TEST
 
 /* A ledger as version 1 left it. */
-#define OLDER "DROP INDEX entry_id; " \
+#define OLDER \
 	"CREATE UNIQUE INDEX entry_id ON entry(id, author); " \
 	"DROP INDEX held_due; " \
 	"CREATE TABLE h(id BLOB PRIMARY KEY, due INTEGER NOT NULL, " \
@@ -494,6 +516,7 @@ main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, the_same_entry_is_taken_once);
+	tcase_add_test(t, an_entry_whose_id_begins_as_anothers_is_taken_once_too);
 	tcase_add_test(t, what_is_rolled_back_was_never_there);
 	tcase_add_test(t, the_chain_is_what_design_says);
 	tcase_add_test(t, a_future_entry_is_held_and_taken_when_its_time_comes);

@@ -348,7 +348,10 @@ START_TEST(an_entry_is_not_found_by_what_several_begin_with)
 	       "zeroblob(22) AS BLOB) WHERE seq=1; UPDATE entry SET "
 	       "id=CAST(x'00112233445566778811' || zeroblob(22) AS BLOB) WHERE "
 	       "seq=2; UPDATE entry SET id=CAST(x'00112233450000000000' || "
-	       "zeroblob(22) AS BLOB) WHERE seq=3");
+	       "zeroblob(22) AS BLOB) WHERE seq=3; "
+	       "UPDATE fact SET eid=0x0011223344556677 WHERE seq=1; "
+	       "UPDATE fact SET eid=NULL WHERE seq=2; "
+	       "UPDATE fact SET eid=0x0011223345000000 WHERE seq=3");
 	ck_assert_int_eq(sbx_prove_find(logh, "0011223344", &seq, &why),
 		SBX_E_USAGE);
 	ck_assert_str_eq(why.text, "several entries begin with 0011223344");
