@@ -274,6 +274,29 @@ twin() {
 	assert_has "$stderr" "went back in its log: 5 entries seen before, 3 now" "not said"
 }
 
+@test "a mirror that lags behind, and catches up a little, is no fork" {
+	for n in 1 2 3; do
+		bans hub "$n" "$n"
+		publish hub
+		cp -a "$W" "$D/of$n"
+	done
+	mv "$D/of1" "$D/mirror"
+	at ann sbx-pull "$D/mirror"
+	at ann sbx-pull "$W"
+	at ann sbx-pull "$D/mirror" # as before, while another has shown more
+	for n in 2 3; do
+		rm -r "$D/mirror"
+		cp -a "$D/of$n" "$D/mirror"
+		at ann sbx-pull "$D/mirror"
+	done
+	assert_no_file "$D/ann/forks" "the mirror was called a fork"
+	# What it has shown itself it cannot take back.
+	rm -r "$D/mirror"
+	mv "$D/of2" "$D/mirror"
+	at ann 1 sbx-pull "$D/mirror"
+	assert_has "$stderr" "went back in its log: 4 entries seen before, 3 now" "why"
+}
+
 @test "a shorter log whose tiles do not give its root is no evidence" {
 	bans hub 1 2
 	publish hub
@@ -320,6 +343,31 @@ open(p, "wb").write(t[32:64] + t[:32] + t[64:])' "$W/tile/0/000.p/3"
 }
 
 # I2: nothing past its end is read.
+# I31: each entry is in its place, by its hash, and all in another order.
+@test "of a head whose tiles do not give its root nothing is remembered" {
+	bans hub 1 3
+	publish hub
+	cp -a "$W" "$D/good"
+	python3 - "$W/tile" 000.p/4 <<-'EOF'
+		import sys
+		p = sys.argv[1] + "/0/" + sys.argv[2]; t = open(p, "rb").read()
+		open(p, "wb").write(t[:32] + t[64:96] + t[32:64] + t[96:])
+		p = sys.argv[1] + "/entries/" + sys.argv[2]; b = open(p, "rb").read(); e = []
+		while b:
+		    n = 2 + int.from_bytes(b[:2], "big"); e.append(b[:n]); b = b[n:]
+		open(p, "wb").write(e[0] + e[2] + e[1] + e[3])
+	EOF
+	for _ in 1 2; do
+		at ann 3 sbx-pull "$W"
+		assert_has "$stderr" "its tiles do not give the root it signs" "why"
+		assert_eq "$(entries ann)" 5 "what stands on its own signatures"
+	done
+	at ann sbx-pull "$D/good"
+	assert_no_file "$D/ann/forks" "a broken site was called a fork"
+	at ann 3 sbx-pull --all "$W"
+	assert_has "$stderr" "its tiles do not give the root it signs" "why"
+}
+
 @test "a tile that is not as many hashes as it should be is refused" {
 	bans hub 1 300
 	publish hub
