@@ -132,6 +132,12 @@ sbx_db_bulk(sqlite3 *db)
 	sbx_db_exec(db, "PRAGMA cache_size=-9000", NULL);
 }
 
+void
+sbx_db_once(sqlite3 *db)
+{
+	sbx_db_exec(db, "PRAGMA cache_size=-400", NULL);
+}
+
 /* The file is made by us, with its mode, before SQLite sees it; -wal and -shm
  * take their mode and owner from it. */
 static int

@@ -16,6 +16,9 @@ void sbx_db_close(sqlite3 *db);
 /* Much will be written at once: fewer, larger checkpoints of the -wal file, and
  * a cache with room for the indices' pages. */
 void sbx_db_bulk(sqlite3 *db);
+/* Much will be read, in order and once: what is cached stays in the processor's
+ * own cache. */
+void sbx_db_once(sqlite3 *db);
 /* SBX_E_NO for a damaged file, else SBX_E_SYS; the text is SQLite's. */
 int sbx_db_fail(sqlite3 *db, const char *doing, struct sbx_err *err);
 int sbx_db_exec(sqlite3 *db, const char *sql, struct sbx_err *err);

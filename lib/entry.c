@@ -274,16 +274,11 @@ sbx_row_entry(const struct sbx_row *row, struct sbx_entry **out,
 		(r = find_type(e, row->type, strlen(row->type), row->op,
 			 err)) != 0)
 		goto out;
-	if (!sbx_did_check(row->author, strlen(row->author))) {
-		r = refuse(err, "author is not a did");
-		goto out;
-	}
 	memcpy(e->author, row->author, SBX_DID_SIZE);
 	memcpy(e->sig, row->sig, SBX_SIG_BYTES);
 	memcpy(e->pub, row->pub, SBX_PUB_BYTES);
 	e->payload = sbx_doc_root(e->doc);
-	if ((r = check_name(e, err)) == 0 &&
-		(r = read_payload(e, row->payload, err)) == 0)
+	if ((r = read_payload(e, row->payload, err)) == 0)
 		r = read_leaf(e, err);
 out:
 	if (r != 0)

@@ -140,7 +140,7 @@ sbx_log_quick(struct sbx_log *log, int64_t *verified, struct sbx_err *err)
 		parts[i].path = sqlite3_db_filename(db, "main");
 	if ((r = check_parts(parts, count, size, err)) != 0 ||
 		(r = sbx_db_int(db, "SELECT (SELECT count(*) FROM fact)-"
-			 "(SELECT count(*) FROM entry)", 0, &more, err)) != 0)
+			 "coalesce((SELECT max(seq) FROM entry), 0)", 0, &more, err)) != 0)
 		return r;
 	if (more != 0)
 		return sbx_err_set(err, SBX_E_NO,

@@ -25,27 +25,33 @@ damaged(const struct sbx_row *row, struct sbx_err *err)
 		(long long)row->seq);
 }
 
+/* Its author's name is the key's. */
+static bool
+is_author(sqlite3_stmt *st, struct author *a)
+{
+	const char *did = (const char *)sqlite3_column_text(st, 0);
+
+	if (did == NULL || sqlite3_column_bytes(st, 1) != SBX_PUB_BYTES)
+		return false;
+	memcpy(a->pub, sqlite3_column_blob(st, 1), SBX_PUB_BYTES);
+	sbx_did_write(a->did, a->pub);
+	return strcmp(did, a->did) == 0;
+}
+
 static int
 read_author(struct rows *rows, struct sbx_row *row, struct sbx_err *err)
 {
 	struct author *a = &rows->authors[(uint64_t)row->who % AUTHORS];
 	sqlite3_stmt *st = rows->find;
-	const char *did;
 	int r = SBX_OK;
 
 	if (a->id != row->who || a->id == 0) {
 		a->id = 0;
 		sqlite3_bind_int64(st, 1, row->who);
-		if (sqlite3_step(st) == SQLITE_ROW &&
-			(did = (const char *)sqlite3_column_text(st, 0)) != NULL &&
-			strlen(did) == SBX_DID_SIZE - 1 &&
-			sqlite3_column_bytes(st, 1) == SBX_PUB_BYTES) {
-			memcpy(a->did, did, SBX_DID_SIZE);
-			memcpy(a->pub, sqlite3_column_blob(st, 1), SBX_PUB_BYTES);
+		if (sqlite3_step(st) == SQLITE_ROW && is_author(st, a))
 			a->id = row->who;
-		} else {
+		else
 			r = damaged(row, err);
-		}
 		sqlite3_reset(st);
 	}
 	row->author = a->did;

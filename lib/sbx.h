@@ -424,7 +424,7 @@ enum sbx_log_how {
 struct sbx_row {
 	int64_t seq; /* from 1 */
 	int64_t who; /* its author's number in this file */
-	const char *author, *op, *type;
+	const char *author, *op, *type; /* author: pub's own name */
 	const unsigned char *pub, *sig, *id, *hash; /* hash: entry_hash */
 	const char *payload; /* canonical */
 	size_t payloadlen;

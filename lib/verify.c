@@ -17,6 +17,7 @@ struct verifying {
 	bool failed;
 	int64_t next; /* the row to be checked next */
 	int64_t seen; /* the last row read */
+	int64_t authors; /* so far: numbered as they came */
 	struct sbx_sums rows;
 	unsigned char head[SBX_HASH_BYTES];
 	unsigned char tile[LEVELS][TILE][SBX_HASH_BYTES];
@@ -80,11 +81,17 @@ check_unindexed(sqlite3 *db, const struct sbx_item *it, struct sbx_err *err)
 	return r;
 }
 
+/* STRICT says that it is a number, or null where it may be. */
 static bool
 same_int(sqlite3_stmt *st, int i, int64_t want)
 {
-	return sqlite3_column_type(st, i) == SQLITE_INTEGER &&
-		sqlite3_column_int64(st, i) == want;
+	return sqlite3_column_int64(st, i) == want;
+}
+
+static bool
+is_null(sqlite3_stmt *st, int i)
+{
+	return sqlite3_column_type(st, i) == SQLITE_NULL;
 }
 
 /* The row of fact is what the entry says. */
@@ -104,10 +111,10 @@ check_fact(struct verifying *v, const struct sbx_item *it, struct sbx_err *err)
 		sqlite3_column_bytes(st, 5) != SBX_HASH_BYTES ||
 		memcmp(sqlite3_column_blob(st, 5), e->leaf, SBX_HASH_BYTES) != 0 ||
 		!same_int(st, 6, it->row.who) ||
-		(idhash != NULL ? !same_int(st, 7, *idhash) :
-				  sqlite3_column_type(st, 7) != SQLITE_NULL))
+		is_null(st, 7) != (idhash == NULL) ||
+		!same_int(st, 7, e->keyhash))
 		return not_derived(err);
-	indexed = sqlite3_column_type(st, 8) != SQLITE_NULL;
+	indexed = !is_null(st, 8);
 	if (indexed && !same_int(st, 8, eid))
 		return not_derived(err);
 	sbx_sums_add(&v->rows, v->next, e->rec->type, idhash,
@@ -153,6 +160,8 @@ check_item(struct verifying *v, struct sbx_item *it, struct sbx_err *err)
 	sbx_log_chain(v->head, it->e->canon, it->e->canonlen, it->e->sig);
 	if (memcmp(v->head, it->row.hash, SBX_HASH_BYTES) != 0)
 		return no(err, "the chain does not match");
+	if (it->row.who > v->authors && it->row.who != ++v->authors)
+		return no(err, "its author's number is not the next one");
 	if ((r = check_fact(v, it, err)) != 0)
 		return r;
 	return check_nodes(v, it->e->leaf, err);
@@ -195,11 +204,8 @@ take_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
 static const struct {
 	const char *sql, *why;
 } rests[] = {
-	{ "SELECT (SELECT count(*) FROM fact)-(SELECT count(*) FROM entry)",
-		"there are derived rows without an entry" },
-	/* It would keep out who has that name, or another key of its. */
-	{ "SELECT count(*) FROM author WHERE id NOT IN (SELECT author FROM fact)",
-		"there is an author who has written nothing" },
+	{ "SELECT (SELECT count(*) FROM fact)-coalesce((SELECT max(seq) FROM "
+	  "entry), 0)", "there are derived rows without an entry" },
 	{ "SELECT count(*) FROM local WHERE key='self' AND value NOT IN (SELECT "
 	  "did FROM author)",
 		"its owner has written nothing in it" },
@@ -220,6 +226,11 @@ check_rest(const struct verifying *v, sqlite3 *db, struct sbx_err *err)
 		if (n != 0)
 			return no(err, rests[i].why);
 	}
+	/* It would keep out who has that name, or another key of its. */
+	if ((r = sbx_db_int(db, "SELECT count(*) FROM author", 0, &n, err)) != 0)
+		return r;
+	if (n != v->authors)
+		return no(err, "there is an author who has written nothing");
 	for (int64_t i = (v->next - 1) / TILE; i > 0; i /= TILE)
 		nodes += i;
 	if ((r = sbx_db_int(db, "SELECT count(*) FROM node", 0, &n, err)) != 0)
@@ -235,8 +246,10 @@ check_file(void *ctx, size_t i)
 	struct file *f = &((struct file *)ctx)[i];
 	sqlite3 *db = NULL;
 
-	if ((f->r = sbx_db_open(f->path, 0, &db, &f->err)) == 0)
+	if ((f->r = sbx_db_open(f->path, 0, &db, &f->err)) == 0) {
+		sbx_db_once(db);
 		f->r = sbx_pages_check(db, f->upto, &f->indices, &f->err);
+	}
 	sbx_db_close(db);
 	if (f->r == 0)
 		f->r = sbx_cache_check(f->path, &f->err);
@@ -276,6 +289,7 @@ sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err)
 	struct sbx_work *work;
 	int r;
 
+	sbx_db_once(sbx_log_db(log));
 	/* One snapshot for rows, facts and counts, whoever writes. */
 	if ((r = sbx_db_exec(sbx_log_db(log), "SAVEPOINT verify", err)) != 0 ||
 		(r = sbx_log_head(log, &file.upto, head, err)) != 0) {
