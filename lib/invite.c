@@ -65,7 +65,7 @@ write_token(struct sbx_log *log, const struct sbx_key *once,
 		"expires_at" };
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_json *root = sbx_doc_root(doc);
-	struct sbx_buf canon = SBX_BUF(SBX_MAX_TOKEN);
+	struct sbx_buf canon = SBX_BUF(SBX_MAX_LINE);
 	unsigned char sum[SBX_HASH_BYTES];
 	int r;
 
@@ -79,7 +79,7 @@ write_token(struct sbx_log *log, const struct sbx_key *once,
 		sbx_buf_add(&canon, sum, SUM);
 		sbx_buf_str(token, TOKEN_PREFIX);
 		sbx_b64url_write(token, canon.data, canon.len);
-		if (canon.over || token->over)
+		if (canon.len > SBX_MAX_TOKEN || token->over)
 			r = sbx_err_set(err, SBX_E_USAGE,
 				"too many rights for a token");
 	}

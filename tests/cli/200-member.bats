@@ -259,6 +259,28 @@ id_of() { # the only invitation that NODE knows
 	assert_eq "$(state_of hub "$(did ann)")" member "ann"
 }
 
+# I2, I3
+@test "an invitation is of so many rights, uses and days, and fits its token" {
+	long=$(printf 'r%.0s' $(seq 128))
+	count() { SBX_STATE=$BATS_TEST_TMPDIR/hub sbx-ledger export | wc -l; }
+	before=$(count)
+	at hub 2 sbx-member invite -r "$(seq -s, 65)"
+	assert_says sbx-member "too many rights, or one too long"
+	at hub 2 sbx-member invite -r "${long}r"
+	at hub 2 sbx-member invite -r "$(for n in $(seq 60); do printf '%s,' "$n${long#?????}"; done)"
+	assert_says sbx-member "too many rights for a token"
+	for odd in "-u 0" "-u 1000001" "-e 59" "-e $((366 * 86400 + 1))"; do
+		# shellcheck disable=SC2086 # words
+		at hub 2 sbx-member invite $odd
+	done
+	assert_eq "$(count)" "$before" "something was signed"
+	for edge in "-r $(seq -s, 64)" "-r $long" "-u 1" "-u 1000000" "-e 60" "-e $((366 * 86400))"; do
+		# shellcheck disable=SC2086
+		at hub sbx-member invite $edge
+	done
+	assert_eq "$(count)" $((before + 6)) "invitations"
+}
+
 @test "--qr shows what stdout says, and stdout has the token alone" {
 	require zbarimg || return
 	at hub sbx-member invite --qr
