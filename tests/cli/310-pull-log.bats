@@ -409,6 +409,10 @@ joins_late() { # WHERE, a command that publishes hub to it
 	[ "$before" -lt 82 ] || fail "nothing was refused"
 	at ann sbx-pull "$1"
 	assert_has "$output" "0 new, 81 known, 0 refused" "a stranger has it read twice"
+	# Somebody else is a member now: it is read anew, refused anew, and owed still.
+	at ann sbx-member trust "did:plc:$(printf '1%.0s' {1..32})"
+	at ann 3 sbx-pull "$1"
+	assert_has "$stderr" "is no member" "it was not looked at again"
 	SBX_STATE=$D/ann sbx-member invite | SBX_STATE=$D/hub sbx-member -q accept
 	SBX_STATE=$D/ann sbx-ledger export | grep invite_issue | SBX_STATE=$D/hub sbx-ledger -q import
 	$2
