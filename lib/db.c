@@ -119,16 +119,17 @@ harden(sqlite3 *db, bool write, struct sbx_err *err)
 	 * written over in place, and fdatasync(2) of what does not grow needs
 	 * no commit of the file system's own: half of what an append costs. */
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
-	return sbx_db_exec(db,
+	r = sbx_db_exec(db,
 		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-		"PRAGMA journal_size_limit=16777216;"
-		"PRAGMA wal_autocheckpoint=512;", err);
+		"PRAGMA journal_size_limit=16777216;", err);
+	sbx_wal_limit(db, 512);
+	return r;
 }
 
 void
 sbx_db_bulk(sqlite3 *db)
 {
-	sqlite3_wal_autocheckpoint(db, 2048);
+	sbx_wal_limit(db, 2048);
 	sbx_db_exec(db, "PRAGMA cache_size=-9000", NULL);
 }
 
@@ -212,6 +213,21 @@ add_function(sqlite3 *db, const char *name,
 		NULL);
 }
 
+static int
+open_file(const char *path, int flags, sqlite3 **out, struct sbx_err *err)
+{
+	int r = SBX_OK;
+
+	configure();
+	if (sqlite3_open_v2(path, out, flags | SQLITE_OPEN_PRIVATECACHE |
+			SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+		r = sbx_db_fail(*out, path, err);
+	/* Never when SQLite sees fit: see wal. */
+	if (*out != NULL)
+		sqlite3_wal_autocheckpoint(*out, 0);
+	return r;
+}
+
 int
 sbx_db_open(const char *path, unsigned flags, sqlite3 **out, struct sbx_err *err)
 {
@@ -221,16 +237,12 @@ sbx_db_open(const char *path, unsigned flags, sqlite3 **out, struct sbx_err *err
 
 	if ((r = prepare_file(path, flags, err)) != 0)
 		return r;
-	configure();
-	if (sqlite3_open_v2(path, &db,
-		    (write ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
-			    SQLITE_OPEN_PRIVATECACHE |
-			    SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
-		r = sbx_db_fail(db, path, err);
-	else if ((r = harden(db, write, err)) != 0)
+	if ((r = open_file(path, write ? SQLITE_OPEN_READWRITE :
+			SQLITE_OPEN_READONLY, &db, err)) == 0 &&
+		(r = harden(db, write, err)) != 0)
 		sbx_err_at(err, "%s", path);
 	if (r != 0) {
-		sqlite3_close(db);
+		sbx_db_close(db);
 		return r;
 	}
 	add_function(db, "sbx_first64", sql_first64);
@@ -244,22 +256,23 @@ sbx_db_create(const char *path, sqlite3 **out, struct sbx_err *err)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	sqlite3 *db = NULL;
+	int r;
 
 	if (fd < 0)
 		return sbx_err_sys(err, "%s", path);
 	close(fd);
-	configure();
-	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK) {
-		sbx_db_fail(db, path, err);
-		sqlite3_close(db);
-		return SBX_E_SYS;
-	}
-	*out = db;
-	return SBX_OK;
+	if ((r = open_file(path, SQLITE_OPEN_READWRITE, &db, err)) == 0)
+		*out = db;
+	else
+		sbx_db_close(db);
+	return r;
 }
 
 void
 sbx_db_close(sqlite3 *db)
 {
+	if (db == NULL)
+		return;
+	sbx_wal_close(db);
 	sqlite3_close_v2(db);
 }

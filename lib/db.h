@@ -13,6 +13,10 @@ int sbx_db_open(const char *path, unsigned logflags, sqlite3 **db,
 /* A new empty file of mode 0600; fails when there is one. */
 int sbx_db_create(const char *path, sqlite3 **db, struct sbx_err *err);
 void sbx_db_close(sqlite3 *db);
+/* In a database open for writing: after a commit that leaves so many frames in
+ * the -wal file they go into the database, while nobody else can commit. */
+void sbx_wal_limit(sqlite3 *db, int frames);
+void sbx_wal_close(sqlite3 *db); /* by sbx_db_close() */
 /* Much will be written at once: fewer, larger checkpoints of the -wal file, and
  * a cache with room for the indices' pages. */
 void sbx_db_bulk(sqlite3 *db);

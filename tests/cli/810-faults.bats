@@ -60,6 +60,27 @@ on_disk() { # SIZE SCRIPT
 	each_call_fails init
 }
 
+# SQLite up to 3.51.2 may lose pages otherwise: sqlite.org/wal.html, section 11.
+@test "nobody can commit while pages go from the -wal file into the database" {
+	require python3 strace
+	strace -o /dev/null true 2>/dev/null || must_run "may not trace"
+	node a
+	export SBX_STATE=$D/a
+	sbx-ledger -q init --no-recovery >/dev/null
+	for i in $(seq 250); do ban "$i"; echo; done >"$D/bans"
+	python3 "$BATS_TEST_DIRNAME/../lib/entries.py" 3000 3 >"$D/lines"
+	traced() {
+		strace -f -y -e trace=fcntl,pwrite64 -o "$D/trace" sbx-ledger "$@" >/dev/null
+		python3 "$BATS_TEST_DIRNAME/../lib/checkpoints.py" "$SBX_STATE/ledger.db" <"$D/trace"
+	}
+	read -r pages loose < <(traced append -le ban_publish <"$D/bans")
+	[ "$pages" -gt 20 ] || fail "$pages pages"
+	assert_eq "$loose" 0 "pages while others could commit"
+	read -r pages loose < <(traced import "$D/lines")
+	[ "$pages" -gt 200 ] || fail "$pages pages"
+	assert_eq "$loose" 0 "pages while others could commit"
+}
+
 @test "a full disk is status 4, keeps what was there, and passes" {
 	python3 "$BATS_TEST_DIRNAME/../lib/entries.py" 3000 3 >"$D/lines"
 	ban 1 >"$D/ban"
