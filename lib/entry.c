@@ -357,6 +357,9 @@ sbx_entry_verify(const struct sbx_entry *e, struct sbx_err *err)
 		return refuse(err, "author_pubkey is null and the author unknown");
 	if (!sbx_key_verify(e->pub, e->canon, e->canonlen, e->sig))
 		return refuse(err, "bad signature");
+	/* Its key may have come later than its line. */
+	if (strcmp(e->rec->type, "Identity") == 0)
+		return check_identity(e, err);
 	if (strcmp(e->rec->type, "InviteAccept") == 0)
 		return verify_proof(e, err);
 	if (strcmp(e->rec->type, "SbxRotate") == 0)

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* How much of a stranger is kept, at the limit and past it. */
-#include <sys/mman.h>
-
 #include <sqlite3.h>
 
-#include "world.h"
+#include "import.h"
 
 static struct sbx_key *us, *them, *once;
-static struct sbx_log *logh;
-static struct sbx_import im;
-static struct sbx_buf in = SBX_BUF(64u << 20);
-static char said[512];
-static size_t told;
 
 static void
 setup(void)
@@ -36,14 +29,6 @@ teardown(void)
 	sbx_buf_free(&in);
 }
 
-static void
-put(struct sbx_entry *e)
-{
-	sbx_entry_line(e, &in);
-	sbx_buf_str(&in, "\n");
-	sbx_entry_free(e);
-}
-
 /* A config of some 14 KB, number n, said on that day. */
 static void
 put_big(const struct sbx_key *key, int n, int day)
@@ -59,30 +44,6 @@ put_big(const struct sbx_key *key, int n, int day)
 		"\"scope\":\"mesh\",\"version\":1,\"content_hash\":\"%064d\","
 		"\"payload\":{%s},\"payload_uri\":null,\"valid_from\":\"%s\","
 		"\"valid_until\":null}", n, n, text, at(day * 86400 + n)));
-}
-
-static void
-refuse(void *ctx, size_t number, const struct sbx_err *err)
-{
-	(void)ctx;
-	(void)number;
-	snprintf(said, sizeof(said), "%s", err->text);
-	told++;
-}
-
-static void
-import(void)
-{
-	int fd = memfd_create("in", MFD_CLOEXEC);
-
-	ck_assert(!in.over);
-	ck_assert_int_eq(sbx_io_write_fd(fd, in.data, in.len, &why), 0);
-	ck_assert_int_eq(lseek(fd, 0, SEEK_SET), 0);
-	im = (struct sbx_import){ .refuse = refuse };
-	told = 0;
-	ck_assert_msg(sbx_import_fd(logh, fd, &im, &why) == 0, "%s", why.text);
-	close(fd);
-	sbx_buf_clear(&in);
 }
 
 static struct sbx_entry *
