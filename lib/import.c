@@ -7,7 +7,7 @@
 #include "batch.h"
 #include "db.h"
 
-#define GROUP 16 /* batches of a file that share a commit */
+#define GROUP 32 /* batches of a file that share a commit */
 #define RING  4	 /* batches that are read ahead */
 
 struct importer {

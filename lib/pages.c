@@ -8,19 +8,12 @@
 
 #include "pages.h"
 
+#define TYPE 64 /* longer than any is */
+
 /* All but entry and fact, whose rows are compared one by one. */
 static const char *const small[] = { "author", "local", "anchor", "held", "node",
 	"peer", "source", "witness", "spent", "cache_member", "cache_invite",
 	"cache_proposal", "cache_rules" };
-
-static uint64_t
-hash(const struct sbx_sums *s, const void *data, size_t len)
-{
-	uint64_t out;
-
-	crypto_shorthash((unsigned char *)&out, data, len, s->key);
-	return out;
-}
 
 void
 sbx_sums_begin(struct sbx_sums *s)
@@ -29,14 +22,25 @@ sbx_sums_begin(struct sbx_sums *s)
 	crypto_shorthash_keygen(s->key);
 }
 
+struct term {
+	int64_t seq, value;
+	char set, type[TYPE]; /* as long as it is */
+};
+
+/* What an index's entry adds. */
 static uint64_t
 term(const struct sbx_sums *s, int64_t seq, const char *type,
 	const int64_t *value)
 {
-	uint64_t all[4] = { (uint64_t)seq, hash(s, type, strlen(type)),
-		value != NULL, value != NULL ? (uint64_t)*value : 0 };
+	struct term all = { .seq = seq, .value = value != NULL ? *value : 0,
+		.set = value != NULL };
+	size_t len = strnlen(type, TYPE);
+	uint64_t out;
 
-	return hash(s, all, sizeof(all));
+	memcpy(all.type, type, len);
+	crypto_shorthash((unsigned char *)&out, (const unsigned char *)&all,
+		offsetof(struct term, type) + len, s->key);
+	return out;
 }
 
 void
@@ -86,7 +90,7 @@ pragma(sqlite3 *db, const char *sql, struct sbx_err *err)
 
 /* An entry of an index: maybe a type, maybe a number, a row. */
 struct cell {
-	char type[64];
+	char type[TYPE];
 	bool set;
 	int64_t value, seq;
 };

@@ -159,8 +159,9 @@ sbx_log_mark(sqlite3 *db, int64_t seq,
 		return;
 	sbx_hex_write(hex, head, SBX_HASH_BYTES);
 	snprintf(text, sizeof(text), "%lld %s", (long long)seq, hex);
-	if (sbx_db_prepare(db, "INSERT OR REPLACE INTO local(key, value) "
-		    "VALUES('verified', ?)", &st, NULL) == 0) {
+	if (sbx_db_prepare(db, "INSERT INTO local(key, value) VALUES("
+		    "'verified', ?) ON CONFLICT(key) DO UPDATE SET "
+		    "value=excluded.value WHERE value<>excluded.value", &st, NULL) == 0) {
 		sbx_db_bind_text(st, 1, text);
 		/* Without it the next quick check says less: no harm. */
 		sqlite3_step(st);
