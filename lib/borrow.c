@@ -58,7 +58,7 @@ sbx_borrow_sub(struct sbx_log *log, const char *id, struct sbx_borrow *b,
 		(r = sbx_db_prepare(sbx_log_db(log), "SELECT f.seq FROM fact f "
 			 "JOIN author a ON a.id=f.author WHERE "
 			 "f.type='Subscription' AND "
-			 "f.idhash=sbx_idhash(?1) AND f.id=?1 AND a.did=?2 "
+			 SBX_CLAIMING("f", "?1") " AND a.did=?2 "
 			 "ORDER BY f.seq DESC LIMIT 1", &st, err)) != 0)
 		return r;
 	sbx_db_bind_text(st, 1, id);

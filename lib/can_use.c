@@ -139,7 +139,7 @@ add_answer(struct sbx_asked *a, struct sbx_leg *l, const struct sbx_json *sub)
 		    "SELECT lower(hex(e.id)) FROM temp.claim f JOIN main.entry e "
 		    "USING(seq) JOIN main.author p ON p.id=f.author WHERE f.type IN "
 		    "('ServiceApprove', 'ServiceReject') AND "
-		    "f.idhash=sbx_idhash(?1) AND f.id=?1 AND p.did=?2 "
+		    SBX_CLAIMING("f", "?1") " AND p.did=?2 "
 		    "ORDER BY f.time DESC, f.type DESC, e.id LIMIT 1", &q, NULL) != 0)
 		return;
 	sbx_db_bind_text(q, 1, sbx_json_str(sub, "subscription_id"));

@@ -42,6 +42,9 @@ int sbx_db_text(sqlite3 *db, const char *sql, const char *a, const char *b,
  * that begins as an earlier id is not in the index. */
 #define SBX_OF_ID(id) "(f.eid=sbx_first64(" id ") OR f.eid IS NULL) AND e.id=" id
 
+/* In SQL: f, a row of fact, claims that identifier. */
+#define SBX_CLAIMING(f, id) f ".idhash=sbx_idhash(" id ") AND " f ".id=" id
+
 /* The journal's own connection: state reads through it. */
 sqlite3 *sbx_log_db(struct sbx_log *log);
 /* head = BLAKE2b-256(head || canon || sig as 128 hex digits) */

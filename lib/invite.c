@@ -228,8 +228,8 @@ check_twice(struct sbx_log *log, const char *invite_id, const char *me,
 
 	if ((r = sbx_db_prepare(sbx_log_db(log),
 		     "SELECT 1 FROM fact f JOIN author a ON a.id=f.author WHERE "
-		     "f.type='InviteAccept' AND f.idhash=sbx_idhash(?1) AND "
-		     "f.id=?1 AND a.did=?2", &st, err)) != 0)
+		     "f.type='InviteAccept' AND " SBX_CLAIMING("f", "?1")
+		     " AND a.did=?2", &st, err)) != 0)
 		return r;
 	sbx_db_bind_text(st, 1, invite_id);
 	sbx_db_bind_text(st, 2, me);

@@ -213,7 +213,7 @@ const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 		P("reason") " AS reason, " P("severity") " AS severity, "
 		P("expires_at") " AS expires_at, CASE WHEN EXISTS(SELECT 1 FROM "
 		"temp.claim r WHERE r.type='BanRevoke' AND "
-		"r.idhash=sbx_idhash(l.ref) AND r.id=l.ref AND "
+		SBX_CLAIMING("r", "l.ref") " AND "
 		"r.author=l.author AND r.time>=l.time) THEN 'lifted' WHEN "
 		"sbx_time(" P("expires_at") ")<(SELECT us FROM temp.clock) THEN "
 		"'expired' ELSE 'live' END AS status, " IS_MEMBER("a.did")
