@@ -339,7 +339,8 @@ add_fact(struct sbx_log *log, const struct sbx_entry *e, int64_t seq,
 }
 
 /* What the views and the tree rest on.  That it can be added says that the
- * entry is new; if not, it is known, or its id begins as another's. */
+ * entry is new; if not, it is known, or its id begins as another's.  how NULL:
+ * it has its row already, known or not. */
 static int
 derive(struct sbx_log *log, const struct sbx_entry *e, int64_t seq,
 	int64_t author, enum sbx_log_how *how, struct sbx_err *err)
@@ -347,12 +348,14 @@ derive(struct sbx_log *log, const struct sbx_entry *e, int64_t seq,
 	bool added;
 	int r;
 
-	*how = SBX_LOG_NEW;
+	if (how != NULL)
+		*how = SBX_LOG_NEW;
 	if ((r = add_fact(log, e, seq, author, true, &added, err)) != 0)
 		return r;
 	if (!added) {
-		if ((r = find_entry(log, e, author, how, err)) != 0 ||
-			*how == SBX_LOG_DUP)
+		if (how != NULL &&
+			((r = find_entry(log, e, author, how, err)) != 0 ||
+				*how == SBX_LOG_DUP))
 			return r;
 		r = add_fact(log, e, seq, author, false, &added, err);
 	}
@@ -431,16 +434,12 @@ rebuild_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
 	struct sbx_log *log = ctx;
 	struct sbx_entry *e = NULL;
 	int64_t author = 0;
-	bool added;
 	int r;
 
 	/* A row that says what an earlier one said is for verify to tell. */
 	if ((r = sbx_row_entry(row, &e, err)) == 0 &&
-		(r = author_row(log, e, &author, err)) == 0 &&
-		(r = add_fact(log, e, row->seq, author, true, &added, err)) == 0 &&
-		(added || (r = add_fact(log, e, row->seq, author, false, &added,
-				   err)) == 0))
-		r = sbx_logtree_grow(log->db, row->seq, err);
+		(r = author_row(log, e, &author, err)) == 0)
+		r = derive(log, e, row->seq, author, NULL, err);
 	if (r != 0)
 		sbx_err_at(err, "entry %lld", (long long)row->seq);
 	sbx_entry_free(e);
