@@ -314,13 +314,9 @@ void
 sbx_entry_set_key(struct sbx_entry *e,
 	const unsigned char pub[static SBX_PUB_BYTES])
 {
-	struct sbx_buf line = SBX_BUF(SBX_MAX_ENTRY);
-
 	memcpy(e->pub, pub, SBX_PUB_BYTES);
 	e->keyless = false;
-	sbx_entry_line(e, &line);
-	sbx_tree_leaf(e->leaf, line.data, line.len);
-	sbx_buf_free(&line);
+	read_leaf(e, NULL); /* of a line as long as before */
 }
 
 size_t

@@ -16,7 +16,6 @@ struct verifying {
 	sqlite3_stmt *facts, *nodes;
 	bool failed;
 	int64_t next; /* the row to be checked next */
-	int64_t seen; /* the last row read */
 	int64_t authors; /* so far: numbered as they came */
 	struct sbx_sums rows;
 	unsigned char head[SBX_HASH_BYTES];
@@ -196,7 +195,6 @@ take_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
 	struct verifying *v = ctx;
 
 	sbx_batch_add_row(v->filling, row);
-	v->seen = row->seq;
 	return sbx_batch_full(v->filling) ? turn(v, err) : SBX_OK;
 }
 
