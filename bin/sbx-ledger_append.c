@@ -31,7 +31,6 @@ struct group {
 	const struct signer *s;
 	struct payload *list;
 	size_t count, bytes;
-	struct sbx_work *work; /* what signs it */
 };
 
 /* Whoever says two things about one id in two lines means the later: each has
@@ -209,6 +208,7 @@ append_lines(struct signer *s, struct group *next, struct group *ready)
 	struct sbx_ctx *ctx = s->ctx;
 	struct sbx_err why = { 0 };
 	struct group *settled;
+	struct sbx_work *signing;
 	struct sbx_lines in;
 	int more = 1, r;
 
@@ -216,9 +216,9 @@ append_lines(struct signer *s, struct group *next, struct group *ready)
 	do {
 		if (more == 1)
 			more = fill(s, &in, next, ready->count == 0, &why);
-		next->work = sbx_work_start(next->count, 8, sign, next);
+		signing = sbx_work_start(next->count, 8, sign, next);
 		r = settle(s, ready);
-		sbx_work_end(next->work);
+		sbx_work_end(signing);
 		settled = ready;
 		ready = next;
 		next = settled;
