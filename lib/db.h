@@ -56,6 +56,10 @@ void sbx_log_chain(unsigned char head[static SBX_HASH_BYTES], const char *canon,
 void sbx_log_mark(sqlite3 *db, int64_t seq,
 	const unsigned char head[static SBX_HASH_BYTES]);
 
+/* Append the line of row seq, if there is one. */
+int sbx_log_line(struct sbx_log *log, int64_t seq, struct sbx_buf *out,
+	struct sbx_err *err);
+
 /* After the row that made size a multiple of 256: the subtrees it completed. */
 int sbx_logtree_grow(sqlite3 *db, int64_t size, struct sbx_err *err);
 

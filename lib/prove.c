@@ -100,14 +100,6 @@ past_head(const char *what, int64_t n, struct sbx_err *err)
 	return SBX_E_NO;
 }
 
-static int
-line_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
-{
-	(void)err;
-	sbx_row_line(row, ctx);
-	return SBX_OK;
-}
-
 /* The entry's line, then the delegation's. */
 static int
 make_extra(struct sbx_log *log, const struct sbx_conf *conf, int64_t seq,
@@ -117,7 +109,7 @@ make_extra(struct sbx_log *log, const struct sbx_conf *conf, int64_t seq,
 	int r;
 
 	sbx_buf_fmt(&path, "%s/log-key", conf->dir);
-	if ((r = sbx_log_each(log, seq, seq, line_row, extra, err)) == 0) {
+	if ((r = sbx_log_line(log, seq, extra, err)) == 0) {
 		sbx_buf_str(extra, "\n");
 		r = sbx_io_read(path.data, 0, extra, err);
 	}

@@ -110,3 +110,18 @@ out:
 	free(rows);
 	return r;
 }
+
+static int
+line_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
+{
+	(void)err;
+	sbx_row_line(row, ctx);
+	return SBX_OK;
+}
+
+int
+sbx_log_line(struct sbx_log *log, int64_t seq, struct sbx_buf *out,
+	struct sbx_err *err)
+{
+	return sbx_log_each(log, seq, seq, line_row, out, err);
+}

@@ -181,14 +181,6 @@ sbx_seal_check(struct sbx_log *log, const struct sbx_conf *conf,
 	return r;
 }
 
-static int
-line_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
-{
-	(void)err;
-	sbx_row_line(row, ctx);
-	return SBX_OK;
-}
-
 int
 sbx_seal_keep(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err)
@@ -206,7 +198,7 @@ sbx_seal_keep(struct sbx_log *log, const struct sbx_conf *conf,
 		(kept != NULL && seq_of(kept) >= s.seq))
 		goto out;
 	if ((r = sbx_prove_find(log, s.prev, &row, err)) == 0 &&
-		(r = sbx_log_each(log, row, row, line_row, &line, err)) == 0)
+		(r = sbx_log_line(log, row, &line, err)) == 0)
 		r = sbx_io_save(s.path, line.data, line.len, 0644, 0, err);
 out:
 	sbx_entry_free(kept);
