@@ -32,8 +32,6 @@ static const char *const forms[] = { "export.jsonl", "log/export",
 	"api/v1/annuaire/log/export" };
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
 
-#define SECOND INT64_C(1000000)
-
 /* For who sits and waits: one line that is written over. */
 static void
 progress(void *arg)
@@ -45,11 +43,11 @@ progress(void *arg)
 				       im->added + im->known + im->held +
 					       im->refused;
 
-	if (p->ctx->quiet || took < SECOND || now - p->shown < SECOND / 5 ||
+	if (p->ctx->quiet || took < SBX_SECOND || now - p->shown < SBX_SECOND / 5 ||
 		!isatty(STDERR_FILENO))
 		return;
 	p->shown = now;
-	rate = (int64_t)done * SECOND / took;
+	rate = (int64_t)done * SBX_SECOND / took;
 	fprintf(stderr, "\r\033[K%.40s: %ju", p->name, (uintmax_t)done);
 	if (im->total > 0)
 		fprintf(stderr, " of %ju", (uintmax_t)im->total);
@@ -184,7 +182,7 @@ static int
 pull_site(struct pull *p, const char *base, const char *did,
 	struct sbx_err *err)
 {
-	int64_t until = sbx_clock_boot() + p->slot * SECOND;
+	int64_t until = sbx_clock_boot() + p->slot * SBX_SECOND;
 	bool whole = ends(base, ".jsonl") || ends(base, "/export");
 	struct sbx_buf url = SBX_BUF(2048);
 	bool found = false;

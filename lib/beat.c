@@ -5,8 +5,6 @@
  * more of it (c2sp.org/tlog-cosignature). */
 #include "follow.h"
 
-#define SECOND INT64_C(1000000)
-
 int64_t
 sbx_beat_read(const char *note, size_t len, const struct sbx_vkey *log)
 {
@@ -81,7 +79,7 @@ sbx_heard_load(struct sbx_log *log, const struct sbx_conf *conf,
 		return r;
 	h->at = at;
 	h->stale = at != 0 &&
-		   sbx_clock_now() - at > conf->pull_stale * SECOND;
+		   sbx_clock_now() - at > conf->pull_stale * SBX_SECOND;
 	return SBX_OK;
 }
 

@@ -18,7 +18,6 @@
 /* All there can be, each with the longest parameters. */
 #define MAX_FILE                                                               \
 	(SBX_MAX_GRANTS * (SBX_MAX_MACRO_JSON + 1024) + SBX_MAX_PORTS * 64)
-#define SECOND   INT64_C(1000000)
 
 static const struct sbx_json_limits limits = {
 	.bytes = MAX_FILE,
@@ -59,7 +58,7 @@ sbx_granted_left(const struct sbx_granted *grant)
 		left = now < grant->since ? 0 : grant->until - now;
 	if (left > grant->until - grant->since)
 		left = grant->until - grant->since;
-	left = (left + SECOND - 1) / SECOND;
+	left = (left + SBX_SECOND - 1) / SBX_SECOND;
 	return left < 0 ? 0 : left > SBX_MAX_TTL ? SBX_MAX_TTL : left;
 }
 
@@ -326,8 +325,8 @@ sbx_grants_put(struct sbx_grants *g, const struct sbx_granted *grant,
 	*slot = *grant;
 	slot->params = sbx_mem_text(grant->params, strlen(grant->params));
 	slot->since = sbx_clock_now();
-	slot->until = slot->since + ttl * SECOND;
-	slot->boot_until = sbx_clock_boot() + ttl * SECOND;
+	slot->until = slot->since + ttl * SBX_SECOND;
+	slot->boot_until = sbx_clock_boot() + ttl * SBX_SECOND;
 	strcpy(slot->boot, boot_id());
 	return 0;
 }

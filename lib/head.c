@@ -9,8 +9,6 @@
 
 #include "follow.h"
 
-#define SECOND INT64_C(1000000)
-
 /* ---- heads ------------------------------------------------------------------ */
 
 /* A checkpoint signed by key, from a file, and when it was said to be all there
@@ -198,7 +196,7 @@ static bool
 due(const struct sbx_conf *conf, int64_t said, int64_t now)
 {
 	return said == 0 || said > now + SBX_MAX_AHEAD ||
-	       now - said >= conf->pull_stale * SECOND / 4;
+	       now - said >= conf->pull_stale * SBX_SECOND / 4;
 }
 
 /* A clock that was put right must not make readers think of an older answer. */

@@ -13,7 +13,6 @@
 #define ID_BYTES  4
 #define COSIGNED  (8 + SBX_SIG_BYTES)
 #define MAX_TIME  INT64_C(253402300799) /* the last second of 9999 */
-#define SECOND    INT64_C(1000000)
 #define SIG_BYTES 8192 /* the longest anybody's signature may be */
 
 static bool
@@ -130,7 +129,7 @@ sbx_note_sign(struct sbx_buf *sigs, const char *text, size_t len,
 	struct sbx_vkey k;
 	int i, r;
 
-	time /= SECOND;
+	time /= SBX_SECOND;
 	if (time < 0 || time > MAX_TIME || len == 0 || text[len - 1] != '\n')
 		return sbx_err_set(err, SBX_E_USAGE,
 			"a note's text ends in a newline, its time in 9999");
@@ -207,9 +206,9 @@ count(struct sbx_note *n, size_t key, int64_t time)
 	if (i == n->count) {
 		n->count++;
 		n->sig[i].key = key;
-		n->sig[i].time = time * SECOND;
-	} else if (n->sig[i].time < time * SECOND) {
-		n->sig[i].time = time * SECOND;
+		n->sig[i].time = time * SBX_SECOND;
+	} else if (n->sig[i].time < time * SBX_SECOND) {
+		n->sig[i].time = time * SBX_SECOND;
 	}
 }
 

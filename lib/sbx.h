@@ -27,6 +27,8 @@
 #include <string.h>
 #include <sys/types.h>
 
+#define SBX_SECOND INT64_C(1000000) /* as this library counts */
+
 /* ---- limits: each is one promise, tested at the limit and past it ---- */
 
 #define SBX_MAX_ENTRY 16384	/* bytes of one entry line, canonical form */
@@ -35,7 +37,7 @@
 #define SBX_MAX_KEYS 256	/* object members, all of one document together */
 #define SBX_MAX_INT INT64_C(9007199254740991) /* 2^53 - 1 */
 #define SBX_MAX_EXPORT (256u << 20) /* bytes of an export by the network */
-#define SBX_MAX_AHEAD (600 * INT64_C(1000000)) /* an entry dated later is held */
+#define SBX_MAX_AHEAD (600 * SBX_SECOND) /* an entry dated later is held */
 /* Entries of strangers, all together and of each, that are held at a time.
  * Members have no such limit. */
 #define SBX_MAX_HELD 4096
