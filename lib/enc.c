@@ -8,71 +8,96 @@
 
 #include "sbx.h"
 
-#define AT_ONCE 16 /* bytes: the compiler takes a fixed number at once */
+/* So many bytes at once, in a processor's wide registers: neither branch nor
+ * table, since it may be a key's. */
+#define WIDTH 16
+typedef uint8_t vec __attribute__((vector_size(WIDTH)));
+#define EVEN 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30
+#define ODD  1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31
+#define LOW  0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
 
-/* The value of a hex digit, past 15 for what is none.  Neither branch nor
- * table: it may be a key's. */
-static uint8_t
-digit(uint8_t c)
+/* The digits' values.  Adds to *bad what is none. */
+static vec
+values(const char *text, vec *bad)
 {
-	uint8_t number = (uint8_t)(c - '0');
-	uint8_t letter = (uint8_t)(c - 'a');
-	uint8_t is_number = number < 10 ? 0xff : 0;
-	uint8_t is_letter = letter < 6 ? 0xff : 0;
+	vec number, letter, is_number, is_letter;
 
-	return (uint8_t)((number & is_number) |
-		((uint8_t)(letter + 10) & is_letter) |
-		(16 & ~(is_number | is_letter)));
+	memcpy(&number, text, WIDTH);
+	letter = number - 'a';
+	number -= '0';
+	is_number = (vec)(number < 10);
+	is_letter = (vec)(letter < 6);
+	*bad |= ~(is_number | is_letter);
+	return (number & is_number) | ((letter + 10) & is_letter);
+}
+
+static void
+join(unsigned char out[static WIDTH], const char text[static 2 * WIDTH],
+	vec *bad)
+{
+	vec a = values(text, bad), b = values(text + WIDTH, bad);
+	vec bytes = __builtin_shufflevector(a, b, EVEN) << 4 |
+		__builtin_shufflevector(a, b, ODD);
+
+	memcpy(out, &bytes, WIDTH);
 }
 
 bool
 sbx_hex_parse(unsigned char *out, size_t len, const char *text, size_t textlen)
 {
-	uint8_t value[2 * AT_ONCE], bad = 0;
-	size_t n;
+	unsigned char last[WIDTH];
+	char pad[2 * WIDTH];
+	vec bad = { 0 }, none = { 0 };
+	size_t at;
 
 	if (textlen != 2 * len)
 		return false;
-	for (size_t at = 0; at < len; at += n) {
-		n = len - at < AT_ONCE ? len - at : AT_ONCE;
-		memset(value, '0', sizeof(value));
-		memcpy(value, text + 2 * at, 2 * n);
-		for (size_t i = 0; i < 2 * AT_ONCE; i++)
-			bad |= value[i] = digit(value[i]);
-		for (size_t i = 0; i < n; i++)
-			out[at + i] = (uint8_t)(value[2 * i] << 4 |
-				(value[2 * i + 1] & 15));
+	for (at = 0; len - at >= WIDTH; at += WIDTH)
+		join(out + at, text + 2 * at, &bad);
+	if (at < len) {
+		memset(pad, '0', sizeof(pad));
+		memcpy(pad, text + 2 * at, 2 * (len - at));
+		join(last, pad, &bad);
+		memcpy(out + at, last, len - at);
 	}
-	explicit_bzero(value, sizeof(value));
-	return bad < 16;
+	return memcmp(&bad, &none, WIDTH) == 0;
 }
 
-static uint8_t
-letter(uint8_t value)
+static vec
+digits(vec value)
 {
-	return (uint8_t)(value + '0' + (value > 9 ? 'a' - '0' - 10 : 0));
+	return value + '0' + ((vec)(value > 9) & ('a' - '0' - 10));
+}
+
+static void
+split(char text[static 2 * WIDTH], const unsigned char data[static WIDTH])
+{
+	vec bytes, a, b, two[2];
+
+	memcpy(&bytes, data, WIDTH);
+	a = digits(bytes >> 4);
+	b = digits(bytes & 15);
+	two[0] = __builtin_shufflevector(a, b, LOW);
+	two[1] = __builtin_shufflevector(a, b, HIGH);
+	memcpy(text, two, sizeof(two));
 }
 
 void
 sbx_hex_write(char *out, const unsigned char *data, size_t len)
 {
-	uint8_t pair[2][AT_ONCE] = { 0 };
-	size_t n;
+	unsigned char last[WIDTH] = { 0 };
+	char text[2 * WIDTH];
+	size_t at;
 
-	for (size_t at = 0; at < len; at += n) {
-		n = len - at < AT_ONCE ? len - at : AT_ONCE;
-		memcpy(pair[0], data + at, n);
-		for (size_t i = 0; i < AT_ONCE; i++) {
-			pair[1][i] = letter(pair[0][i] & 15);
-			pair[0][i] = letter(pair[0][i] >> 4);
-		}
-		for (size_t i = 0; i < n; i++) {
-			out[2 * (at + i)] = (char)pair[0][i];
-			out[2 * (at + i) + 1] = (char)pair[1][i];
-		}
+	for (at = 0; len - at >= WIDTH; at += WIDTH)
+		split(out + 2 * at, data + at);
+	if (at < len) {
+		memcpy(last, data + at, len - at);
+		split(text, last);
+		memcpy(out + 2 * at, text, 2 * (len - at));
 	}
 	out[2 * len] = '\0';
-	explicit_bzero(pair, sizeof(pair));
 }
 
 /* libsodium 1.0.18 takes some bytes from 0x80 on for letters, so that one key
