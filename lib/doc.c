@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <endian.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -171,32 +172,26 @@ sbx_doc_sorted(const struct sbx_json *obj, const struct sbx_json **twice)
 	return list;
 }
 
-/* Whether any byte of w is below 0x20, a quote, a backslash, or from 0x7f on:
- * less(x, n) has the high bit of a byte that is below n, and of none if none
- * is ("Bit Twiddling Hacks", hasless). */
-static bool
-any_special(uint64_t w)
-{
-	const uint64_t ones = UINT64_MAX / 255, high = ones * 0x80;
-#define LESS(x, n) (((x) - ones * (n)) & ~(x))
-	uint64_t found = w | LESS(w, 0x20) | LESS(w ^ ones * '"', 1) |
-		LESS(w ^ ones * '\\', 1) | LESS(w ^ ones * 0x7f, 1);
-#undef LESS
-
-	return (found & high) != 0;
-}
-
 size_t
 sbx_doc_plain(const char *text, size_t len)
 {
+	typedef unsigned char vec __attribute__((vector_size(16)));
+	uint64_t half[2] = { 0, 0 };
 	size_t n = 0;
-	uint64_t w;
+	vec v;
 
-	for (; len - n >= sizeof(w); n += sizeof(w)) {
-		memcpy(&w, text + n, sizeof(w));
-		if (any_special(w))
+	for (; len - n >= sizeof(v); n += sizeof(v)) {
+		memcpy(&v, text + n, sizeof(v));
+		v = (vec)(v - 0x20 > 0x7e - 0x20) | (vec)(v == '"') |
+			(vec)(v == '\\');
+		memcpy(half, &v, sizeof(v));
+		if ((half[0] | half[1]) != 0)
 			break;
 	}
+	if (half[0] != 0)
+		return n + (size_t)__builtin_ctzll(le64toh(half[0])) / 8;
+	if (half[1] != 0)
+		return n + 8 + (size_t)__builtin_ctzll(le64toh(half[1])) / 8;
 	while (n < len && text[n] >= 0x20 && text[n] <= 0x7e && text[n] != '"' &&
 		text[n] != '\\')
 		n++;

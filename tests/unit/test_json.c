@@ -304,14 +304,14 @@ START_TEST(strings_are_unescaped_and_numbers_kept_as_written)
 }
 END_TEST
 
-/* Eight bytes are looked at together: each byte at each place among others. */
+/* Sixteen bytes are looked at together: each byte at each place among others. */
 START_TEST(every_byte_ends_plain_text_or_not_wherever_it_stands)
 {
 	for (int c = 0; c < 256; c++) {
 		bool plain = c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 
-		for (size_t at = 0; at < 24; at++) {
-			char text[24];
+		for (size_t at = 0; at < 40; at++) {
+			char text[40];
 
 			memset(text, at % 2 ? '~' : ' ', sizeof(text));
 			text[at] = (char)c;
