@@ -149,7 +149,8 @@ sbx_idhash(const char *id)
 	return sbx_first64(hash);
 }
 
-/* The texts that outlive the document, in one allocation. */
+/* The texts that outlive the document, behind the place where the entry itself
+ * is to be: one allocation. */
 static void
 keep_texts(struct sbx_entry *e, const char *canon, size_t len)
 {
@@ -157,16 +158,33 @@ keep_texts(struct sbx_entry *e, const char *canon, size_t len)
 		sbx_json_str(e->payload, e->rec->id) : NULL;
 	const char *ref = e->rec->ref != NULL ?
 		sbx_json_str(e->payload, e->rec->ref) : NULL;
-	char *at = sbx_mem_grow(NULL, 1, len + 3 +
+	char *at = sbx_mem_grow(NULL, 1, sizeof(*e) + len + 3 +
 			(key != NULL ? strlen(key) : 0) +
 			(ref != NULL ? strlen(ref) : 0));
 
+	at += sizeof(*e);
 	e->canon = at;
 	e->canonlen = len;
 	put(&at, canon, len);
 	e->key = key != NULL ? put(&at, key, strlen(key)) : NULL;
 	e->ref = ref != NULL ? put(&at, ref, strlen(ref)) : NULL;
 	e->keyhash = key != NULL ? sbx_idhash(key) : 0;
+}
+
+/* r came of reading e: where it is to be, or nothing is left of it. */
+static int
+settle(const struct sbx_entry *e, int r, struct sbx_entry **out)
+{
+	char *place = e->canon != NULL ? e->canon - sizeof(*e) : NULL;
+
+	if (r != 0) {
+		sbx_doc_free(e->doc);
+		free(place);
+		return r;
+	}
+	memcpy(place, e, sizeof(*e));
+	*out = (struct sbx_entry *)(void *)place;
+	return SBX_OK;
 }
 
 void
@@ -237,26 +255,20 @@ int
 sbx_entry_parse(const char *text, size_t len, struct sbx_entry **out,
 	struct sbx_err *err)
 {
-	struct sbx_entry *e = sbx_mem_alloc(1, sizeof(*e));
+	struct sbx_entry e = { 0 };
 	const struct sbx_json *root;
 	int r;
 
-	if ((r = sbx_json_parse(text, len, NULL, &e->doc, err)) != 0)
-		goto out;
-	root = sbx_doc_root(e->doc);
-	if ((r = check_members(root, err)) != 0 ||
-		(r = read_type(e, root, err)) != 0 ||
-		(r = read_author(e, root, err)) != 0)
-		goto out;
-	e->payload = sbx_json_get(root, "payload");
-	if ((r = read_payload(e, text, err)) == 0)
-		r = read_leaf(e, err);
-out:
-	if (r != 0)
-		sbx_entry_free(e);
-	else
-		*out = e;
-	return r;
+	if ((r = sbx_json_parse(text, len, NULL, &e.doc, err)) != 0)
+		return r;
+	root = sbx_doc_root(e.doc);
+	e.payload = sbx_json_get(root, "payload");
+	if ((r = check_members(root, err)) == 0 &&
+		(r = read_type(&e, root, err)) == 0 &&
+		(r = read_author(&e, root, err)) == 0 &&
+		(r = read_payload(&e, text, err)) == 0)
+		r = read_leaf(&e, err);
+	return settle(&e, r, out);
 }
 
 /* The payload is as deep as a line's may be, and has as many members. */
@@ -266,26 +278,20 @@ sbx_row_entry(const struct sbx_row *row, struct sbx_entry **out,
 {
 	static const struct sbx_json_limits limits = { SBX_MAX_LINE,
 		SBX_MAX_DEPTH - 1, SBX_MAX_KEYS - MEMBERS };
-	struct sbx_entry *e = sbx_mem_alloc(1, sizeof(*e));
+	struct sbx_entry e = { 0 };
 	int r;
 
-	if ((r = sbx_json_parse(row->payload, row->payloadlen, &limits, &e->doc,
-		     err)) != 0 ||
-		(r = find_type(e, row->type, strlen(row->type), row->op,
-			 err)) != 0)
-		goto out;
-	memcpy(e->author, row->author, SBX_DID_SIZE);
-	memcpy(e->sig, row->sig, SBX_SIG_BYTES);
-	memcpy(e->pub, row->pub, SBX_PUB_BYTES);
-	e->payload = sbx_doc_root(e->doc);
-	if ((r = read_payload(e, row->payload, err)) == 0)
-		r = read_leaf(e, err);
-out:
-	if (r != 0)
-		sbx_entry_free(e);
-	else
-		*out = e;
-	return r;
+	if ((r = sbx_json_parse(row->payload, row->payloadlen, &limits, &e.doc,
+		     err)) != 0)
+		return r;
+	e.payload = sbx_doc_root(e.doc);
+	memcpy(e.author, row->author, SBX_DID_SIZE);
+	memcpy(e.sig, row->sig, SBX_SIG_BYTES);
+	memcpy(e.pub, row->pub, SBX_PUB_BYTES);
+	if ((r = find_type(&e, row->type, strlen(row->type), row->op, err)) == 0 &&
+		(r = read_payload(&e, row->payload, err)) == 0)
+		r = read_leaf(&e, err);
+	return settle(&e, r, out);
 }
 
 /* The proof binds one acceptor to an invitation whose secret it was handed:
@@ -487,6 +493,5 @@ sbx_entry_free(struct sbx_entry *e)
 	if (e == NULL)
 		return;
 	sbx_doc_free(e->doc);
-	free(e->canon);
 	free(e);
 }

@@ -375,7 +375,7 @@ struct sbx_entry {
 	bool keyless;			  /* author_pubkey was null: pub is zero */
 	struct sbx_doc *doc;		/* NULL after sbx_entry_shrink */
 	const struct sbx_json *payload; /* in doc */
-	char *canon;			/* canon(payload) */
+	char *canon;			/* canon(payload), behind the entry itself */
 	size_t canonlen;
 	const char *key, *ref; /* what its id and ref fields say, or NULL */
 	int64_t keyhash;	/* sbx_idhash(key), if there is one */
