@@ -189,26 +189,40 @@ field(const struct sbx_rec *rec, const char *name, size_t len)
 	return NULL;
 }
 
+/* What the payload has, each at its field's place. */
+static int
+find_fields(const struct sbx_rec *rec, const struct sbx_json *payload,
+	const struct sbx_json *have[static SBX_MAX_FIELDS], struct sbx_err *err)
+{
+	const struct sbx_field *f;
+
+	for (const struct sbx_json *v = payload->child; v != NULL; v = v->next) {
+		if ((f = field(rec, v->key, v->keylen)) == NULL)
+			return sbx_err_set(err, SBX_E_INPUT,
+				"%s: unknown field %.40s", rec->type, v->key);
+		have[f - rec->fields] = v;
+	}
+	return SBX_OK;
+}
+
 int
 sbx_rec_check(const struct sbx_rec *rec, const struct sbx_json *payload,
 	struct sbx_err *err)
 {
-	const struct sbx_json *v;
+	const struct sbx_json *have[SBX_MAX_FIELDS] = { NULL }, **v = have;
+	int r;
 
 	if (payload == NULL || payload->type != SBX_JSON_OBJECT)
 		return sbx_err_set(err, SBX_E_INPUT, "payload is not an object");
-	for (v = payload->child; v != NULL; v = v->next)
-		if (field(rec, v->key, v->keylen) == NULL)
-			return sbx_err_set(err, SBX_E_INPUT,
-				"%s: unknown field %.40s", rec->type, v->key);
-	for (const struct sbx_field *f = rec->fields; f->name != NULL; f++) {
-		v = sbx_json_get(payload, f->name);
-		if (v == NULL && (f->flags & SBX_FIELD_MAYBE))
+	if ((r = find_fields(rec, payload, have, err)) != 0)
+		return r;
+	for (const struct sbx_field *f = rec->fields; f->name != NULL; f++, v++) {
+		if (*v == NULL && (f->flags & SBX_FIELD_MAYBE))
 			continue;
-		if (v == NULL)
+		if (*v == NULL)
 			return sbx_err_set(err, SBX_E_INPUT,
 				"%s: field %s is missing", rec->type, f->name);
-		if (!value_ok(f, v))
+		if (!value_ok(f, *v))
 			return sbx_err_set(err, SBX_E_INPUT,
 				"%s: field %s has a wrong value", rec->type,
 				f->name);

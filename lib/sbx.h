@@ -342,6 +342,8 @@ struct sbx_field {
 	const char *const *words; /* NULL-terminated */
 };
 
+#define SBX_MAX_FIELDS 16 /* that a type has */
+
 struct sbx_rec {
 	const char *type;
 	const char *ops[4]; /* NULL-terminated; the first is the usual one */

@@ -41,7 +41,10 @@ END_TEST
 
 START_TEST(every_type_names_fields_it_has)
 {
+	const char *names[32];
+
 	for (const struct sbx_rec *r = sbx_rec_table; r->type != NULL; r++) {
+		ck_assert_int_le(fields(r, names), SBX_MAX_FIELDS);
 		ck_assert_msg(has(r, r->actor), "%s: actor %s", r->type, r->actor);
 		ck_assert_msg(has(r, r->time), "%s: time %s", r->type, r->time);
 		if (r->id != NULL)
