@@ -208,6 +208,7 @@ append_lines(struct signer *s, struct group *next, struct group *ready)
 	struct sbx_ctx *ctx = s->ctx;
 	struct sbx_err why = { 0 };
 	struct group *settled;
+	struct sbx_crew *crew = sbx_crew_new();
 	struct sbx_work *signing;
 	struct sbx_lines in;
 	int more = 1, r;
@@ -216,7 +217,7 @@ append_lines(struct signer *s, struct group *next, struct group *ready)
 	do {
 		if (more == 1)
 			more = fill(s, &in, next, ready->count == 0, &why);
-		signing = sbx_work_start(next->count, 8, sign, next);
+		signing = sbx_work_start(crew, next->count, 8, sign, next);
 		r = settle(s, ready);
 		sbx_work_end(signing);
 		settled = ready;
@@ -224,6 +225,7 @@ append_lines(struct signer *s, struct group *next, struct group *ready)
 		next = settled;
 	} while (r == 0 && (more == 1 || ready->count > 0));
 	sbx_lines_free(&in);
+	sbx_crew_free(crew);
 	if (r == 0 && more < 0) {
 		ctx->err = why;
 		r = more;

@@ -1,21 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "batch.h"
 
-#define GRAIN 32 /* entries that are worth a thread */
+#define GRAIN 8 /* entries that a thread takes at once: half a millisecond */
+#define RING  4 /* batches: those under way and the one that is filled */
+#define KEPT  (2 << 20) /* bytes */
+
+struct sbx_batches {
+	struct sbx_crew *crew;
+	struct sbx_batch *ring[RING];
+	size_t first, judging; /* under way: so many from the first on */
+};
 
 struct sbx_batch *
-sbx_batch_new(void)
+sbx_batch_new(size_t most)
 {
-	return sbx_mem_alloc(1, sizeof(struct sbx_batch));
+	struct sbx_batch *b = sbx_mem_alloc(1, sizeof(*b));
+
+	b->most = most;
+	return b;
 }
 
 bool
 sbx_batch_full(const struct sbx_batch *b)
 {
-	return b->count == SBX_BATCH || b->bytes >= SBX_BATCH_BYTES;
+	return b->count == b->most || b->bytes >= SBX_BATCH_BYTES;
 }
 
 /* A copy with a NUL behind it, in the batch's memory. */
@@ -125,20 +137,6 @@ judge(void *ctx, size_t i)
 }
 
 void
-sbx_batch_start(struct sbx_batch *b)
-{
-	b->work = sbx_work_start(b->count, GRAIN, judge, b);
-}
-
-void
-sbx_batch_end(struct sbx_batch *b)
-{
-	if (b->work != NULL)
-		sbx_work_end(b->work);
-	b->work = NULL;
-}
-
-void
 sbx_batch_cut(struct sbx_batch *b, size_t count)
 {
 	struct sbx_item *it;
@@ -159,10 +157,80 @@ sbx_batch_empty(struct sbx_batch *b)
 }
 
 void
+sbx_batch_judge(struct sbx_batch *b)
+{
+	sbx_on_all_cores(b->count, GRAIN, judge, b);
+}
+
+void
 sbx_batch_free(struct sbx_batch *b)
 {
-	if (b == NULL)
-		return;
 	sbx_batch_empty(b);
 	free(b);
+}
+
+struct sbx_batches *
+sbx_batches_new(size_t most)
+{
+	struct sbx_batches *bs = sbx_mem_alloc(1, sizeof(*bs));
+
+	/* What a thread frees it will want again: given back to the system it
+	 * would cost all threads a look at their memory's map. */
+	mallopt(M_TRIM_THRESHOLD, KEPT);
+	bs->crew = sbx_crew_new();
+	for (size_t i = 0; i < RING; i++)
+		bs->ring[i] = sbx_batch_new(most);
+	return bs;
+}
+
+struct sbx_crew *
+sbx_batches_crew(struct sbx_batches *bs)
+{
+	return bs->crew;
+}
+
+struct sbx_batch *
+sbx_batches_filling(struct sbx_batches *bs)
+{
+	return bs->judging == RING ? NULL :
+		bs->ring[(bs->first + bs->judging) % RING];
+}
+
+void
+sbx_batches_judge(struct sbx_batches *bs)
+{
+	struct sbx_batch *b = sbx_batches_filling(bs);
+
+	b->work = sbx_work_start(bs->crew, b->count, GRAIN, judge, b);
+	bs->judging++;
+}
+
+size_t
+sbx_batches_judging(const struct sbx_batches *bs)
+{
+	return bs->judging;
+}
+
+struct sbx_batch *
+sbx_batches_judged(struct sbx_batches *bs)
+{
+	struct sbx_batch *b = bs->ring[bs->first];
+
+	if (bs->judging == 0)
+		return NULL;
+	sbx_work_end(b->work);
+	bs->first = (bs->first + 1) % RING;
+	bs->judging--;
+	return b;
+}
+
+void
+sbx_batches_free(struct sbx_batches *bs)
+{
+	while (sbx_batches_judged(bs) != NULL)
+		;
+	sbx_crew_free(bs->crew);
+	for (size_t i = 0; i < RING; i++)
+		sbx_batch_free(bs->ring[i]);
+	free(bs);
 }

@@ -25,25 +25,37 @@ struct sbx_item {
 
 struct sbx_batch {
 	struct sbx_item items[SBX_BATCH];
-	size_t count, bytes; /* bytes: of text */
+	size_t most, count, bytes; /* bytes: of text */
 	struct sbx_work *work;
 	char text[SBX_BATCH_BYTES + SBX_BATCH_MOST];
 };
 
-struct sbx_batch *sbx_batch_new(void);
+struct sbx_batch *sbx_batch_new(size_t most); /* items, up to SBX_BATCH */
 bool sbx_batch_full(const struct sbx_batch *b);
 struct sbx_item *sbx_batch_add(struct sbx_batch *b, size_t number,
 	const char *text, size_t len);
 struct sbx_item *sbx_batch_add_row(struct sbx_batch *b,
 	const struct sbx_row *row);
 void sbx_batch_refuse(struct sbx_item *it, const struct sbx_err *err);
-/* Parse and verify what has no err yet, in other threads; end takes part and
- * waits. */
-void sbx_batch_start(struct sbx_batch *b);
-void sbx_batch_end(struct sbx_batch *b);
 void sbx_batch_cut(struct sbx_batch *b, size_t count); /* to its first */
 void sbx_batch_empty(struct sbx_batch *b);
+/* Parse and verify what has no err yet, on all cores. */
+void sbx_batch_judge(struct sbx_batch *b);
 void sbx_batch_free(struct sbx_batch *b);
+
+/* ---- batches: some are judged while others are read or stored ---- */
+
+struct sbx_batches *sbx_batches_new(size_t most);
+struct sbx_crew *sbx_batches_crew(struct sbx_batches *bs); /* theirs */
+/* The one to be filled; NULL: all are under way. */
+struct sbx_batch *sbx_batches_filling(struct sbx_batches *bs);
+/* The same with the one that was filled, in other threads. */
+void sbx_batches_judge(struct sbx_batches *bs);
+size_t sbx_batches_judging(const struct sbx_batches *bs); /* under way */
+/* The one that is under way the longest, judged: takes part, and waits.  It is
+ * the caller's to empty; NULL: none is. */
+struct sbx_batch *sbx_batches_judged(struct sbx_batches *bs);
+void sbx_batches_free(struct sbx_batches *bs);
 
 /* ---- store: what was judged, into the journal ---- */
 

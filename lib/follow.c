@@ -89,8 +89,7 @@ store(struct walk *w, struct sbx_err *err)
 
 	if (w->batch->count == 0)
 		return SBX_OK;
-	sbx_batch_start(w->batch);
-	sbx_batch_end(w->batch);
+	sbx_batch_judge(w->batch);
 	w->stored = sbx_clock_boot();
 	if ((r = sbx_store_begin(&store, w->log, w->f->im, err)) != 0)
 		return r;
@@ -396,7 +395,7 @@ sbx_follow(struct sbx_log *log, struct sbx_follow *f, struct sbx_err *err)
 		.tile = SBX_BUF(SBX_TILE_BYTES),
 		.bundle = SBX_BUF(SBX_MAX_BUNDLE),
 		.known = sbx_known_new(),
-		.batch = sbx_batch_new() };
+		.batch = sbx_batch_new(SBX_BATCH) };
 	bool anew;
 	int r;
 

@@ -8,13 +8,12 @@
 #include "db.h"
 
 #define GROUP 32 /* batches of a file that share a commit */
-#define RING  4	 /* batches that are read ahead */
 
 struct importer {
 	struct sbx_log *log;
 	struct sbx_feed *feed;
 	struct sbx_import *im;
-	struct sbx_batch *ring[RING];
+	struct sbx_batches *batches;
 	struct sbx_store store;
 	int group; /* batches to a commit: one, unless a file is read */
 	int open;  /* batches in the transaction; 0: there is none */
@@ -129,23 +128,20 @@ static int
 import_all(struct importer *x, struct sbx_err *err)
 {
 	int broken = SBX_OK, stored = SBX_OK;
-	size_t first = 0, judging = 0;
 	struct sbx_batch *b;
 
 	do {
-		for (; judging < RING && !x->end && broken == 0 && stored == 0;
-			judging++) {
-			b = x->ring[(first + judging) % RING];
+		while (!x->end && broken == 0 && stored == 0 &&
+			(b = sbx_batches_filling(x->batches)) != NULL) {
 			broken = fill(x, b, err);
-			sbx_batch_start(b);
+			sbx_batches_judge(x->batches);
 		}
-		b = x->ring[first++ % RING];
-		sbx_batch_end(b);
-		judging--;
+		b = sbx_batches_judged(x->batches);
 		if (stored == 0)
-			stored = store(x, b, judging == 0,
+			stored = store(x, b,
+				sbx_batches_judging(x->batches) == 0,
 				broken == 0 ? err : NULL);
-	} while (judging > 0);
+	} while (sbx_batches_judging(x->batches) > 0);
 	return broken != 0 ? broken : stored;
 }
 
@@ -157,8 +153,7 @@ sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
 	int r;
 
 	im->changed = false;
-	for (size_t i = 0; i < RING; i++)
-		x.ring[i] = sbx_batch_new();
+	x.batches = sbx_batches_new(SBX_BATCH);
 	if ((r = sbx_feed_open(fd, &x.feed, err)) == 0)
 		r = import_all(&x, err);
 	if (r == 0 && im->seen != NULL && x.now.count < im->seen->count) {
@@ -168,7 +163,6 @@ sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
 	if (r == 0 && im->seen != NULL)
 		*im->seen = x.now;
 	sbx_feed_free(x.feed);
-	for (size_t i = 0; i < RING; i++)
-		sbx_batch_free(x.ring[i]);
+	sbx_batches_free(x.batches);
 	return r;
 }

@@ -11,15 +11,18 @@
 
 #define SBX_MAX_CORES 16
 size_t sbx_cores(void); /* that this process may use, at most so many */
-/* fn(ctx, i) for each i below count, in any order, several at a time; returns
- * when all are done.  grain of them are worth a thread. */
+/* Threads, as many as cores, that wait for work. */
+struct sbx_crew *sbx_crew_new(void);
+void sbx_crew_free(struct sbx_crew *crew); /* when no work is under way */
+/* fn(ctx, i) for each i below count, in any order, several at a time: grain of
+ * them go to a thread at once.  What is given first is begun first. */
+struct sbx_work *sbx_work_start(struct sbx_crew *crew, size_t count,
+	size_t grain, void (*fn)(void *ctx, size_t i), void *ctx);
+/* Takes part in what is left of it, waits and frees. */
+void sbx_work_end(struct sbx_work *w);
+/* Both, with a crew of its own. */
 void sbx_on_all_cores(size_t count, size_t grain,
 	void (*fn)(void *ctx, size_t i), void *ctx);
-/* The same by other threads alone, until the end takes part in what is left of
- * it, waits and frees. */
-struct sbx_work *sbx_work_start(size_t count, size_t grain,
-	void (*fn)(void *ctx, size_t i), void *ctx);
-void sbx_work_end(struct sbx_work *w);
 
 /* ---- run: a program by argv, without a shell ---------------------------- */
 

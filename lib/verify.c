@@ -8,11 +8,12 @@
 #include "member.h"
 #include "pages.h"
 
+#define BATCH 256 /* rows: what is read of them stays near the processor */
 #define TILE 256
 #define LEVELS 8
 
 struct verifying {
-	struct sbx_batch *filling, *judging;
+	struct sbx_batches *batches;
 	sqlite3_stmt *facts, *nodes;
 	bool failed;
 	int64_t next; /* the row to be checked next */
@@ -168,15 +169,10 @@ check_item(struct verifying *v, struct sbx_item *it, struct sbx_err *err)
 
 /* What is judged, while the other threads judge what was read since. */
 static int
-turn(struct verifying *v, struct sbx_err *err)
+check_batch(struct verifying *v, struct sbx_batch *b, struct sbx_err *err)
 {
-	struct sbx_batch *b = v->judging;
 	int r = SBX_OK;
 
-	sbx_batch_end(b);
-	sbx_batch_start(v->filling);
-	v->judging = v->filling;
-	v->filling = b;
 	for (size_t i = 0; !v->failed && i < b->count; i++) {
 		if ((r = check_item(v, &b->items[i], err)) == 0) {
 			v->next++;
@@ -193,9 +189,31 @@ static int
 take_row(void *ctx, const struct sbx_row *row, struct sbx_err *err)
 {
 	struct verifying *v = ctx;
+	struct sbx_batch *b = sbx_batches_filling(v->batches);
+	int r = SBX_OK;
 
-	sbx_batch_add_row(v->filling, row);
-	return sbx_batch_full(v->filling) ? turn(v, err) : SBX_OK;
+	if (b == NULL) {
+		r = check_batch(v, sbx_batches_judged(v->batches), err);
+		b = sbx_batches_filling(v->batches);
+	}
+	sbx_batch_add_row(b, row);
+	if (sbx_batch_full(b))
+		sbx_batches_judge(v->batches);
+	return r;
+}
+
+/* What waits when all is read. */
+static int
+finish(struct verifying *v, struct sbx_err *err)
+{
+	struct sbx_batch *b;
+	int r = SBX_OK;
+
+	if (sbx_batches_filling(v->batches) != NULL)
+		sbx_batches_judge(v->batches);
+	while (r == 0 && (b = sbx_batches_judged(v->batches)) != NULL)
+		r = check_batch(v, b, err);
+	return r;
 }
 
 /* No row that no entry asks for: each of these counts such. */
@@ -267,7 +285,7 @@ verify(struct sbx_log *log, struct verifying *v, struct sbx_err *err)
 		return r;
 	r = sbx_log_each(log, INT64_MIN, 0, take_row, v, &damage);
 	/* A row too damaged to read comes after those that wait here. */
-	if ((later = turn(v, err)) != 0 || (later = turn(v, err)) != 0)
+	if ((later = finish(v, err)) != 0)
 		return later;
 	if (r != 0) {
 		if (err != NULL)
@@ -298,9 +316,9 @@ sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err)
 	sbx_sums_begin(&v->rows);
 	file.indices = v->rows;
 	v->next = 1;
-	v->filling = sbx_batch_new();
-	v->judging = sbx_batch_new();
-	work = sbx_work_start(1, 1, check_file, &file);
+	v->batches = sbx_batches_new(BATCH);
+	work = sbx_work_start(sbx_batches_crew(v->batches), 1, 1, check_file,
+		&file);
 	r = verify(log, v, err);
 	sbx_work_end(work);
 	if (r == 0 && (r = file.r) != 0 && err != NULL)
@@ -313,9 +331,7 @@ sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err)
 	if (r == 0)
 		sbx_log_mark(sbx_log_db(log), v->next - 1, v->head);
 	*bad = r == SBX_E_NO ? v->next : 0;
-	sbx_batch_end(v->judging);
-	sbx_batch_free(v->filling);
-	sbx_batch_free(v->judging);
+	sbx_batches_free(v->batches);
 	free(v);
 	return r;
 }

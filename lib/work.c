@@ -1,30 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "sbx.h"
 
 struct sbx_work {
+	struct sbx_crew *crew;
+	struct sbx_work *next; /* given after it */
 	void (*fn)(void *ctx, size_t i);
 	void *ctx;
-	size_t count;
-	atomic_size_t next;
-	size_t started;
-	pthread_t ids[SBX_MAX_CORES];
+	size_t count, grain;
+	size_t taken, done;
 };
 
-static void *
-some(void *arg)
-{
-	struct sbx_work *w = arg;
-	size_t i;
-
-	while ((i = atomic_fetch_add(&w->next, 1)) < w->count)
-		w->fn(w->ctx, i);
-	return NULL;
-}
+/* All of it, and of its works, is read and written under the lock. */
+struct sbx_crew {
+	pthread_mutex_t lock;
+	pthread_cond_t given, done;
+	struct sbx_work *first; /* of those of which there is something to take */
+	bool over;
+	size_t count;
+	pthread_t threads[SBX_MAX_CORES];
+};
 
 size_t
 sbx_cores(void)
@@ -38,31 +36,117 @@ sbx_cores(void)
 	return n < 1 ? 1 : n > SBX_MAX_CORES ? SBX_MAX_CORES : (size_t)n;
 }
 
-/* A thread that cannot be had is work for the others. */
-struct sbx_work *
-sbx_work_start(size_t count, size_t grain, void (*fn)(void *ctx, size_t i),
-	void *ctx)
+static void
+leave_queue(struct sbx_work *w)
 {
-	struct sbx_work *w = sbx_mem_alloc(1, sizeof(*w));
-	size_t threads = sbx_cores();
+	struct sbx_work **at = &w->crew->first;
 
-	if (threads > count / grain)
-		threads = count / grain;
-	w->fn = fn;
-	w->ctx = ctx;
-	w->count = count;
-	for (; w->started < threads; w->started++)
-		if (pthread_create(&w->ids[w->started], NULL, some, w) != 0)
+	while (*at != w)
+		at = &(*at)->next;
+	*at = w->next;
+}
+
+/* The lock is held, but not while fn is at work. */
+static void
+take_some(struct sbx_work *w)
+{
+	size_t from = w->taken, n = w->count - from;
+
+	if (n > w->grain)
+		n = w->grain;
+	w->taken += n;
+	if (w->taken == w->count)
+		leave_queue(w);
+	pthread_mutex_unlock(&w->crew->lock);
+	for (size_t i = 0; i < n; i++)
+		w->fn(w->ctx, from + i);
+	pthread_mutex_lock(&w->crew->lock);
+	w->done += n;
+	if (w->done == w->count)
+		pthread_cond_broadcast(&w->crew->done);
+}
+
+static void *
+thread(void *arg)
+{
+	struct sbx_crew *crew = arg;
+
+	pthread_mutex_lock(&crew->lock);
+	while (!crew->over)
+		if (crew->first != NULL)
+			take_some(crew->first);
+		else
+			pthread_cond_wait(&crew->given, &crew->lock);
+	pthread_mutex_unlock(&crew->lock);
+	return NULL;
+}
+
+/* A thread that cannot be had is work for the others, or for who waits. */
+struct sbx_crew *
+sbx_crew_new(void)
+{
+	struct sbx_crew *crew = sbx_mem_alloc(1, sizeof(*crew));
+	size_t most = sbx_cores();
+
+	pthread_mutex_init(&crew->lock, NULL);
+	pthread_cond_init(&crew->given, NULL);
+	pthread_cond_init(&crew->done, NULL);
+	for (; crew->count < most; crew->count++)
+		if (pthread_create(&crew->threads[crew->count], NULL, thread,
+			    crew) != 0)
 			break;
+	return crew;
+}
+
+void
+sbx_crew_free(struct sbx_crew *crew)
+{
+	if (crew == NULL)
+		return;
+	pthread_mutex_lock(&crew->lock);
+	crew->over = true;
+	pthread_cond_broadcast(&crew->given);
+	pthread_mutex_unlock(&crew->lock);
+	for (size_t i = 0; i < crew->count; i++)
+		pthread_join(crew->threads[i], NULL);
+	pthread_cond_destroy(&crew->given);
+	pthread_cond_destroy(&crew->done);
+	pthread_mutex_destroy(&crew->lock);
+	free(crew);
+}
+
+struct sbx_work *
+sbx_work_start(struct sbx_crew *crew, size_t count, size_t grain,
+	void (*fn)(void *ctx, size_t i), void *ctx)
+{
+	struct sbx_work *w = sbx_mem_alloc(1, sizeof(*w)), **last;
+
+	*w = (struct sbx_work){ .crew = crew, .fn = fn, .ctx = ctx,
+		.count = count, .grain = grain };
+	if (count == 0)
+		return w;
+	pthread_mutex_lock(&crew->lock);
+	for (last = &crew->first; *last != NULL; last = &(*last)->next)
+		;
+	*last = w;
+	for (size_t n = 0; n < crew->count && n < count / grain; n++)
+		pthread_cond_signal(&crew->given);
+	pthread_mutex_unlock(&crew->lock);
 	return w;
 }
 
 void
 sbx_work_end(struct sbx_work *w)
 {
-	some(w);
-	for (size_t t = 0; t < w->started; t++)
-		pthread_join(w->ids[t], NULL);
+	struct sbx_crew *crew = w->crew;
+
+	pthread_mutex_lock(&crew->lock);
+	while (w->done < w->count)
+		if (crew->first != NULL)
+			take_some(w->taken < w->count ? w : crew->first);
+		else
+			pthread_cond_wait(&crew->done, &crew->lock);
+	pthread_mutex_unlock(&crew->lock);
 	free(w);
 }
 
@@ -70,5 +154,8 @@ void
 sbx_on_all_cores(size_t count, size_t grain, void (*fn)(void *ctx, size_t i),
 	void *ctx)
 {
-	sbx_work_end(sbx_work_start(count, grain, fn, ctx));
+	struct sbx_crew *crew = sbx_crew_new();
+
+	sbx_work_end(sbx_work_start(crew, count, grain, fn, ctx));
+	sbx_crew_free(crew);
 }
