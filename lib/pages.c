@@ -29,14 +29,17 @@ struct term {
 
 /* What an index's entry adds. */
 static uint64_t
-term(const struct sbx_sums *s, int64_t seq, const char *type,
+term(const struct sbx_sums *s, int64_t seq, const char *type, size_t len,
 	const int64_t *value)
 {
-	struct term all = { .seq = seq, .value = value != NULL ? *value : 0,
-		.set = value != NULL };
-	size_t len = strnlen(type, TYPE);
+	struct term all;
 	uint64_t out;
 
+	if (len > TYPE)
+		len = TYPE;
+	all.seq = seq;
+	all.value = value != NULL ? *value : 0;
+	all.set = value != NULL;
 	memcpy(all.type, type, len);
 	crypto_shorthash((unsigned char *)&out, (const unsigned char *)&all,
 		offsetof(struct term, type) + len, s->key);
@@ -47,8 +50,8 @@ void
 sbx_sums_add(struct sbx_sums *s, int64_t seq, const char *type,
 	const int64_t *idhash, const int64_t *eid)
 {
-	s->ids += term(s, seq, type, idhash);
-	s->entries += term(s, seq, "", eid);
+	s->ids += term(s, seq, type, strlen(type), idhash);
+	s->entries += term(s, seq, "", 0, eid);
 }
 
 static int
@@ -88,59 +91,73 @@ pragma(sqlite3 *db, const char *sql, struct sbx_err *err)
 	return r;
 }
 
-/* An entry of an index: maybe a type, maybe a number, a row. */
-struct cell {
+/* Where an index's walk is. */
+struct place {
 	char type[TYPE];
-	bool set;
+	size_t len;
+	bool set; /* the number is not null */
 	int64_t value, seq;
 };
 
+/* Entries of one type stand together. */
 static bool
-read_cell(sqlite3_stmt *st, struct cell *c)
+next_type(struct place *at, sqlite3_stmt *st, int *order)
 {
-	const char *type = (const char *)sqlite3_column_text(st, 1);
-	size_t len = (size_t)sqlite3_column_bytes(st, 1);
+	const char *type = (const char *)sqlite3_column_text(st, 2);
+	size_t len = (size_t)sqlite3_column_bytes(st, 2);
 
-	if (sqlite3_column_type(st, 1) != SQLITE_TEXT || type == NULL ||
-		len >= sizeof(c->type) || strlen(type) != len)
+	*order = 0;
+	if (type == NULL || len >= sizeof(at->type))
 		return false;
-	memcpy(c->type, type, len + 1);
-	c->set = sqlite3_column_type(st, 2) == SQLITE_INTEGER;
-	c->value = sqlite3_column_int64(st, 2);
-	c->seq = sqlite3_column_int64(st, 0);
-	return c->set || sqlite3_column_type(st, 2) == SQLITE_NULL;
+	if (len == at->len && memcmp(type, at->type, len) == 0)
+		return true;
+	*order = strcmp(type, at->type);
+	memcpy(at->type, type, len + 1);
+	at->len = len;
+	return sqlite3_column_type(st, 2) == SQLITE_TEXT && strlen(type) == len;
 }
 
-static int
-compare(const struct cell *a, const struct cell *b)
+/* Each is behind the one before. */
+static bool
+next_place(struct place *at, sqlite3_stmt *st, bool typed)
 {
-	int order = strcmp(a->type, b->type);
+	int64_t value = at->value, seq = at->seq;
+	bool set = at->set;
+	int type = sqlite3_column_type(st, 1), order = 0;
 
+	at->seq = sqlite3_column_int64(st, 0);
+	at->value = sqlite3_column_int64(st, 1);
+	at->set = type == SQLITE_INTEGER;
+	if ((!at->set && type != SQLITE_NULL) ||
+		(typed && !next_type(at, st, &order)))
+		return false;
 	if (order == 0)
-		order = a->set - b->set;
+		order = at->set - set;
 	if (order == 0)
-		order = (a->value > b->value) - (a->value < b->value);
-	return order != 0 ? order : (a->seq > b->seq) - (a->seq < b->seq);
+		order = (at->value > value) - (at->value < value);
+	return order > 0 || (order == 0 && at->seq > seq);
 }
 
-/* sql gives the index's entries as it has them. */
+/* sql gives the index's entries as it has them: row, number and maybe type. */
 static int
 walk(sqlite3 *db, const char *sql, int64_t upto, const struct sbx_sums *s,
 	uint64_t *sum, struct sbx_err *err)
 {
-	struct cell last = { .seq = INT64_MIN }, c;
+	struct place at = { .value = INT64_MIN, .seq = INT64_MIN };
 	sqlite3_stmt *all = NULL;
 	int r, step = SQLITE_DONE;
+	bool typed;
 
 	r = sbx_db_prepare(db, sql, &all, err);
+	typed = sqlite3_column_count(all) > 2;
 	while (r == 0 && (step = sqlite3_step(all)) == SQLITE_ROW) {
-		if (!read_cell(all, &c) || compare(&last, &c) >= 0) {
+		if (!next_place(&at, all, typed)) {
 			r = damaged(err, "an index of fact is out of order");
 			break;
 		}
-		if (c.seq <= upto)
-			*sum += term(s, c.seq, c.type, c.set ? &c.value : NULL);
-		last = c;
+		if (at.seq <= upto)
+			*sum += term(s, at.seq, at.type, at.len,
+				at.set ? &at.value : NULL);
 	}
 	if (r == 0 && step != SQLITE_DONE)
 		r = sbx_db_fail(db, "ledger", err);
@@ -161,10 +178,10 @@ sbx_pages_check(sqlite3 *db, int64_t upto, struct sbx_sums *s,
 		r = pragma(db, sql, err);
 	}
 	if (r == 0)
-		r = walk(db, "SELECT seq, type, idhash FROM fact INDEXED BY fact_id "
+		r = walk(db, "SELECT seq, idhash, type FROM fact INDEXED BY fact_id "
 			"ORDER BY type, idhash, seq", upto, s, &s->ids, err);
 	if (r == 0)
-		r = walk(db, "SELECT seq, '', eid FROM fact INDEXED BY fact_entry "
+		r = walk(db, "SELECT seq, eid FROM fact INDEXED BY fact_entry "
 			"ORDER BY eid, seq", upto, s, &s->entries, err);
 	return r;
 }
