@@ -19,13 +19,14 @@ struct spent {
 	bool known, dirty, told; /* known: something of it is there */
 };
 
-/* Rows for a name and a number or hash. */
+/* Rows for a name and a number or hash; what is not looked for but put. */
 enum look {
 	SPENT,
 	HELD,
 	AUTHOR,
 	PRESENT,
 	STORED,
+	PUT,
 	LOOKS
 };
 
@@ -39,6 +40,7 @@ static const char *const looks[LOOKS] = {
 		   "JOIN author a ON a.id=e.author WHERE " SBX_OF_ID("?2")
 		   " AND a.did=?1 UNION ALL SELECT 1 FROM held WHERE did=?1 "
 		   "AND id=?2",
+	[PUT] = "INSERT OR REPLACE INTO spent(did, day, bytes) VALUES(?, ?, ?)",
 };
 
 struct sbx_quota {
@@ -103,17 +105,23 @@ by_day(const void *a, const void *b)
 	return strcmp(x->did, y->did);
 }
 
+static int
+prepare(struct sbx_quota *q, enum look which, struct sbx_err *err)
+{
+	return q->st[which] != NULL ? SBX_OK :
+		sbx_db_prepare(sbx_log_db(q->log), looks[which], &q->st[which],
+			err);
+}
+
 /* Whether there is a row, and its number. */
 static int
 look(struct sbx_quota *q, enum look which, const char *did, int64_t day,
 	const unsigned char *id, int64_t *value, bool *found, struct sbx_err *err)
 {
-	sqlite3 *db = sbx_log_db(q->log);
 	sqlite3_stmt *st;
-	int step, r = SBX_OK;
+	int step, r;
 
-	if (q->st[which] == NULL &&
-		(r = sbx_db_prepare(db, looks[which], &q->st[which], err)) != 0)
+	if ((r = prepare(q, which, err)) != 0)
 		return r;
 	st = q->st[which];
 	sbx_db_bind_text(st, 1, did);
@@ -125,7 +133,7 @@ look(struct sbx_quota *q, enum look which, const char *did, int64_t day,
 	*found = step == SQLITE_ROW;
 	*value = *found ? sqlite3_column_int64(st, 0) : 0;
 	if (step != SQLITE_ROW && step != SQLITE_DONE)
-		r = sbx_db_fail(db, "ledger", err);
+		r = sbx_db_fail(sbx_log_db(q->log), "ledger", err);
 	sqlite3_reset(st);
 	return r;
 }
@@ -397,27 +405,24 @@ store(const void *node, VISIT visit, void *ctx)
 {
 	const struct spent *s = *(struct spent *const *)node;
 	struct sbx_quota *q = ctx;
-	sqlite3_stmt *st = NULL;
+	sqlite3_stmt *st = q->st[PUT];
 
 	if ((visit != postorder && visit != leaf) || !s->dirty || q->r != 0)
-		return;
-	if ((q->r = sbx_db_prepare(sbx_log_db(q->log),
-		     "INSERT OR REPLACE INTO spent(did, day, bytes) VALUES(?, ?, ?)",
-		     &st, q->err)) != 0)
 		return;
 	sbx_db_bind_text(st, 1, s->did);
 	sqlite3_bind_int64(st, 2, s->day);
 	sqlite3_bind_int64(st, 3, s->bytes);
 	if (sqlite3_step(st) != SQLITE_DONE)
 		q->r = sbx_db_fail(sbx_log_db(q->log), "ledger", q->err);
-	sqlite3_finalize(st);
+	sqlite3_reset(st);
 }
 
 int
 sbx_quota_store(struct sbx_quota *q, struct sbx_err *err)
 {
-	q->r = SBX_OK;
 	q->err = err;
+	if ((q->r = prepare(q, PUT, err)) != 0)
+		return q->r;
 	twalk_r(q->spent, store, q);
 	return q->r;
 }
