@@ -130,7 +130,7 @@ void
 sbx_db_bulk(sqlite3 *db)
 {
 	sbx_wal_limit(db, 4096);
-	sbx_db_exec(db, "PRAGMA cache_size=-8000", NULL);
+	sbx_db_exec(db, "PRAGMA cache_size=-12000", NULL);
 }
 
 void
