@@ -18,7 +18,7 @@ void sbx_crew_free(struct sbx_crew *crew); /* when no work is under way */
  * them go to a thread at once.  What is given first is begun first. */
 struct sbx_work *sbx_work_start(struct sbx_crew *crew, size_t count,
 	size_t grain, void (*fn)(void *ctx, size_t i), void *ctx);
-/* Takes part in what is left of it, waits and frees. */
+/* Waits and frees, and meanwhile takes part in it and in what was given since. */
 void sbx_work_end(struct sbx_work *w);
 /* Both, with a crew of its own. */
 void sbx_on_all_cores(size_t count, size_t grain,

@@ -12,6 +12,7 @@ struct sbx_work {
 	void *ctx;
 	size_t count, grain;
 	size_t taken, done;
+	uint64_t number; /* in the order in which they were given */
 };
 
 /* All of it, and of its works, is read and written under the lock. */
@@ -20,6 +21,7 @@ struct sbx_crew {
 	pthread_cond_t given, done;
 	struct sbx_work *first; /* of those of which there is something to take */
 	bool over;
+	uint64_t works; /* given so far */
 	size_t count;
 	pthread_t threads[SBX_MAX_CORES];
 };
@@ -126,6 +128,7 @@ sbx_work_start(struct sbx_crew *crew, size_t count, size_t grain,
 	if (count == 0)
 		return w;
 	pthread_mutex_lock(&crew->lock);
+	w->number = crew->works++;
 	for (last = &crew->first; *last != NULL; last = &(*last)->next)
 		;
 	*last = w;
@@ -135,15 +138,27 @@ sbx_work_start(struct sbx_crew *crew, size_t count, size_t grain,
 	return w;
 }
 
+/* The first from w on of which there is something to take. */
+static struct sbx_work *
+from(struct sbx_work *w)
+{
+	struct sbx_work *next = w->crew->first;
+
+	while (next != NULL && next->number < w->number)
+		next = next->next;
+	return next;
+}
+
 void
 sbx_work_end(struct sbx_work *w)
 {
 	struct sbx_crew *crew = w->crew;
+	struct sbx_work *next;
 
 	pthread_mutex_lock(&crew->lock);
 	while (w->done < w->count)
-		if (crew->first != NULL)
-			take_some(w->taken < w->count ? w : crew->first);
+		if ((next = from(w)) != NULL)
+			take_some(next);
 		else
 			pthread_cond_wait(&crew->done, &crew->lock);
 	pthread_mutex_unlock(&crew->lock);
