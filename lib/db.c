@@ -120,6 +120,7 @@ harden(sqlite3 *db, bool write, struct sbx_err *err)
 	 * no commit of the file system's own: half of what an append costs. */
 	sqlite3_file_control(db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
 	r = sbx_db_exec(db,
+		"PRAGMA page_size=8192;" /* of a new file */
 		"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 		"PRAGMA journal_size_limit=16777216;", err);
 	sbx_wal_limit(db, 512);
