@@ -106,34 +106,58 @@ check_row(const struct sbx_item *it, struct sbx_err *err)
 	return SBX_OK;
 }
 
-static int
-read_item(struct sbx_item *it, struct sbx_err *err)
+static void
+read_item(struct sbx_item *it)
 {
+	struct sbx_err err = { 0 };
 	int r;
 
+	if (it->err != NULL)
+		return;
 	if (it->text != NULL)
-		return sbx_entry_parse(it->text, it->len, &it->e, err);
-	if ((r = sbx_row_entry(&it->row, &it->e, err)) == 0)
-		r = check_row(it, err);
-	return r;
+		r = sbx_entry_parse(it->text, it->len, &it->e, &err);
+	else if ((r = sbx_row_entry(&it->row, &it->e, &err)) == 0)
+		r = check_row(it, &err);
+	if (r != 0)
+		sbx_batch_refuse(it, &err);
 }
 
 /* What is no longer needed goes at once: it is this thread's own memory, still
  * warm, and a batch stays small. */
 static void
+verify_item(struct sbx_item *it)
+{
+	struct sbx_err err = { 0 };
+
+	if (it->err != NULL || it->e->keyless)
+		return;
+	if (sbx_entry_verify(it->e, &err) != 0)
+		sbx_batch_refuse(it, &err);
+	else
+		sbx_entry_shrink(it->e);
+}
+
+/* So many are read, then verified: each is a program that fills the
+ * processor's caches and would find them filled by the other. */
+static void
 judge(void *ctx, size_t i)
 {
 	struct sbx_batch *b = ctx;
-	struct sbx_item *it = &b->items[i];
-	struct sbx_err err = { 0 };
+	size_t from = i * GRAIN, to = from + GRAIN;
 
-	if (it->err != NULL)
-		return;
-	if (read_item(it, &err) != 0 ||
-		(!it->e->keyless && sbx_entry_verify(it->e, &err) != 0))
-		sbx_batch_refuse(it, &err);
-	else if (!it->e->keyless)
-		sbx_entry_shrink(it->e);
+	if (to > b->count)
+		to = b->count;
+	for (i = from; i < to; i++)
+		read_item(&b->items[i]);
+	for (i = from; i < to; i++)
+		verify_item(&b->items[i]);
+}
+
+/* What a batch is for the crew. */
+static size_t
+grains(const struct sbx_batch *b)
+{
+	return (b->count + GRAIN - 1) / GRAIN;
 }
 
 void
@@ -159,7 +183,7 @@ sbx_batch_empty(struct sbx_batch *b)
 void
 sbx_batch_judge(struct sbx_batch *b)
 {
-	sbx_on_all_cores(b->count, GRAIN, judge, b);
+	sbx_on_all_cores(grains(b), 1, judge, b);
 }
 
 void
@@ -201,7 +225,7 @@ sbx_batches_judge(struct sbx_batches *bs)
 {
 	struct sbx_batch *b = sbx_batches_filling(bs);
 
-	b->work = sbx_work_start(bs->crew, b->count, GRAIN, judge, b);
+	b->work = sbx_work_start(bs->crew, grains(b), 1, judge, b);
 	bs->judging++;
 }
 

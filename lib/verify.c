@@ -157,7 +157,7 @@ check_item(struct verifying *v, struct sbx_item *it, struct sbx_err *err)
 			it->number);
 	if (it->err != NULL)
 		return no(err, it->err->text);
-	sbx_log_chain(v->head, it->e->canon, it->e->canonlen, it->e->sig);
+	sbx_log_chain(v->head, it->row.payload, it->row.payloadlen, it->row.sig);
 	if (memcmp(v->head, it->row.hash, SBX_HASH_BYTES) != 0)
 		return no(err, "the chain does not match");
 	if (it->row.who > v->authors && it->row.who != ++v->authors)
