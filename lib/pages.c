@@ -103,18 +103,19 @@ struct place {
 static bool
 next_type(struct place *at, sqlite3_stmt *st, int *order)
 {
+	bool text = sqlite3_column_type(st, 2) == SQLITE_TEXT;
 	const char *type = (const char *)sqlite3_column_text(st, 2);
 	size_t len = (size_t)sqlite3_column_bytes(st, 2);
 
 	*order = 0;
-	if (type == NULL || len >= sizeof(at->type))
+	if (!text || type == NULL || len >= sizeof(at->type))
 		return false;
 	if (len == at->len && memcmp(type, at->type, len) == 0)
 		return true;
 	*order = strcmp(type, at->type);
 	memcpy(at->type, type, len + 1);
 	at->len = len;
-	return sqlite3_column_type(st, 2) == SQLITE_TEXT && strlen(type) == len;
+	return strlen(type) == len;
 }
 
 /* Each is behind the one before. */

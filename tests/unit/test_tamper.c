@@ -157,6 +157,27 @@ START_TEST(no_byte_of_the_file_changes_unseen)
 }
 END_TEST
 
+/* Bytes sort behind text and equal none: an index of them is in order, adds up
+ * to what the rows do, and finds no row.  A text of 9 bytes has the type 31 in
+ * a record's head, 9 bytes that are none have 30. */
+START_TEST(an_index_of_bytes_is_none_of_the_same_text)
+{
+	static const unsigned char head[] = { 4, 31, 6 };
+	static const char type[] = "BanRecord";
+	size_t turned = 0;
+
+	for (size_t i = 0; i + sizeof(head) + sizeof(type) < filelen; i++)
+		if (memcmp(file + i, head, sizeof(head)) == 0 &&
+			memcmp(file + i + sizeof(head) + 1, type,
+				strlen(type)) == 0) {
+			turn(i + 1, 30);
+			turned++;
+		}
+	ck_assert_uint_eq(turned, 3);
+	ck_assert_int_eq(look(0), SBX_E_NO);
+}
+END_TEST
+
 /* ---- what is in the -wal file and not yet in the other --------------------- */
 
 /* A copy of one of the files, to be written to. */
@@ -258,6 +279,7 @@ main(void)
 	tcase_set_timeout(t, 300);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, no_byte_of_the_file_changes_unseen);
+	tcase_add_test(t, an_index_of_bytes_is_none_of_the_same_text);
 	tcase_add_test(t, what_was_logged_ahead_changes_into_nothing_but_the_past);
 	suite_add_tcase(s, t);
 	return finish_suite(s);
