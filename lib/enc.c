@@ -60,6 +60,8 @@ sbx_hex_parse(unsigned char *out, size_t len, const char *text, size_t textlen)
 		memcpy(pad, text + 2 * at, 2 * (len - at));
 		join(last, pad, &bad);
 		memcpy(out + at, last, len - at);
+		explicit_bzero(last, sizeof(last));
+		explicit_bzero(pad, sizeof(pad));
 	}
 	return memcmp(&bad, &none, WIDTH) == 0;
 }
@@ -96,6 +98,8 @@ sbx_hex_write(char *out, const unsigned char *data, size_t len)
 		memcpy(last, data + at, len - at);
 		split(text, last);
 		memcpy(out + 2 * at, text, 2 * (len - at));
+		explicit_bzero(last, sizeof(last));
+		explicit_bzero(text, sizeof(text));
 	}
 	out[2 * len] = '\0';
 }
