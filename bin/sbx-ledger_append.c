@@ -69,15 +69,16 @@ take(struct signer *s, struct group *g, const char *text, size_t len, size_t lin
 }
 
 static void
-sign(void *arg, size_t i)
+sign(void *arg, size_t from, size_t to)
 {
 	struct group *g = arg;
-	struct payload *p = &g->list[i];
 
-	sbx_entry_make(g->s->key, g->s->op, g->s->type, sbx_doc_root(p->doc),
-		&p->e, &p->err);
-	sbx_doc_free(p->doc);
-	p->doc = NULL;
+	for (struct payload *p = g->list + from; p < g->list + to; p++) {
+		sbx_entry_make(g->s->key, g->s->op, g->s->type,
+			sbx_doc_root(p->doc), &p->e, &p->err);
+		sbx_doc_free(p->doc);
+		p->doc = NULL;
+	}
 }
 
 /* One entry into the journal, and what will be said of it. */
@@ -169,7 +170,7 @@ append_one(struct signer *s, struct group *g)
 	sbx_buf_free(&text);
 	if (r != 0)
 		return r;
-	sign(g, 0);
+	sign(g, 0, 1);
 	return settle(s, g);
 }
 

@@ -140,24 +140,14 @@ verify_item(struct sbx_item *it)
 /* So many are read, then verified: each is a program that fills the
  * processor's caches and would find them filled by the other. */
 static void
-judge(void *ctx, size_t i)
+judge(void *ctx, size_t from, size_t to)
 {
 	struct sbx_batch *b = ctx;
-	size_t from = i * GRAIN, to = from + GRAIN;
 
-	if (to > b->count)
-		to = b->count;
-	for (i = from; i < to; i++)
+	for (size_t i = from; i < to; i++)
 		read_item(&b->items[i]);
-	for (i = from; i < to; i++)
+	for (size_t i = from; i < to; i++)
 		verify_item(&b->items[i]);
-}
-
-/* What a batch is for the crew. */
-static size_t
-grains(const struct sbx_batch *b)
-{
-	return (b->count + GRAIN - 1) / GRAIN;
 }
 
 void
@@ -183,7 +173,7 @@ sbx_batch_empty(struct sbx_batch *b)
 void
 sbx_batch_judge(struct sbx_batch *b)
 {
-	sbx_on_all_cores(grains(b), 1, judge, b);
+	sbx_on_all_cores(b->count, GRAIN, judge, b);
 }
 
 void
@@ -225,7 +215,7 @@ sbx_batches_judge(struct sbx_batches *bs)
 {
 	struct sbx_batch *b = sbx_batches_filling(bs);
 
-	b->work = sbx_work_start(bs->crew, grains(b), 1, judge, b);
+	b->work = sbx_work_start(bs->crew, b->count, GRAIN, judge, b);
 	bs->judging++;
 }
 

@@ -49,7 +49,8 @@ struct sbx_batches *sbx_batches_new(size_t most);
 struct sbx_crew *sbx_batches_crew(struct sbx_batches *bs); /* theirs */
 /* The one to be filled; NULL: all are under way. */
 struct sbx_batch *sbx_batches_filling(struct sbx_batches *bs);
-/* The same with the one that was filled, in other threads. */
+/* The one that was filled goes to other threads, as sbx_batch_judge would have
+ * it. */
 void sbx_batches_judge(struct sbx_batches *bs);
 size_t sbx_batches_judging(const struct sbx_batches *bs); /* under way */
 /* The one that is under way the longest, judged: takes part, and waits.  It is

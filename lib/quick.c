@@ -74,12 +74,13 @@ walk(const struct part *p, sqlite3 *db, sqlite3_stmt *st, struct sbx_err *err)
 }
 
 static void
-check_part(void *ctx, size_t i)
+check_part(void *ctx, size_t from, size_t to)
 {
-	struct part *p = &((struct part *)ctx)[i];
+	struct part *p = &((struct part *)ctx)[from];
 	sqlite3 *db = NULL;
 	sqlite3_stmt *st = NULL;
 
+	(void)to; /* one */
 	if ((p->r = sbx_db_open(p->path, 0, &db, &p->err)) == 0 &&
 		(p->r = sbx_db_prepare(db, "SELECT seq, payload, sig, id, hash "
 			 "FROM entry WHERE seq BETWEEN ? AND ? ORDER BY seq", &st,

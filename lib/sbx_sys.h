@@ -11,18 +11,20 @@
 
 #define SBX_MAX_CORES 16
 size_t sbx_cores(void); /* that this process may use, at most so many */
-/* Threads, as many as cores, that wait for work. */
+/* Threads that wait for work: as many as the largest was worth, at most one for
+ * each core. */
 struct sbx_crew *sbx_crew_new(void);
 void sbx_crew_free(struct sbx_crew *crew); /* when no work is under way */
-/* fn(ctx, i) for each i below count, in any order, several at a time: grain of
- * them go to a thread at once.  What is given first is begun first. */
+/* fn for all below count, from the one up to before the other, in any order,
+ * several at a time: grain of them go to a thread at once and are worth one.
+ * What is given first is begun first. */
 struct sbx_work *sbx_work_start(struct sbx_crew *crew, size_t count,
-	size_t grain, void (*fn)(void *ctx, size_t i), void *ctx);
+	size_t grain, void (*fn)(void *ctx, size_t from, size_t to), void *ctx);
 /* Waits and frees, and meanwhile takes part in it and in what was given since. */
 void sbx_work_end(struct sbx_work *w);
 /* Both, with a crew of its own. */
 void sbx_on_all_cores(size_t count, size_t grain,
-	void (*fn)(void *ctx, size_t i), void *ctx);
+	void (*fn)(void *ctx, size_t from, size_t to), void *ctx);
 
 /* ---- run: a program by argv, without a shell ---------------------------- */
 

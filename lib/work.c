@@ -8,7 +8,7 @@
 struct sbx_work {
 	struct sbx_crew *crew;
 	struct sbx_work *next; /* given after it */
-	void (*fn)(void *ctx, size_t i);
+	void (*fn)(void *ctx, size_t from, size_t to);
 	void *ctx;
 	size_t count, grain;
 	size_t taken, done;
@@ -22,7 +22,7 @@ struct sbx_crew {
 	struct sbx_work *first; /* of those of which there is something to take */
 	bool over;
 	uint64_t works; /* given so far */
-	size_t count;
+	size_t most, count; /* threads */
 	pthread_t threads[SBX_MAX_CORES];
 };
 
@@ -52,18 +52,16 @@ leave_queue(struct sbx_work *w)
 static void
 take_some(struct sbx_work *w)
 {
-	size_t from = w->taken, n = w->count - from;
+	size_t from = w->taken;
+	size_t to = w->count - from > w->grain ? from + w->grain : w->count;
 
-	if (n > w->grain)
-		n = w->grain;
-	w->taken += n;
-	if (w->taken == w->count)
+	w->taken = to;
+	if (to == w->count)
 		leave_queue(w);
 	pthread_mutex_unlock(&w->crew->lock);
-	for (size_t i = 0; i < n; i++)
-		w->fn(w->ctx, from + i);
+	w->fn(w->ctx, from, to);
 	pthread_mutex_lock(&w->crew->lock);
-	w->done += n;
+	w->done += to - from;
 	if (w->done == w->count)
 		pthread_cond_broadcast(&w->crew->done);
 }
@@ -83,20 +81,15 @@ thread(void *arg)
 	return NULL;
 }
 
-/* A thread that cannot be had is work for the others, or for who waits. */
 struct sbx_crew *
 sbx_crew_new(void)
 {
 	struct sbx_crew *crew = sbx_mem_alloc(1, sizeof(*crew));
-	size_t most = sbx_cores();
 
+	crew->most = sbx_cores();
 	pthread_mutex_init(&crew->lock, NULL);
 	pthread_cond_init(&crew->given, NULL);
 	pthread_cond_init(&crew->done, NULL);
-	for (; crew->count < most; crew->count++)
-		if (pthread_create(&crew->threads[crew->count], NULL, thread,
-			    crew) != 0)
-			break;
 	return crew;
 }
 
@@ -117,9 +110,23 @@ sbx_crew_free(struct sbx_crew *crew)
 	free(crew);
 }
 
+/* A thread that cannot be had is work for the others, or for who waits. */
+static void
+call_threads(struct sbx_crew *crew, size_t wanted)
+{
+	if (wanted > crew->most)
+		wanted = crew->most;
+	while (crew->count < wanted &&
+		pthread_create(&crew->threads[crew->count], NULL, thread,
+			crew) == 0)
+		crew->count++;
+	for (size_t n = 0; n < wanted; n++)
+		pthread_cond_signal(&crew->given);
+}
+
 struct sbx_work *
 sbx_work_start(struct sbx_crew *crew, size_t count, size_t grain,
-	void (*fn)(void *ctx, size_t i), void *ctx)
+	void (*fn)(void *ctx, size_t from, size_t to), void *ctx)
 {
 	struct sbx_work *w = sbx_mem_alloc(1, sizeof(*w)), **last;
 
@@ -132,15 +139,14 @@ sbx_work_start(struct sbx_crew *crew, size_t count, size_t grain,
 	for (last = &crew->first; *last != NULL; last = &(*last)->next)
 		;
 	*last = w;
-	for (size_t n = 0; n < crew->count && n < count / grain; n++)
-		pthread_cond_signal(&crew->given);
+	call_threads(crew, count / grain);
 	pthread_mutex_unlock(&crew->lock);
 	return w;
 }
 
 /* The first from w on of which there is something to take. */
 static struct sbx_work *
-from(struct sbx_work *w)
+first_since(struct sbx_work *w)
 {
 	struct sbx_work *next = w->crew->first;
 
@@ -157,7 +163,7 @@ sbx_work_end(struct sbx_work *w)
 
 	pthread_mutex_lock(&crew->lock);
 	while (w->done < w->count)
-		if ((next = from(w)) != NULL)
+		if ((next = first_since(w)) != NULL)
 			take_some(next);
 		else
 			pthread_cond_wait(&crew->done, &crew->lock);
@@ -166,7 +172,7 @@ sbx_work_end(struct sbx_work *w)
 }
 
 void
-sbx_on_all_cores(size_t count, size_t grain, void (*fn)(void *ctx, size_t i),
+sbx_on_all_cores(size_t count, size_t grain, void (*fn)(void *ctx, size_t from, size_t to),
 	void *ctx)
 {
 	struct sbx_crew *crew = sbx_crew_new();

@@ -13,11 +13,12 @@
 static atomic_int done[MANY];
 
 static void
-once_more(void *ctx, size_t i)
+once_more(void *ctx, size_t from, size_t to)
 {
 	atomic_int *counts = ctx;
 
-	counts[i]++;
+	for (; from < to; from++)
+		counts[from]++;
 }
 
 /* grains that divide the count and do not, fewer of them than threads */
@@ -63,20 +64,22 @@ static struct {
 } long_one;
 
 static void
-long_work(void *ctx, size_t i)
+long_work(void *ctx, size_t from, size_t to)
 {
 	(void)ctx;
-	(void)i;
+	(void)from;
+	(void)to;
 	long_one.who = pthread_self();
 	sem_post(&long_one.begun);
 	sem_wait(&long_one.end);
 }
 
 static void
-short_work(void *ctx, size_t i)
+short_work(void *ctx, size_t from, size_t to)
 {
 	(void)ctx;
-	(void)i;
+	(void)from;
+	(void)to;
 	long_one.foreign += !pthread_equal(pthread_self(), long_one.waiter);
 }
 
