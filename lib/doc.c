@@ -6,7 +6,9 @@
 
 #include "doc.h"
 
-#define CHUNK_FIRST 4000 /* an entry, as a rule: comes with the document */
+/* malloc(3) keeps blocks of up to 1,032 bytes at hand for each thread: so large
+ * are a small document and its first chunk besides. */
+#define CHUNK_FIRST 848
 #define CHUNK_LAST  65536
 
 struct chunk {
@@ -25,6 +27,7 @@ struct node {
 
 struct sbx_doc {
 	struct node root;
+	char *source; /* what was parsed */
 	struct chunk *chunks; /* the newest first, the last is part of this */
 	struct chunk first;
 };
@@ -32,9 +35,11 @@ struct sbx_doc {
 static struct chunk *
 chunk_new(struct sbx_doc *doc, size_t atleast)
 {
-	size_t size = doc->chunks->size * 2;
+	size_t size = doc->chunks->size;
 	struct chunk *c;
 
+	if (doc->chunks != &doc->first)
+		size *= 2;
 	if (size > CHUNK_LAST)
 		size = CHUNK_LAST;
 	if (size < atleast)
@@ -58,6 +63,16 @@ sbx_doc_take(struct sbx_doc *doc, size_t size)
 	p = c->data + c->used;
 	c->used += size;
 	return p;
+}
+
+char *
+sbx_doc_source(struct sbx_doc *doc, const char *text, size_t len)
+{
+	doc->source = sbx_mem_grow(NULL, len + 1, 1);
+	if (len > 0)
+		memcpy(doc->source, text, len);
+	doc->source[len] = '\0';
+	return doc->source;
 }
 
 /* Text leaves the chunk at any byte: begin the node at its next multiple. */
@@ -233,6 +248,7 @@ sbx_doc_new(void)
 	struct sbx_doc *doc = sbx_mem_grow(NULL, 1, sizeof(*doc) + CHUNK_FIRST);
 
 	doc->root = (struct node){ .v.type = SBX_JSON_OBJECT };
+	doc->source = NULL;
 	doc->first.next = NULL;
 	doc->first.used = 0;
 	doc->first.size = CHUNK_FIRST;
@@ -261,6 +277,7 @@ sbx_doc_free(struct sbx_doc *doc)
 		next = c->next;
 		free(c);
 	}
+	free(doc->source);
 	free(doc);
 }
 

@@ -9,6 +9,9 @@
 
 /* Memory for text that lives as long as doc. */
 char *sbx_doc_take(struct sbx_doc *doc, size_t size);
+/* The text that is parsed, the document's own: strings may stay where they are
+ * in it.  Once for each document. */
+char *sbx_doc_source(struct sbx_doc *doc, const char *text, size_t len);
 /* A NUL-terminated copy of its own, which the caller may change. */
 char *sbx_doc_text(struct sbx_doc *doc, const char *text, size_t len);
 /* A new last child of parent; at is the byte of the text where it was, from 1,

@@ -9,7 +9,7 @@
 #include "doc.h"
 
 struct parser {
-	const char *text;
+	char *text; /* the document's own */
 	size_t len, at;
 	size_t depth, keys; /* in use */
 	size_t odd; /* things that may not be as the canonical form has them */
@@ -199,35 +199,21 @@ escape(struct parser *p, char **out)
 	return 0;
 }
 
-/* Where the string that begins at p->at ends, so that its copy can be sized:
+/* The rest of one with escapes or beyond ASCII, or of none: in its place, since
  * no escape is shorter than what it stands for. */
-static size_t
-string_end(const struct parser *p)
-{
-	size_t i = p->at;
-
-	while (i < p->len && p->text[i] != '"')
-		i += p->text[i] == '\\' ? 2 : 1;
-	return i < p->len ? i : p->len;
-}
-
-/* One with escapes or beyond ASCII, or none. */
 static int
-string_rest(struct parser *p, const char **text, size_t *len)
+string_rest(struct parser *p, char **out)
 {
-	size_t n, end = string_end(p);
 	uint32_t cp;
-	char *out;
+	size_t n;
 	int c, r;
 
-	if (end == p->len)
-		return refuse(p, "unexpected end", p->len);
 	p->odd++;
-	out = sbx_doc_take(p->doc, end - p->at + 1);
-	*text = out;
 	while ((c = peek(p)) != '"') {
+		if (c < 0)
+			return refuse(p, "unexpected end", p->len);
 		if (c == '\\') {
-			if ((r = escape(p, &out)) != 0)
+			if ((r = escape(p, out)) != 0)
 				return r;
 			continue;
 		}
@@ -235,33 +221,34 @@ string_rest(struct parser *p, const char **text, size_t *len)
 			return refuse(p, "NUL in a string", p->at);
 		if (c < 0x20)
 			return refuse(p, "control byte in a string", p->at);
-		n = sbx_doc_utf8(p->text + p->at, end - p->at, &cp);
+		n = sbx_doc_utf8(p->text + p->at, p->len - p->at, &cp);
 		if (n == 0)
 			return refuse(p, "bad UTF-8", p->at);
-		memcpy(out, p->text + p->at, n);
-		out += n;
+		memmove(*out, p->text + p->at, n);
+		*out += n;
 		p->at += n;
 	}
-	p->at++;
-	*out = '\0';
-	*len = (size_t)(out - *text);
 	return 0;
 }
 
+/* It stays where it is, and its closing quote becomes its NUL. */
 static int
 string(struct parser *p, const char **text, size_t *len)
 {
-	size_t n;
+	char *start, *end;
+	int r;
 
 	if (peek(p) != '"')
 		return unexpected(p, "a string");
+	start = p->text + ++p->at;
+	end = start + sbx_doc_plain(start, p->len - p->at);
+	p->at = (size_t)(end - p->text);
+	if (peek(p) != '"' && (r = string_rest(p, &end)) != 0)
+		return r;
 	p->at++;
-	n = sbx_doc_plain(p->text + p->at, p->len - p->at);
-	if (p->at + n >= p->len || p->text[p->at + n] != '"')
-		return string_rest(p, text, len);
-	*text = sbx_doc_text(p->doc, p->text + p->at, n);
-	*len = n;
-	p->at += n + 1;
+	*end = '\0';
+	*text = start;
+	*len = (size_t)(end - start);
 	return 0;
 }
 
@@ -400,9 +387,6 @@ document(struct parser *p)
 {
 	int r;
 
-	if (p->len > p->max->bytes)
-		return sbx_err_set(p->err, SBX_E_INPUT, "longer than %zu bytes",
-			p->max->bytes);
 	if (p->len >= 3 && memcmp(p->text, "\xef\xbb\xbf", 3) == 0)
 		return refuse(p, "byte order mark", 0);
 	if ((r = value(p, sbx_doc_root(p->doc))) != 0)
@@ -418,13 +402,16 @@ sbx_json_parse(const char *text, size_t len,
 {
 	static const struct sbx_json_limits usual = { SBX_MAX_LINE,
 		SBX_MAX_DEPTH, SBX_MAX_KEYS };
-	struct parser p = { .text = text,
-		.len = len,
+	struct parser p = { .len = len,
 		.max = limits != NULL ? limits : &usual,
 		.err = err };
 	int r;
 
+	if (len > p.max->bytes)
+		return sbx_err_set(err, SBX_E_INPUT, "longer than %zu bytes",
+			p.max->bytes);
 	p.doc = sbx_doc_new();
+	p.text = sbx_doc_source(p.doc, text, len);
 	r = document(&p);
 	if (r == 0)
 		*doc = p.doc;
