@@ -14,13 +14,13 @@ cmd_verify(struct sbx_ctx *ctx)
 	unsigned char head[SBX_HASH_BYTES];
 	char hex[2 * SBX_HASH_BYTES + 1];
 	struct sbx_log *log = NULL;
-	int64_t size, bad, verified = 0;
+	int64_t size, verified = 0;
 	int r;
 
 	if ((r = ledger_open(ctx, write ? SBX_LOG_WRITE : 0, &log)) == 0 &&
-		(r = fast ? sbx_log_quick(log, &verified, &ctx->err) :
-			    sbx_log_verify(log, &bad, &ctx->err)) == 0 &&
-		(r = sbx_head_check(log, &ctx->conf, &ctx->err)) == 0 &&
+		(!fast || (r = sbx_log_quick(log, &verified, &ctx->err)) == 0) &&
+		(r = fast ? sbx_head_check(log, &ctx->conf, &ctx->err) :
+			    sbx_head_verify(log, &ctx->conf, &ctx->err)) == 0 &&
 		(r = sbx_log_head(log, &size, head, &ctx->err)) == 0) {
 		sbx_hex_write(hex, head, sizeof(head));
 		if (!ctx->quiet && fast)
@@ -42,9 +42,9 @@ cmd_fsck(struct sbx_ctx *ctx)
 	int64_t bad;
 	int r;
 
-	if ((r = ledger_open(ctx, SBX_LOG_WRITE, &log)) == 0 &&
+	if ((r = ledger_open(ctx, ctx->dry ? 0 : SBX_LOG_WRITE, &log)) == 0 &&
 		(ctx->dry || (r = sbx_log_rebuild(log, &ctx->err)) == 0) &&
-		(r = sbx_log_verify(log, &bad, &ctx->err)) == 0 &&
+		(r = sbx_log_check(log, &bad, &ctx->err)) == 0 &&
 		(r = sbx_head_check(log, &ctx->conf, &ctx->err)) == 0)
 		sbx_tool_say(ctx, ctx->dry ? "ok" : "derived again, and ok");
 	sbx_log_close(log);

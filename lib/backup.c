@@ -90,7 +90,7 @@ sbx_log_restore(struct sbx_log *log, struct sbx_log *from, struct sbx_err *err)
 	int64_t bad;
 	int r;
 
-	if ((r = sbx_log_verify(from, &bad, err)) != 0 ||
+	if ((r = sbx_log_check(from, &bad, err)) != 0 ||
 		(r = sbx_log_self(from, its, err)) != 0)
 		return r;
 	if (sbx_log_self(log, mine, NULL) == 0 && strcmp(mine, its) != 0)

@@ -62,6 +62,10 @@ int sbx_log_line(struct sbx_log *log, int64_t seq, struct sbx_buf *out,
 
 /* After the row that made size a multiple of 256: the subtrees it completed. */
 int sbx_logtree_grow(sqlite3 *db, int64_t size, struct sbx_err *err);
+/* count stored hashes in a row: leaves from the n-th on, from 0, or roots of
+ * subtrees of 256^level leaves.  SBX_E_NO: they are not all there. */
+int sbx_logtree_read(sqlite3 *db, int level, int64_t n, int count,
+	unsigned char (*out)[SBX_HASH_BYTES], struct sbx_err *err);
 
 /* The key first seen under a name; SBX_E_NO: none. */
 int sbx_log_pinned(struct sbx_log *log, const char *did,

@@ -62,23 +62,19 @@ save_head(const char *path, const struct sbx_key *key,
 	return r;
 }
 
-/* Whether the journal goes on from what was signed. */
+/* Whether a journal goes on from what was signed; root: its tree's over the old
+ * size, if it is as long. */
 static int
-continues(struct sbx_log *log, const struct sbx_conf *conf,
-	const struct sbx_checkpoint *old, int64_t size, struct sbx_err *err)
+compare(const struct sbx_conf *conf, const struct sbx_checkpoint *old,
+	int64_t size, const unsigned char root[static SBX_HASH_BYTES],
+	struct sbx_err *err)
 {
-	unsigned char root[SBX_HASH_BYTES];
 	struct sbx_buf site = SBX_BUF(200);
-	int r;
 
-	if (old->size == 0)
+	if (old->size == 0 ||
+		(old->size <= (uint64_t)size &&
+			memcmp(root, old->root, SBX_HASH_BYTES) == 0))
 		return SBX_OK;
-	if (old->size <= (uint64_t)size) {
-		if ((r = sbx_log_root(log, (int64_t)old->size, root, err)) != 0)
-			return r;
-		if (memcmp(root, old->root, sizeof(root)) == 0)
-			return SBX_OK;
-	}
 	sbx_err_set(err, SBX_E_NO,
 		"the ledger does not continue what this box has signed: "
 		"%llu entries, of which %s",
@@ -95,6 +91,19 @@ continues(struct sbx_log *log, const struct sbx_conf *conf,
 				  "sbx-ledger publish --anew");
 	sbx_buf_free(&site);
 	return SBX_E_NO;
+}
+
+static int
+continues(struct sbx_log *log, const struct sbx_conf *conf,
+	const struct sbx_checkpoint *old, int64_t size, struct sbx_err *err)
+{
+	unsigned char root[SBX_HASH_BYTES] = { 0 };
+	int r;
+
+	if (old->size > 0 && old->size <= (uint64_t)size &&
+		(r = sbx_log_root(log, (int64_t)old->size, root, err)) != 0)
+		return r;
+	return compare(conf, old, size, root, err);
 }
 
 /* The verifier key of this node's log, from its public delegation. */
@@ -119,25 +128,55 @@ own_vkey(const struct sbx_conf *conf, const char *did, struct sbx_vkey *vkey,
 	return r;
 }
 
+/* What this box has signed last; size 0: nothing yet. */
+static int
+own_head(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_checkpoint *head, struct sbx_err *err)
+{
+	struct sbx_vkey vkey;
+	char did[SBX_DID_SIZE];
+	int64_t said;
+	int r;
+
+	head->size = 0;
+	if (access(conf->head, F_OK) != 0)
+		return SBX_OK;
+	if ((r = sbx_log_self(log, did, err)) == 0 &&
+		(r = own_vkey(conf, did, &vkey, err)) == 0)
+		r = read_head(conf->head, &vkey, head, &said, err);
+	return r;
+}
+
 int
 sbx_head_check(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err)
 {
 	unsigned char hash[SBX_HASH_BYTES];
 	struct sbx_checkpoint head;
-	struct sbx_vkey vkey;
-	char did[SBX_DID_SIZE];
-	int64_t size, said;
+	int64_t size;
 	int r;
 
-	if (access(conf->head, F_OK) != 0)
-		return SBX_OK;
-	if ((r = sbx_log_self(log, did, err)) == 0 &&
-		(r = own_vkey(conf, did, &vkey, err)) == 0 &&
-		(r = read_head(conf->head, &vkey, &head, &said, err)) == 0 &&
+	if ((r = own_head(log, conf, &head, err)) == 0 &&
 		(r = sbx_log_head(log, &size, hash, err)) == 0)
 		r = continues(log, conf, &head, size, err);
 	return r;
+}
+
+int
+sbx_head_verify(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err)
+{
+	unsigned char hash[SBX_HASH_BYTES], root[SBX_HASH_BYTES] = { 0 };
+	struct sbx_checkpoint head;
+	int64_t size, bad;
+	int r;
+
+	if ((r = own_head(log, conf, &head, err)) != 0 ||
+		(r = sbx_log_verify(log, (int64_t)head.size, root, &bad, err)) !=
+			0 ||
+		(r = sbx_log_head(log, &size, hash, err)) != 0)
+		return r;
+	return compare(conf, &head, size, root, err);
 }
 
 bool

@@ -9,9 +9,8 @@
 #define TILE 256
 #define TILE_HEIGHT 8
 
-/* count hashes in a row, of level 0 (leaves) or above, from the n-th on. */
-static int
-read_hashes(sqlite3 *db, int level, int64_t n, int count,
+int
+sbx_logtree_read(sqlite3 *db, int level, int64_t n, int count,
 	unsigned char (*out)[SBX_HASH_BYTES], struct sbx_err *err)
 {
 	sqlite3_stmt *st = NULL;
@@ -64,7 +63,7 @@ sbx_logtree_grow(sqlite3 *db, int64_t size, struct sbx_err *err)
 
 	for (int level = 1; r == 0 && size > 0 && size % TILE == 0; level++) {
 		size /= TILE;
-		if ((r = read_hashes(db, level - 1, (size - 1) * TILE, TILE, hashes,
+		if ((r = sbx_logtree_read(db, level - 1, (size - 1) * TILE, TILE, hashes,
 			     err)) != 0)
 			return r;
 		sbx_tree_fold(root, hashes, TILE);
@@ -84,7 +83,7 @@ subtree(void *ctx, unsigned height, uint64_t n,
 	int count = 1 << height % TILE_HEIGHT;
 	int r;
 
-	if ((r = read_hashes(ctx, level, (int64_t)n * count, count, hashes,
+	if ((r = sbx_logtree_read(ctx, level, (int64_t)n * count, count, hashes,
 		     err)) == 0)
 		sbx_tree_fold(out, hashes, (size_t)count);
 	return r;

@@ -25,15 +25,32 @@ damaged(const struct sbx_row *row, struct sbx_err *err)
 		(long long)row->seq);
 }
 
+/* What STRICT promises, and a changed byte of the file may break: NULL if so. */
+static const char *
+text(sqlite3_stmt *st, int i)
+{
+	return sqlite3_column_type(st, i) != SQLITE_TEXT ? NULL :
+		(const char *)sqlite3_column_text(st, i);
+}
+
+static const unsigned char *
+bytes(sqlite3_stmt *st, int i, int len)
+{
+	return sqlite3_column_type(st, i) != SQLITE_BLOB ||
+			sqlite3_column_bytes(st, i) != len ? NULL :
+		sqlite3_column_blob(st, i);
+}
+
 /* Its author's name is the key's. */
 static bool
 is_author(sqlite3_stmt *st, struct author *a)
 {
-	const char *did = (const char *)sqlite3_column_text(st, 0);
+	const char *did = text(st, 0);
+	const unsigned char *pub = bytes(st, 1, SBX_PUB_BYTES);
 
-	if (did == NULL || sqlite3_column_bytes(st, 1) != SBX_PUB_BYTES)
+	if (did == NULL || pub == NULL)
 		return false;
-	memcpy(a->pub, sqlite3_column_blob(st, 1), SBX_PUB_BYTES);
+	memcpy(a->pub, pub, SBX_PUB_BYTES);
 	sbx_did_write(a->did, a->pub);
 	return strcmp(did, a->did) == 0;
 }
@@ -66,17 +83,16 @@ read_row(struct rows *rows, struct sbx_row *row, struct sbx_err *err)
 
 	row->seq = sqlite3_column_int64(st, 0);
 	row->who = sqlite3_column_int64(st, 1);
-	row->op = (const char *)sqlite3_column_text(st, 2);
-	row->type = (const char *)sqlite3_column_text(st, 3);
-	row->payload = (const char *)sqlite3_column_text(st, 4);
+	row->op = text(st, 2);
+	row->type = text(st, 3);
+	row->payload = text(st, 4);
 	row->payloadlen = (size_t)sqlite3_column_bytes(st, 4);
-	row->sig = sqlite3_column_blob(st, 5);
-	row->id = sqlite3_column_blob(st, 6);
-	row->hash = sqlite3_column_blob(st, 7);
-	if (row->payload == NULL || row->op == NULL || row->type == NULL ||
-		sqlite3_column_bytes(st, 5) != SBX_SIG_BYTES ||
-		sqlite3_column_bytes(st, 6) != SBX_HASH_BYTES ||
-		sqlite3_column_bytes(st, 7) != SBX_HASH_BYTES)
+	row->sig = bytes(st, 5, SBX_SIG_BYTES);
+	row->id = bytes(st, 6, SBX_HASH_BYTES);
+	row->hash = bytes(st, 7, SBX_HASH_BYTES);
+	if (sqlite3_column_type(st, 1) != SQLITE_INTEGER || row->payload == NULL ||
+		row->op == NULL || row->type == NULL || row->sig == NULL ||
+		row->id == NULL || row->hash == NULL)
 		return damaged(row, err);
 	return read_author(rows, row, err);
 }

@@ -453,11 +453,14 @@ int sbx_log_each(struct sbx_log *log, int64_t from, int64_t to,
 	void *ctx, struct sbx_err *err);
 int sbx_log_head(struct sbx_log *log, int64_t *size,
 	unsigned char hash[static SBX_HASH_BYTES], struct sbx_err *err);
-/* Recompute every hash and signature.  SBX_E_NO: *bad is the first row that
- * fails, the reason in *err. */
-int sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err);
-/* The chain's hashes alone.  *verified: how far a full verify of a writable log
- * has checked the signatures of these very entries. */
+/* Recompute every hash and signature, and root, the tree's over the first at
+ * rows, if there are so many.  SBX_E_NO: *bad is the first row that fails. */
+int sbx_log_verify(struct sbx_log *log, int64_t at,
+	unsigned char root[static SBX_HASH_BYTES], int64_t *bad, struct sbx_err *err);
+/* The same, and what is derived from the rows, to the byte. */
+int sbx_log_check(struct sbx_log *log, int64_t *bad, struct sbx_err *err);
+/* The chain's hashes alone.  *verified: how far a verify of a writable log has
+ * checked the signatures of these very entries. */
 int sbx_log_quick(struct sbx_log *log, int64_t *verified, struct sbx_err *err);
 /* Derive again what rests on the rows, if they can be read. */
 int sbx_log_rebuild(struct sbx_log *log, struct sbx_err *err);

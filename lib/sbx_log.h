@@ -53,6 +53,11 @@ void sbx_tree_fold(unsigned char out[static SBX_HASH_BYTES],
 	unsigned char (*hashes)[SBX_HASH_BYTES], size_t count);
 void sbx_tree_add(struct sbx_tree *t,
 	const unsigned char leaf[static SBX_HASH_BYTES]);
+/* The same: gives the height of the largest full subtree that ends with leaf,
+ * and in full[i] (if not NULL, of 64) the root of those of 2^i leaves, i > 0. */
+unsigned sbx_tree_grow(struct sbx_tree *t,
+	const unsigned char leaf[static SBX_HASH_BYTES],
+	unsigned char (*full)[SBX_HASH_BYTES]);
 void sbx_tree_root(const struct sbx_tree *t,
 	unsigned char out[static SBX_HASH_BYTES]);
 

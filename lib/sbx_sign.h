@@ -104,6 +104,9 @@ int sbx_delegation_publish(const char *dir, enum sbx_role role,
  * last, kept in conf->head, outside the database: nothing may be signed. */
 int sbx_head_check(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err);
+/* The same of a journal that is verified, and by its rows alone. */
+int sbx_head_verify(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err);
 /* Tiles, bundles, DIR/log-key, and last DIR/checkpoint, a signed note with
  * origin DID/log.  Makes and delegates the log key at first use. */
 int sbx_head_publish(struct sbx_log *log, const struct sbx_conf *conf,

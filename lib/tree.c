@@ -44,18 +44,30 @@ sbx_tree_fold(unsigned char out[static SBX_HASH_BYTES],
 	memcpy(out, hashes[0], SBX_HASH_BYTES);
 }
 
-void
-sbx_tree_add(
-	struct sbx_tree *t, const unsigned char leaf[static SBX_HASH_BYTES])
+unsigned
+sbx_tree_grow(struct sbx_tree *t,
+	const unsigned char leaf[static SBX_HASH_BYTES],
+	unsigned char (*full)[SBX_HASH_BYTES])
 {
 	unsigned char h[SBX_HASH_BYTES];
 	unsigned i;
 
 	memcpy(h, leaf, sizeof(h));
-	for (i = 0; t->size >> i & 1; i++)
+	for (i = 0; t->size >> i & 1; i++) {
 		sbx_tree_node(h, t->peak[i], h);
+		if (full != NULL)
+			memcpy(full[i + 1], h, sizeof(h));
+	}
 	memcpy(t->peak[i], h, sizeof(h));
 	t->size++;
+	return i;
+}
+
+void
+sbx_tree_add(
+	struct sbx_tree *t, const unsigned char leaf[static SBX_HASH_BYTES])
+{
+	sbx_tree_grow(t, leaf, NULL);
 }
 
 void

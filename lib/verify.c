@@ -1,35 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Everything in the journal is derived once more from its rows, and what is
- * stored must equal it to the byte. */
+/* The journal's rows: hashes, chain, signatures, and the Merkle tree over them,
+ * which alone covers what neither chain nor signature does. */
 #include <stdlib.h>
 #include <string.h>
 
-#include "batch.h"
-#include "member.h"
-#include "pages.h"
+#include "db.h"
+#include "derived.h"
 
 #define BATCH 256 /* rows: what is read of them stays near the processor */
-#define TILE 256
-#define LEVELS 8
+#define TILE  256
+#define TILE_HEIGHT 8
 
 struct verifying {
 	struct sbx_batches *batches;
-	sqlite3_stmt *facts, *nodes;
+	struct sbx_derived *derived; /* NULL: it is not looked at */
+	sqlite3 *db;
+	sqlite3_stmt *nodes;
 	bool failed;
 	int64_t next; /* the row to be checked next */
 	int64_t authors; /* so far: numbered as they came */
-	struct sbx_sums rows;
 	unsigned char head[SBX_HASH_BYTES];
-	unsigned char tile[LEVELS][TILE][SBX_HASH_BYTES];
-	int64_t count[LEVELS];
-};
-
-struct file {
-	const char *path;
-	int64_t upto; /* rows that are verified; others may come meanwhile */
-	struct sbx_sums indices;
-	int r;
-	struct sbx_err err;
+	struct sbx_tree tree;
+	unsigned char leaf[TILE][SBX_HASH_BYTES]; /* of the tile begun last */
+	int64_t at; /* rows whose root is asked for */
+	unsigned char *root;
 };
 
 static int
@@ -38,112 +32,65 @@ no(struct sbx_err *err, const char *why)
 	return sbx_err_set(err, SBX_E_NO, "%s", why);
 }
 
-static bool
-same_text(sqlite3_stmt *st, int i, const char *want)
-{
-	const char *have = (const char *)sqlite3_column_text(st, i);
-
-	return have == NULL || want == NULL ? have == want :
-					      strcmp(have, want) == 0;
-}
-
+/* The leaves of the tile begun last are those stored; SBX_E_NO names the first
+ * row, v->next, whose leaf is not. */
 static int
-not_derived(struct sbx_err *err)
+check_leaves(struct verifying *v, struct sbx_err *err)
 {
-	no(err, "what is derived from it does not match");
-	sbx_err_hint(err, "sbx-ledger fsck derives it again, if the entry itself "
-			  "is sound");
-	return SBX_E_NO;
-}
+	unsigned char stored[TILE][SBX_HASH_BYTES];
+	int64_t size = (int64_t)v->tree.size, first = (size - 1) / TILE * TILE;
+	int count = (int)(size - first), r;
+	bool all;
 
-/* An entry that is not in the index begins as an earlier one that is. */
-static int
-check_unindexed(sqlite3 *db, const struct sbx_item *it, struct sbx_err *err)
-{
-	sqlite3_stmt *st = NULL;
-	int r;
-
-	if ((r = sbx_db_prepare(db, "SELECT count(f.eid), max(e.id=?1 AND "
-		     "e.author=?2) FROM fact f CROSS JOIN entry e USING(seq) WHERE "
-		     "(f.eid=sbx_first64(?1) OR f.eid IS NULL) AND f.seq<?3",
-		     &st, err)) != 0)
-		return r;
-	sbx_db_bind_blob(st, 1, it->e->id, SBX_HASH_BYTES);
-	sqlite3_bind_int64(st, 2, it->row.who);
-	sqlite3_bind_int64(st, 3, it->row.seq);
-	if (sqlite3_step(st) != SQLITE_ROW)
-		r = sbx_db_fail(db, "ledger", err);
-	else if (sqlite3_column_int(st, 1) != 0)
-		r = no(err, "it stands in an earlier row too");
-	else if (sqlite3_column_int(st, 0) != 1)
-		r = not_derived(err);
-	sqlite3_finalize(st);
+	if (size == 0)
+		return SBX_OK;
+	r = sbx_logtree_read(v->db, 0, first, count, stored, err);
+	all = r == 0;
+	for (int i = 0; i < count; i++) {
+		if (!all)
+			r = sbx_logtree_read(v->db, 0, first + i, 1, &stored[i],
+				NULL);
+		if (r == 0 && memcmp(stored[i], v->leaf[i], SBX_HASH_BYTES) == 0)
+			continue;
+		v->next = first + i + 1;
+		sbx_derived_no(err);
+		sbx_err_at(err, "entry %lld", (long long)v->next);
+		return SBX_E_NO;
+	}
 	return r;
 }
 
-/* STRICT says that it is a number, or null where it may be. */
-static bool
-same_int(sqlite3_stmt *st, int i, int64_t want)
-{
-	return sqlite3_column_int64(st, i) == want;
-}
-
-static bool
-is_null(sqlite3_stmt *st, int i)
-{
-	return sqlite3_column_type(st, i) == SQLITE_NULL;
-}
-
-/* The row of fact is what the entry says. */
 static int
-check_fact(struct verifying *v, const struct sbx_item *it, struct sbx_err *err)
+check_node(const struct verifying *v, int level, int64_t n,
+	const unsigned char hash[static SBX_HASH_BYTES], struct sbx_err *err)
 {
-	const struct sbx_entry *e = it->e;
-	sqlite3_stmt *st = v->facts;
-	const int64_t *idhash = e->key != NULL ? &e->keyhash : NULL;
-	int64_t eid = sbx_first64(e->id);
-	bool indexed;
+	bool same;
 
-	if (sqlite3_step(st) != SQLITE_ROW || !same_int(st, 0, v->next) ||
-		!same_text(st, 1, e->rec->type) ||
-		!same_text(st, 2, e->key) || !same_text(st, 3, e->ref) ||
-		!same_int(st, 4, e->time) ||
-		sqlite3_column_bytes(st, 5) != SBX_HASH_BYTES ||
-		memcmp(sqlite3_column_blob(st, 5), e->leaf, SBX_HASH_BYTES) != 0 ||
-		!same_int(st, 6, it->row.who) ||
-		is_null(st, 7) != (idhash == NULL) ||
-		!same_int(st, 7, e->keyhash))
-		return not_derived(err);
-	indexed = !is_null(st, 8);
-	if (indexed && !same_int(st, 8, eid))
-		return not_derived(err);
-	sbx_sums_add(&v->rows, v->next, e->rec->type, idhash,
-		indexed ? &eid : NULL);
-	return indexed ? SBX_OK : check_unindexed(sqlite3_db_handle(st), it, err);
+	sqlite3_bind_int(v->nodes, 1, level);
+	sqlite3_bind_int64(v->nodes, 2, n);
+	same = sqlite3_step(v->nodes) == SQLITE_ROW &&
+		sqlite3_column_bytes(v->nodes, 0) == SBX_HASH_BYTES &&
+		memcmp(sqlite3_column_blob(v->nodes, 0), hash, SBX_HASH_BYTES) ==
+			0;
+	sqlite3_reset(v->nodes);
+	return same ? SBX_OK : no(err, "the tree's nodes do not match");
 }
 
 /* The stored roots of full subtrees, each as soon as its last leaf is read. */
 static int
-check_nodes(struct verifying *v, const unsigned char *leaf, struct sbx_err *err)
+check_tree(struct verifying *v, const unsigned char *leaf, struct sbx_err *err)
 {
-	unsigned char hash[SBX_HASH_BYTES];
+	unsigned char full[64][SBX_HASH_BYTES];
+	unsigned height, h;
 
-	memcpy(hash, leaf, SBX_HASH_BYTES);
-	for (int level = 0; level < LEVELS - 1; level++) {
-		memcpy(v->tile[level][v->count[level]++ % TILE], hash,
-			SBX_HASH_BYTES);
-		if (v->count[level] % TILE != 0)
-			return SBX_OK;
-		sbx_tree_fold(hash, v->tile[level], TILE);
-		sqlite3_reset(v->nodes);
-		sqlite3_bind_int(v->nodes, 1, level + 1);
-		sqlite3_bind_int64(v->nodes, 2, v->count[level] / TILE - 1);
-		if (sqlite3_step(v->nodes) != SQLITE_ROW ||
-			sqlite3_column_bytes(v->nodes, 0) != SBX_HASH_BYTES ||
-			memcmp(sqlite3_column_blob(v->nodes, 0), hash,
-				SBX_HASH_BYTES) != 0)
-			return no(err, "the tree's nodes do not match");
-	}
+	memcpy(v->leaf[v->tree.size % TILE], leaf, SBX_HASH_BYTES);
+	height = sbx_tree_grow(&v->tree, leaf, full);
+	for (h = TILE_HEIGHT; h <= height; h += TILE_HEIGHT)
+		if (check_node(v, (int)(h / TILE_HEIGHT),
+			    (int64_t)(v->tree.size >> h) - 1, full[h], err) != 0)
+			return SBX_E_NO;
+	if ((int64_t)v->tree.size == v->at)
+		sbx_tree_root(&v->tree, v->root);
 	return SBX_OK;
 }
 
@@ -162,9 +109,23 @@ check_item(struct verifying *v, struct sbx_item *it, struct sbx_err *err)
 		return no(err, "the chain does not match");
 	if (it->row.who > v->authors && it->row.who != ++v->authors)
 		return no(err, "its author's number is not the next one");
-	if ((r = check_fact(v, it, err)) != 0)
+	if (v->derived != NULL && (r = sbx_derived_item(v->derived, it, err)) != 0)
 		return r;
-	return check_nodes(v, it->e->leaf, err);
+	return check_tree(v, it->e->leaf, err);
+}
+
+/* An op that was changed is covered by its leaf alone, which is looked at when
+ * its tile is full, or something else is wrong: it may be the first that is. */
+static bool
+look_back(struct verifying *v, struct sbx_err *err)
+{
+	struct sbx_err earlier = { 0 };
+
+	if (v->derived != NULL || check_leaves(v, &earlier) != SBX_E_NO)
+		return false;
+	if (err != NULL)
+		*err = earlier;
+	return true;
 }
 
 /* What is judged, while the other threads judge what was read since. */
@@ -178,7 +139,8 @@ check_batch(struct verifying *v, struct sbx_batch *b, struct sbx_err *err)
 			v->next++;
 			continue;
 		}
-		sbx_err_at(err, "entry %lld", (long long)v->next);
+		if (!look_back(v, err))
+			sbx_err_at(err, "entry %lld", (long long)v->next);
 		v->failed = true;
 	}
 	sbx_batch_empty(b);
@@ -216,7 +178,7 @@ finish(struct verifying *v, struct sbx_err *err)
 	return r;
 }
 
-/* No row that no entry asks for: each of these counts such. */
+/* What the journal is read by, and nobody has written to. */
 static const struct {
 	const char *sql, *why;
 } rests[] = {
@@ -229,62 +191,35 @@ static const struct {
 };
 
 static int
-check_rest(const struct verifying *v, sqlite3 *db, struct sbx_err *err)
+check_rest(struct verifying *v, struct sbx_err *err)
 {
-	int64_t n, nodes = 0;
-	int r, step = sqlite3_step(v->facts);
+	int64_t n;
+	int r;
 
-	if (step == SQLITE_ROW)
-		return no(err, "there are derived rows without an entry");
-	if (step != SQLITE_DONE)
-		return sbx_db_fail(db, "ledger", err);
+	if (v->derived == NULL && (r = check_leaves(v, err)) != 0)
+		return r;
 	for (size_t i = 0; i < sizeof(rests) / sizeof(rests[0]); i++) {
-		if ((r = sbx_db_int(db, rests[i].sql, 0, &n, err)) != 0)
+		if ((r = sbx_db_int(v->db, rests[i].sql, 0, &n, err)) != 0)
 			return r;
 		if (n != 0)
 			return no(err, rests[i].why);
 	}
 	/* It would keep out who has that name, or another key of its. */
-	if ((r = sbx_db_int(db, "SELECT count(*) FROM author", 0, &n, err)) != 0)
+	if ((r = sbx_db_int(v->db, "SELECT count(*) FROM author", 0, &n, err)) != 0)
 		return r;
 	if (n != v->authors)
 		return no(err, "there is an author who has written nothing");
-	for (int64_t i = (v->next - 1) / TILE; i > 0; i /= TILE)
-		nodes += i;
-	if ((r = sbx_db_int(db, "SELECT count(*) FROM node", 0, &n, err)) != 0)
-		return r;
-	return n == nodes ? SBX_OK : no(err, "the tree has nodes too many");
-}
-
-/* On a connection and in a thread of its own: the signatures keep the other
- * cores busy twenty times as long. */
-static void
-check_file(void *ctx, size_t from, size_t to)
-{
-	struct file *f = ctx;
-	sqlite3 *db = NULL;
-
-	(void)from, (void)to; /* one */
-	if ((f->r = sbx_db_open(f->path, 0, &db, &f->err)) == 0) {
-		sbx_db_once(db);
-		f->r = sbx_pages_check(db, f->upto, &f->indices, &f->err);
-	}
-	sbx_db_close(db);
-	if (f->r == 0)
-		f->r = sbx_cache_check(f->path, &f->err);
+	return v->derived != NULL ? sbx_derived_end(v->derived, err) : SBX_OK;
 }
 
 static int
-verify(struct sbx_log *log, struct verifying *v, struct sbx_err *err)
+read_rows(struct sbx_log *log, struct verifying *v, struct sbx_err *err)
 {
-	sqlite3 *db = sbx_log_db(log);
-	struct sbx_err damage;
+	struct sbx_err damage = { 0 };
 	int r, later;
 
-	if ((r = sbx_db_prepare(db, "SELECT seq, type, id, ref, time, leaf, "
-		     "author, idhash, eid FROM fact ORDER BY seq", &v->facts, err)) != 0 ||
-		(r = sbx_db_prepare(db, "SELECT hash FROM node WHERE level=? AND "
-			 "n=?", &v->nodes, err)) != 0)
+	if ((r = sbx_db_prepare(v->db, "SELECT hash FROM node WHERE level=? AND "
+		     "n=?", &v->nodes, err)) != 0)
 		return r;
 	r = sbx_log_each(log, INT64_MIN, 0, take_row, v, &damage);
 	/* A row too damaged to read comes after those that wait here. */
@@ -293,48 +228,64 @@ verify(struct sbx_log *log, struct verifying *v, struct sbx_err *err)
 	if (r != 0) {
 		if (err != NULL)
 			*err = damage;
+		look_back(v, err);
 		return r;
 	}
-	return check_rest(v, db, err);
+	return check_rest(v, err);
+}
+
+static int
+verify(struct sbx_log *log, struct verifying *v, bool derived, int64_t *bad,
+	struct sbx_err *err)
+{
+	unsigned char head[SBX_HASH_BYTES];
+	int64_t size;
+	int r;
+
+	/* One snapshot for rows, facts and counts, whoever writes. */
+	if ((r = sbx_db_exec(v->db, "SAVEPOINT verify", err)) != 0)
+		return r;
+	v->batches = sbx_batches_new(BATCH);
+	if ((r = sbx_log_head(log, &size, head, err)) == 0 && derived)
+		r = sbx_derived_begin(log, size, sbx_batches_crew(v->batches),
+			&v->derived, err);
+	if (r == 0)
+		r = read_rows(log, v, err);
+	*bad = r == SBX_E_NO ? v->next : 0;
+	sbx_derived_free(v->derived);
+	sbx_batches_free(v->batches);
+	sqlite3_finalize(v->nodes);
+	sbx_db_exec(v->db, "RELEASE verify", NULL);
+	if (r == 0)
+		sbx_log_mark(v->db, v->next - 1, v->head);
+	return r;
+}
+
+static int
+run(struct sbx_log *log, bool derived, int64_t at, unsigned char *root,
+	int64_t *bad, struct sbx_err *err)
+{
+	struct verifying *v = sbx_mem_alloc(1, sizeof(*v));
+	int r;
+
+	*v = (struct verifying){ .db = sbx_log_db(log), .next = 1, .at = at,
+		.root = root };
+	sbx_db_once(v->db);
+	r = verify(log, v, derived, bad, err);
+	free(v);
+	return r;
 }
 
 int
-sbx_log_verify(struct sbx_log *log, int64_t *bad, struct sbx_err *err)
+sbx_log_verify(struct sbx_log *log, int64_t at,
+	unsigned char root[static SBX_HASH_BYTES], int64_t *bad,
+	struct sbx_err *err)
 {
-	struct verifying *v = sbx_mem_alloc(1, sizeof(*v));
-	struct file file = {
-		.path = sqlite3_db_filename(sbx_log_db(log), "main") };
-	unsigned char head[SBX_HASH_BYTES];
-	struct sbx_work *work;
-	int r;
+	return run(log, false, at, root, bad, err);
+}
 
-	sbx_db_once(sbx_log_db(log));
-	/* One snapshot for rows, facts and counts, whoever writes. */
-	if ((r = sbx_db_exec(sbx_log_db(log), "SAVEPOINT verify", err)) != 0 ||
-		(r = sbx_log_head(log, &file.upto, head, err)) != 0) {
-		sbx_db_exec(sbx_log_db(log), "RELEASE verify", NULL);
-		free(v);
-		return r;
-	}
-	sbx_sums_begin(&v->rows);
-	file.indices = v->rows;
-	v->next = 1;
-	v->batches = sbx_batches_new(BATCH);
-	work = sbx_work_start(sbx_batches_crew(v->batches), 1, 1, check_file,
-		&file);
-	r = verify(log, v, err);
-	sbx_work_end(work);
-	if (r == 0 && (r = file.r) != 0 && err != NULL)
-		*err = file.err;
-	if (r == 0)
-		r = sbx_sums_same(&v->rows, &file.indices, err);
-	sqlite3_finalize(v->facts);
-	sqlite3_finalize(v->nodes);
-	sbx_db_exec(sbx_log_db(log), "RELEASE verify", NULL);
-	if (r == 0)
-		sbx_log_mark(sbx_log_db(log), v->next - 1, v->head);
-	*bad = r == SBX_E_NO ? v->next : 0;
-	sbx_batches_free(v->batches);
-	free(v);
-	return r;
+int
+sbx_log_check(struct sbx_log *log, int64_t *bad, struct sbx_err *err)
+{
+	return run(log, true, 0, NULL, bad, err);
 }

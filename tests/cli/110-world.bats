@@ -23,7 +23,7 @@ world_ledger() {
 	assert_eq "$(jq -c '[.new,.refused]' <<<"$output")" '[26,0]' "not all"
 	at a sbx-ledger -j import "$W/export.json"
 	assert_eq "$(jq -c '[.known,.refused]' <<<"$output")" '[26,0]' "the older form differs"
-	at a sbx-ledger verify
+	at a sbx-ledger fsck -n
 	at a sbx-ledger export --from 2
 	assert_eq "$(sha256sum <<<"$output")" "$(sha256sum <"$W/export.jsonl")" "not the same bytes"
 }

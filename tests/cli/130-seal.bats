@@ -52,7 +52,7 @@ mesh() { # ann, with a recovery key, joins hub
 	! grep -rq "$recovery" "$BATS_TEST_TMPDIR/ann" || fail "it is stored"
 	in_node ann sbx-ledger init >"$BATS_TEST_TMPDIR/again" 2>&1
 	! grep -qE '^sbx-ledger: recovery' "$BATS_TEST_TMPDIR/again" || fail "said again"
-	in_node ann sbx-ledger verify
+	in_node ann sbx-ledger fsck -n
 }
 
 @test "seal covers what was said since, in order, once" {
@@ -67,7 +67,7 @@ mesh() { # ann, with a recovery key, joins hub
 	seq 300 | sed 's/.*/{"config_id":"c&"}/' | in_node hub sbx-ledger append -l config_revoke >/dev/null
 	at hub sbx-ledger seal
 	assert_eq "$(heads hub | tail -n +3 | paste -sd' ')" "[3,128] [4,128] [5,44]" "heads"
-	at hub sbx-ledger verify
+	at hub sbx-ledger fsck -n
 }
 
 @test "each head names the one before and the recovery key of the first" {

@@ -119,7 +119,7 @@ state_of() { # NODE DID
 	carry hub ann
 	assert_eq "$(state_of hub "$(did ann)")" revoked "hub"
 	assert_eq "$(state_of ann "$(did ann)")" revoked "ann itself"
-	at ann sbx-ledger verify
+	at ann sbx-ledger fsck -n
 }
 
 @test "a member is shown and revoked by its name too, and it is said who that is" {
@@ -491,7 +491,7 @@ state_hash() {
 	at hub 1 sbx-offer subscribe late
 	[ "$(SBX_STATE=$BATS_TEST_TMPDIR/hub sbx-ledger -j status | jq .entries)" -gt "$before" ] ||
 		fail "what it signs is not kept"
-	at hub sbx-ledger verify
+	at hub sbx-ledger fsck -n
 	pull ann hub
 	at ann 1 sbx-member invite
 	assert_says sbx-member "not a member"

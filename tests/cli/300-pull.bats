@@ -66,7 +66,7 @@ ban() { # NODE N: an entry more
 	assert_eq "$(entries ann)" 3 "not all arrived"
 	at ann sbx-pull "$URL"
 	assert_eq "$output" "$URL: 0 new, 2 known, 0 refused" "the second time"
-	at ann sbx-ledger verify
+	at ann sbx-ledger fsck -n
 }
 
 @test "an older node's site is pulled too, wherever it keeps its export" {
@@ -131,7 +131,7 @@ others() { # NODE
 		cp -a "$D/seed" "$D/n"
 		cp "$D/seed.did" "$D/n.did"
 		SBX_STATE=$D/n run_sbx sh -ec "$way"
-		at n sbx-ledger verify
+		at n sbx-ledger fsck -n
 		at n sbx-ledger -j status
 		state=$(jq -r .state <<<"$output")
 		want=${want:-$state}
@@ -154,7 +154,7 @@ others() { # NODE
 	assert_like "$stderr" "^sbx-pull: $URL: entry 2: .*signature" "no reason"
 	assert_has "$stderr" "sbx-pull: $URL: entry 3: " "entry 3 is not named"
 	assert_eq "$(entries ann)" 3 "the good ones"
-	at ann sbx-ledger verify
+	at ann sbx-ledger fsck -n
 }
 
 # I5
@@ -223,7 +223,7 @@ others() { # NODE
 	took=$((($(date +%s%N) - start) / 1000000))
 	[ "$took" -lt 9000 ] || fail "it took $took ms"
 	assert_eq "$(entries ann)" 5 "what came"
-	at ann sbx-ledger verify
+	at ann sbx-ledger fsck -n
 }
 
 # I2
@@ -260,7 +260,7 @@ others() { # NODE
 	run --separate-stderr env SBX_STATE="$D/ann" sbx-pull "$URL"
 	assert_eq "$status" 4 "no error"
 	assert_eq "$(entries ann)" 4 "the whole ones"
-	at ann sbx-ledger verify
+	at ann sbx-ledger fsck -n
 }
 
 # I18
@@ -377,7 +377,7 @@ record() { # NODE NAME IP: its NodeRecord
 	sleep .2
 	kill -9 $pid
 	wait $pid || :
-	at ann sbx-ledger verify
+	at ann sbx-ledger fsck -n
 	at ann sbx-pull "$D/www"
 }
 

@@ -114,7 +114,7 @@ f.seek(int(sys.argv[2])); f.write(bytes([b ^ 1]))' "$1" "$2"
 	assert_eq "$output" "$URL: 289 new, 512 known, 0 refused" "the summary"
 	assert_eq "$(grep -o '/tile[^ ]*' "$D/log" | paste -sd' ')" \
 		"/tile/0/002 /tile/entries/002 /tile/0/003.p/33 /tile/entries/003.p/33" "requests"
-	at ann sbx-ledger verify
+	at ann sbx-ledger fsck -n
 }
 
 @test "a directory is followed as a site is" {
@@ -174,7 +174,7 @@ twin() {
 	assert_eq "$(entries ann)" 622 "the entries of both"
 	at ann sbx-ledger -j status
 	assert_eq "$(jq .forks <<<"$output")" 1 "the forks that status tells"
-	at ann sbx-ledger verify
+	at ann sbx-ledger fsck -n
 	at ann sbx-pull "$URL"
 }
 

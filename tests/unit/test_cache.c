@@ -264,7 +264,7 @@ START_TEST(what_somebody_wrote_into_it_is_found_by_verify)
 
 	mark();
 	ck_assert_int_eq(sbx_log_open(log_path, SBX_LOG_WRITE, &log, &why), 0);
-	ck_assert_int_eq(sbx_log_verify(log, &bad, &why), SBX_E_NO);
+	ck_assert_int_eq(sbx_log_check(log, &bad, &why), SBX_E_NO);
 	ck_assert_int_eq(sbx_log_rebuild(log, &why), 0);
 	sbx_log_close(log);
 	ck_assert(!used());

@@ -98,7 +98,7 @@ verify(void)
 
 	ck_assert_msg(sbx_log_open(log_path, 0, &logh, &why) == 0, "%s",
 		why.text);
-	r = sbx_log_verify(logh, &bad, &why);
+	r = sbx_log_check(logh, &bad, &why);
 	sbx_log_close(logh);
 	logh = NULL;
 	return r;
@@ -112,7 +112,7 @@ verify(void)
 	"PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql=replace(sql, '" \
 	other "', '" was "') WHERE name='" name "'"
 
-/* seen: verify looks at it, since somebody else's word is believed by it. */
+/* seen: it is looked at, since somebody else's word is believed by it. */
 static const struct {
 	const char *sql;
 	bool seen;

@@ -66,10 +66,10 @@ START_TEST(an_entry_whose_id_begins_as_anothers_is_taken_once_too)
 	tamper(sql);
 	ck_assert_int_eq(add(logh, e), SBX_LOG_NEW);
 	ck_assert_int_eq(add(logh, e), SBX_LOG_DUP);
-	ck_assert_int_eq(sbx_log_verify(logh, &bad, &why), SBX_E_NO);
+	ck_assert_int_eq(sbx_log_check(logh, &bad, &why), SBX_E_NO);
 	ck_assert_int_eq(bad, 1);
 	ck_assert_int_eq(sbx_log_rebuild(logh, &why), 0);
-	ck_assert_msg(sbx_log_verify(logh, &bad, &why) == 0, "%s", why.text);
+	ck_assert_msg(sbx_log_check(logh, &bad, &why) == 0, "%s", why.text);
 	ck_assert_int_eq(add(logh, e), SBX_LOG_DUP);
 	sbx_entry_free(e);
 }
@@ -182,63 +182,138 @@ START_TEST(update_and_delete_are_refused_by_the_database_itself)
 }
 END_TEST
 
-/* What somebody with the file in hand may do, and which entry verify names. */
+/* What somebody with the file in hand may do, and which entry is named; derived:
+ * the journal is not touched by it. */
 static const struct {
 	const char *sql;
 	int64_t bad;
+	bool derived;
 } edits[] = {
-	{ "UPDATE entry SET payload=replace(payload,'scan','SCAN') WHERE seq=3", 3 },
-	{ "UPDATE entry SET payload=replace(payload,':2}',': 2}') WHERE seq=3", 3 },
-	{ "UPDATE entry SET sig=zeroblob(64) WHERE seq=2", 2 },
-	{ "UPDATE entry SET id=zeroblob(32) WHERE seq=4", 4 },
-	{ "UPDATE entry SET hash=zeroblob(32) WHERE seq=5", 5 },
-	{ "UPDATE entry SET op='ban_revoke' WHERE seq=1", 1 },
-	{ "UPDATE entry SET type='BanRevoke' WHERE seq=1", 1 },
-	{ "UPDATE entry SET author=99 WHERE seq=4", 4 },
-	{ "DELETE FROM entry WHERE seq=2", 2 },
-	{ "UPDATE entry SET seq=9 WHERE seq=5", 5 },
-	{ "UPDATE entry SET seq=-1 WHERE seq=1", 1 },
-	{ "UPDATE author SET did='did:plc:00000000000000000000000000000000'", 1 },
-	{ "DELETE FROM fact WHERE seq=3", 3 },
-	{ "UPDATE fact SET leaf=zeroblob(32) WHERE seq=2", 2 },
-	{ "UPDATE fact SET id='x' WHERE seq=4", 4 },
-	{ "UPDATE fact SET ref='192.0.2.9' WHERE seq=4", 4 },
-	{ "UPDATE fact SET ref=NULL WHERE seq=4", 4 },
-	{ "UPDATE fact SET id=NULL WHERE seq=2", 2 },
-	{ "UPDATE fact SET time=time+1 WHERE seq=5", 5 },
+	{ "UPDATE entry SET payload=replace(payload,'scan','SCAN') WHERE seq=3", 3, false },
+	{ "UPDATE entry SET payload=replace(payload,':2}',': 2}') WHERE seq=3", 3, false },
+	{ "UPDATE entry SET sig=zeroblob(64) WHERE seq=2", 2, false },
+	{ "UPDATE entry SET id=zeroblob(32) WHERE seq=4", 4, false },
+	{ "UPDATE entry SET hash=zeroblob(32) WHERE seq=5", 5, false },
+	{ "UPDATE entry SET op='ban_revoke' WHERE seq=1", 1, false },
+	{ "UPDATE entry SET type='BanRevoke' WHERE seq=1", 1, false },
+	{ "UPDATE entry SET author=99 WHERE seq=4", 4, false },
+	{ "DELETE FROM entry WHERE seq=2", 2, false },
+	{ "UPDATE entry SET seq=9 WHERE seq=5", 5, false },
+	{ "UPDATE entry SET seq=-1 WHERE seq=1", 1, false },
+	{ "UPDATE author SET did='did:plc:00000000000000000000000000000000'", 1, false },
+	{ "DELETE FROM fact WHERE seq=3", 3, false },
+	{ "UPDATE fact SET leaf=zeroblob(32) WHERE seq=2", 2, false },
+	{ "UPDATE fact SET id='x' WHERE seq=4", 4, true },
+	{ "UPDATE fact SET ref='192.0.2.9' WHERE seq=4", 4, true },
+	{ "UPDATE fact SET ref=NULL WHERE seq=4", 4, true },
+	{ "UPDATE fact SET id=NULL WHERE seq=2", 2, true },
+	{ "UPDATE fact SET time=time+1 WHERE seq=5", 5, true },
 	/* two that change places, with all that is derived of them */
 	{ "UPDATE entry SET seq=-2 WHERE seq=2; UPDATE entry SET seq=2 WHERE "
 	  "seq=3; UPDATE entry SET seq=3 WHERE seq=-2; UPDATE fact SET seq=-2 "
 	  "WHERE seq=2; UPDATE fact SET seq=2 WHERE seq=3; UPDATE fact SET seq=3 "
-	  "WHERE seq=-2", 2 },
+	  "WHERE seq=-2", 2, false },
 	/* a name taken for a key that never signed */
 	{ "INSERT INTO author VALUES(7, 'did:plc:"
 	  "00000000000000000000000000000000"
-	  "', zeroblob(32))", 6 },
-	{ "INSERT INTO anchor VALUES('did:plc:0')", 6 },
+	  "', zeroblob(32))", 6, false },
+	{ "INSERT INTO anchor VALUES('did:plc:0')", 6, false },
 	{ "INSERT INTO anchor VALUES('did:plc:"
 	  "0000000000000000000000000000000g"
-	  "')", 6 },
+	  "')", 6, false },
 	{ "INSERT INTO local VALUES('self', 'did:plc:"
-	  "00000000000000000000000000000000')", 6 },
+	  "00000000000000000000000000000000')", 6, false },
 	{ "INSERT INTO fact SELECT 9, type, author, id, ref, time, leaf, idhash, NULL FROM "
-	  "fact WHERE seq=1", 6 },
+	  "fact WHERE seq=1", 6, true },
 };
 
 /* I13 */
 START_TEST(verify_names_the_first_bad_entry)
 {
+	unsigned char root[SBX_HASH_BYTES];
 	int64_t bad;
 
 	fill(5);
-	ck_assert_msg(sbx_log_verify(logh, &bad, &why) == 0, "%s", why.text);
+	ck_assert_msg(sbx_log_check(logh, &bad, &why) == 0, "%s", why.text);
 	sbx_log_close(logh);
 	tamper(edits[_i].sql);
 	logh = NULL;
 	ck_assert_int_eq(sbx_log_open(log_path, 0, &logh, &why), 0);
-	ck_assert_msg(sbx_log_verify(logh, &bad, &why) == SBX_E_NO,
+	ck_assert_msg(sbx_log_check(logh, &bad, &why) == SBX_E_NO,
 		"not noticed: %s", edits[_i].sql);
 	ck_assert_int_eq(bad, edits[_i].bad);
+	ck_assert_msg(sbx_log_verify(logh, 0, root, &bad, &why) ==
+		(edits[_i].derived ? 0 : SBX_E_NO), "%s: %s", edits[_i].sql,
+		why.text);
+	ck_assert_int_eq(bad, edits[_i].derived ? 0 : edits[_i].bad);
+}
+END_TEST
+
+/* Rows in a tile that is full, in one that is not, and one row before another
+ * that is worse: no hash but the leaf's covers an op. */
+static const struct {
+	const char *sql;
+	int64_t bad;
+} ops[] = {
+	{ "UPDATE entry SET op='auto_add' WHERE seq=7", 7 },
+	{ "UPDATE entry SET op='auto_add' WHERE seq IN (256, 300)", 256 },
+	{ "UPDATE entry SET op='auto_add' WHERE seq=600", 600 },
+	{ "UPDATE entry SET op='auto_add' WHERE seq=258; "
+	  "UPDATE entry SET sig=zeroblob(64) WHERE seq=259", 258 },
+	{ "UPDATE entry SET op='auto_add' WHERE seq=258; "
+	  "DELETE FROM entry WHERE seq=512", 258 },
+	{ "UPDATE entry SET op='auto_add' WHERE seq=258; "
+	  "UPDATE entry SET sig=x'00' WHERE seq=400", 258 },
+};
+
+/* I13 */
+START_TEST(verify_names_the_first_op_that_was_changed)
+{
+	unsigned char root[SBX_HASH_BYTES];
+	struct sbx_entry *e;
+	struct sbx_key *k;
+	char text[80];
+	int64_t bad;
+
+	for (int n = 1; n <= 600; n++) {
+		k = key_of(n);
+		e = identity(k, NULL, n);
+		ck_assert_int_eq(add(logh, e), SBX_LOG_NEW);
+		sbx_entry_free(e);
+		sbx_key_free(k);
+	}
+	sbx_log_close(logh);
+	tamper(ops[_i].sql);
+	logh = NULL;
+	ck_assert_int_eq(sbx_log_open(log_path, 0, &logh, &why), 0);
+	ck_assert_int_eq(sbx_log_verify(logh, 0, root, &bad, &why), SBX_E_NO);
+	snprintf(text, sizeof(text), "entry %lld: what is derived",
+		(long long)ops[_i].bad);
+	ck_assert_msg(bad == ops[_i].bad &&
+		strncmp(why.text, text, strlen(text)) == 0, "%s: %lld: %s",
+		ops[_i].sql, (long long)bad, why.text);
+}
+END_TEST
+
+/* The root is that of the rows, whatever hashes are stored. */
+START_TEST(verify_gives_the_root_of_any_size)
+{
+	unsigned char root[SBX_HASH_BYTES], want[SBX_HASH_BYTES];
+	int64_t bad;
+
+	fill(300);
+	for (int64_t at = 1; at <= 300; at += 23) {
+		ck_assert_int_eq(sbx_log_root(logh, at, want, &why), 0);
+		ck_assert_msg(sbx_log_verify(logh, at, root, &bad, &why) == 0,
+			"%s", why.text);
+		ck_assert_mem_eq(root, want, sizeof(root));
+	}
+	sbx_log_close(logh);
+	tamper("UPDATE fact SET leaf=zeroblob(32) WHERE seq=9");
+	logh = NULL;
+	ck_assert_int_eq(sbx_log_open(log_path, 0, &logh, &why), 0);
+	ck_assert_int_eq(sbx_log_verify(logh, 300, root, &bad, &why), 0);
+	ck_assert_mem_eq(root, want, sizeof(root));
 }
 END_TEST
 
@@ -320,7 +395,7 @@ START_TEST(two_may_say_the_same)
 		ck_assert_int_eq(add(logh, e), SBX_LOG_DUP);
 		sbx_entry_free(e);
 	}
-	ck_assert_msg(sbx_log_verify(logh, &bad, &why) == 0, "%s", why.text);
+	ck_assert_msg(sbx_log_check(logh, &bad, &why) == 0, "%s", why.text);
 	sbx_key_free(other);
 }
 END_TEST
@@ -350,7 +425,7 @@ START_TEST(an_entry_put_in_a_second_time_is_named)
 	tamper(sql.data);
 	logh = NULL;
 	ck_assert_int_eq(sbx_log_open(log_path, 0, &logh, &why), 0);
-	ck_assert_int_eq(sbx_log_verify(logh, &bad, &why), SBX_E_NO);
+	ck_assert_int_eq(sbx_log_check(logh, &bad, &why), SBX_E_NO);
 	ck_assert_int_eq(bad, 6);
 	sbx_entry_free(e);
 	sbx_buf_free(&b);
@@ -370,10 +445,10 @@ START_TEST(what_is_derived_can_be_derived_again)
 	       "DELETE FROM node");
 	logh = NULL;
 	ck_assert_int_eq(sbx_log_open(log_path, SBX_LOG_WRITE, &logh, &why), 0);
-	ck_assert_int_eq(sbx_log_verify(logh, &bad, &why), SBX_E_NO);
+	ck_assert_int_eq(sbx_log_check(logh, &bad, &why), SBX_E_NO);
 	ck_assert_int_ne(sbx_log_root(logh, 600, again, &why), 0);
 	ck_assert_msg(sbx_log_rebuild(logh, &why) == 0, "%s", why.text);
-	ck_assert_msg(sbx_log_verify(logh, &bad, &why) == 0, "%s", why.text);
+	ck_assert_msg(sbx_log_check(logh, &bad, &why) == 0, "%s", why.text);
 	ck_assert_int_eq(sbx_log_root(logh, 600, again, &why), 0);
 	ck_assert_mem_eq(root, again, 32);
 }
@@ -388,7 +463,7 @@ START_TEST(a_wrong_node_of_the_tree_is_noticed)
 	tamper("UPDATE node SET hash=zeroblob(32)");
 	logh = NULL;
 	ck_assert_int_eq(sbx_log_open(log_path, 0, &logh, &why), 0);
-	ck_assert_int_eq(sbx_log_verify(logh, &bad, &why), SBX_E_NO);
+	ck_assert_int_eq(sbx_log_check(logh, &bad, &why), SBX_E_NO);
 	ck_assert_int_eq(bad, 256);
 }
 END_TEST
@@ -456,7 +531,7 @@ START_TEST(an_older_ledger_is_brought_up_to_date_by_who_may_write)
 	ck_assert_str_eq(why.hint, "sbx-ledger fsck brings it up to date");
 	ck_assert_msg(sbx_log_open(log_path, SBX_LOG_WRITE, &logh, &why) == 0,
 		"%s", why.text);
-	ck_assert_msg(sbx_log_verify(logh, &bad, &why) == 0, "%s", why.text);
+	ck_assert_msg(sbx_log_check(logh, &bad, &why) == 0, "%s", why.text);
 	ck_assert_int_eq(add(logh, e), SBX_LOG_DUP);
 	ck_assert_int_eq(add(logh, late), SBX_LOG_DUP);
 	ck_assert_msg(sbx_log_open(log_path, 0, &again, &why) == 0, "%s",
@@ -503,7 +578,7 @@ START_TEST(a_reader_needs_no_right_to_write)
 	fill(2);
 	reopen();
 	ck_assert_int_ne(sbx_log_begin(logh, &why), 0);
-	ck_assert_int_eq(sbx_log_verify(logh, &(int64_t){ 0 }, &why), 0);
+	ck_assert_int_eq(sbx_log_check(logh, &(int64_t){ 0 }, &why), 0);
 }
 END_TEST
 
@@ -523,6 +598,9 @@ main(void)
 	tcase_add_test(t, the_limit_on_dates_ahead_is_exact);
 	tcase_add_loop_test(t, update_and_delete_are_refused_by_the_database_itself,
 		0, 4);
+	tcase_add_loop_test(t, verify_names_the_first_op_that_was_changed, 0,
+		sizeof(ops) / sizeof(ops[0]));
+	tcase_add_test(t, verify_gives_the_root_of_any_size);
 	tcase_add_loop_test(t, verify_names_the_first_bad_entry, 0,
 		sizeof(edits) / sizeof(edits[0]));
 	tcase_add_loop_test(t, a_quick_look_names_the_first_bad_entry_too, 0,

@@ -51,7 +51,7 @@ verified(int64_t entries)
 	unsigned char head[SBX_HASH_BYTES];
 	int64_t bad = 0, n;
 
-	ck_assert_msg(sbx_log_verify(logh, &bad, &why) == 0, "%lld: %s",
+	ck_assert_msg(sbx_log_check(logh, &bad, &why) == 0, "%lld: %s",
 		(long long)bad, why.text);
 	ck_assert_int_eq(sbx_log_head(logh, &n, head, &why), 0);
 	ck_assert_int_eq(n, entries);
