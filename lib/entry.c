@@ -219,10 +219,9 @@ read_canon(struct sbx_entry *e, const char *text, struct sbx_err *err)
 static int
 read_payload(struct sbx_entry *e, const char *text, struct sbx_err *err)
 {
-	const struct sbx_json *time;
 	int r;
 
-	if ((r = sbx_rec_check(e->rec, e->payload, err)) != 0)
+	if ((r = sbx_rec_check(e->rec, e->payload, &e->time, err)) != 0)
 		return r;
 	if (!sbx_json_is(sbx_json_get(e->payload, e->rec->actor), e->author))
 		return sbx_err_set(err, SBX_E_INPUT, "%s: %s is not the author",
@@ -230,8 +229,6 @@ read_payload(struct sbx_entry *e, const char *text, struct sbx_err *err)
 	if (strcmp(e->rec->type, "Identity") == 0 &&
 		(r = check_identity(e, err)) != 0)
 		return r;
-	time = sbx_json_get(e->payload, e->rec->time);
-	sbx_time_parse(&e->time, time->text, time->len); /* checked above */
 	return read_canon(e, text, err);
 }
 

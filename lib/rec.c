@@ -127,8 +127,9 @@ integers_only(const struct sbx_json *v)
 	return true;
 }
 
+/* time gets that of a TIME. */
 static bool
-value_ok(const struct sbx_field *f, const struct sbx_json *v)
+value_ok(const struct sbx_field *f, const struct sbx_json *v, int64_t *time)
 {
 	unsigned char raw[32];
 	int64_t n;
@@ -152,7 +153,7 @@ value_ok(const struct sbx_field *f, const struct sbx_json *v)
 			sbx_wgkey_parse(raw, v->text, v->len);
 	case SBX_KIND_TIME:
 		return v->type == SBX_JSON_STRING &&
-			sbx_time_parse(&n, v->text, v->len);
+			sbx_time_parse(time, v->text, v->len);
 	case SBX_KIND_INT:
 		return sbx_json_int(v, f->min, f->max, &n);
 	case SBX_KIND_FRACTION:
@@ -207,9 +208,10 @@ find_fields(const struct sbx_rec *rec, const struct sbx_json *payload,
 
 int
 sbx_rec_check(const struct sbx_rec *rec, const struct sbx_json *payload,
-	struct sbx_err *err)
+	int64_t *said, struct sbx_err *err)
 {
 	const struct sbx_json *have[SBX_MAX_FIELDS] = { NULL }, **v = have;
+	int64_t time = 0;
 	int r;
 
 	if (payload == NULL || payload->type != SBX_JSON_OBJECT)
@@ -222,10 +224,12 @@ sbx_rec_check(const struct sbx_rec *rec, const struct sbx_json *payload,
 		if (*v == NULL)
 			return sbx_err_set(err, SBX_E_INPUT,
 				"%s: field %s is missing", rec->type, f->name);
-		if (!value_ok(f, *v))
+		if (!value_ok(f, *v, &time))
 			return sbx_err_set(err, SBX_E_INPUT,
 				"%s: field %s has a wrong value", rec->type,
 				f->name);
+		if (f->kind == SBX_KIND_TIME && strcmp(f->name, rec->time) == 0)
+			*said = time;
 	}
 	return SBX_OK;
 }

@@ -361,7 +361,7 @@ const struct sbx_rec *sbx_rec_type(const char *type, size_t len);
 const struct sbx_rec *sbx_rec_op(const char *op);
 /* Exactly the table's fields, each of its kind; the reason names the field. */
 int sbx_rec_check(const struct sbx_rec *rec, const struct sbx_json *payload,
-	struct sbx_err *err);
+	int64_t *said, struct sbx_err *err); /* gets rec->time's value */
 
 /* ---- entry: one signed entry ------------------------------------------- */
 

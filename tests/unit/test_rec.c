@@ -169,6 +169,7 @@ judge(const struct sbx_rec *r, const struct sbx_field *odd, int64_t n)
 {
 	struct sbx_buf text = SBX_BUF(SBX_MAX_LINE);
 	struct sbx_doc *doc;
+	int64_t when;
 	int got;
 
 	for (const struct sbx_field *f = r->fields; f->name != NULL; f++) {
@@ -185,7 +186,7 @@ judge(const struct sbx_rec *r, const struct sbx_field *odd, int64_t n)
 	sbx_buf_str(&text, "}");
 	ck_assert_msg(sbx_json_parse(text.data, text.len, NULL, &doc, &why) == 0,
 		"%s: %s", text.data, why.text);
-	got = sbx_rec_check(r, sbx_doc_root(doc), &why);
+	got = sbx_rec_check(r, sbx_doc_root(doc), &when, &why);
 	sbx_doc_free(doc);
 	sbx_buf_free(&text);
 	return got;
@@ -228,6 +229,7 @@ START_TEST(one_of_many_texts_is_at_most_128_bytes)
 	const struct sbx_rec *r = sbx_rec_type("SbxHead", 7);
 	char text[512], item[130] = "";
 	struct sbx_doc *doc;
+	int64_t when;
 
 	for (int past = 0; past < 2; past++) {
 		memset(item, 'a', (size_t)(128 + past));
@@ -236,10 +238,31 @@ START_TEST(one_of_many_texts_is_at_most_128_bytes)
 			"\"created_at\":\"%s\"}", 1, item, at(0));
 		ck_assert_int_eq(sbx_json_parse(text, strlen(text), NULL, &doc,
 			&why), 0);
-		ck_assert_int_eq(sbx_rec_check(r, sbx_doc_root(doc), &why),
+		ck_assert_int_eq(sbx_rec_check(r, sbx_doc_root(doc), &when, &why),
 			past ? SBX_E_INPUT : 0);
 		sbx_doc_free(doc);
 	}
+}
+END_TEST
+
+/* Of two dates, whichever stands first. */
+START_TEST(what_is_said_has_the_time_of_the_field_that_the_table_names)
+{
+	const struct sbx_rec *r = sbx_rec_type("BanRecord", 9);
+	struct sbx_buf text = SBX_BUF(SBX_MAX_LINE);
+	struct sbx_doc *doc;
+	int64_t when = 0;
+
+	sbx_buf_fmt(&text, "{\"expires_at\":\"%s\",", at(7));
+	sbx_buf_fmt(&text, "\"created_at\":\"%s\",\"ban_id\":\"%064d\","
+		"\"ip\":\"192.0.2.1\",\"reason\":\"scan\",\"severity\":2,"
+		"\"publisher\":\"did:plc:%032d\"}", at(5), 1, 1);
+	ck_assert_int_eq(sbx_json_parse(text.data, text.len, NULL, &doc, &why), 0);
+	ck_assert_msg(sbx_rec_check(r, sbx_doc_root(doc), &when, &why) == 0, "%s",
+		why.text);
+	ck_assert_int_eq(when, T0 + 5 * INT64_C(1000000));
+	sbx_doc_free(doc);
+	sbx_buf_free(&text);
 }
 END_TEST
 
@@ -253,6 +276,8 @@ main(void)
 	tcase_add_test(t, every_type_names_fields_it_has);
 	tcase_add_test(t, a_field_is_what_its_page_says_and_no_longer);
 	tcase_add_test(t, one_of_many_texts_is_at_most_128_bytes);
+	tcase_add_test(t,
+		what_is_said_has_the_time_of_the_field_that_the_table_names);
 	suite_add_tcase(s, t);
 	return finish_suite(s);
 }
