@@ -130,7 +130,7 @@ harden(sqlite3 *db, bool write, struct sbx_err *err)
 void
 sbx_db_bulk(sqlite3 *db)
 {
-	sbx_wal_limit(db, 4096);
+	sbx_wal_limit(db, 2048);
 	sbx_db_exec(db, "PRAGMA cache_size=-12000", NULL);
 }
 
