@@ -142,7 +142,8 @@ sbx_derived_item(struct sbx_derived *d, const struct sbx_item *it,
 {
 	const struct sbx_entry *e = it->e;
 	sqlite3_stmt *st = d->facts;
-	const int64_t *idhash = e->key != NULL ? &e->keyhash : NULL;
+	int64_t keyhash = e->key != NULL ? sbx_idhash(e->key) : 0;
+	const int64_t *idhash = e->key != NULL ? &keyhash : NULL;
 	int64_t eid = sbx_first64(e->id);
 	bool indexed;
 
@@ -154,7 +155,7 @@ sbx_derived_item(struct sbx_derived *d, const struct sbx_item *it,
 		memcmp(sqlite3_column_blob(st, 5), e->leaf, SBX_HASH_BYTES) != 0 ||
 		!same_int(st, 6, it->row.who) ||
 		is_null(st, 7) != (idhash == NULL) ||
-		!same_int(st, 7, e->keyhash))
+		!same_int(st, 7, keyhash))
 		return sbx_derived_no(err);
 	indexed = !is_null(st, 8);
 	if (indexed && !same_int(st, 8, eid))

@@ -168,7 +168,6 @@ keep_texts(struct sbx_entry *e, const char *canon, size_t len)
 	put(&at, canon, len);
 	e->key = key != NULL ? put(&at, key, strlen(key)) : NULL;
 	e->ref = ref != NULL ? put(&at, ref, strlen(ref)) : NULL;
-	e->keyhash = key != NULL ? sbx_idhash(key) : 0;
 }
 
 /* r came of reading e: where it is to be, or nothing is left of it. */

@@ -326,7 +326,7 @@ add_fact(struct sbx_log *log, const struct sbx_entry *e, int64_t seq,
 	sqlite3_bind_int64(st, 6, e->time);
 	sbx_db_bind_blob(st, 7, e->leaf, SBX_HASH_BYTES);
 	if (e->key != NULL)
-		sqlite3_bind_int64(st, 8, e->keyhash);
+		sqlite3_bind_int64(st, 8, sbx_idhash(e->key));
 	else
 		sqlite3_bind_null(st, 8);
 	if (indexed)

@@ -380,7 +380,6 @@ struct sbx_entry {
 	char *canon;			/* canon(payload), behind the entry itself */
 	size_t canonlen;
 	const char *key, *ref; /* what its id and ref fields say, or NULL */
-	int64_t keyhash;	/* sbx_idhash(key), if there is one */
 };
 
 /* Everything about an entry but its signature: shape, table, actor, name. */
