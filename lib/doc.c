@@ -52,8 +52,9 @@ chunk_new(struct sbx_doc *doc, size_t atleast)
 	return c;
 }
 
-char *
-sbx_doc_take(struct sbx_doc *doc, size_t size)
+/* Memory for text that lives as long as doc. */
+static char *
+take(struct sbx_doc *doc, size_t size)
 {
 	struct chunk *c = doc->chunks;
 	char *p;
@@ -68,10 +69,7 @@ sbx_doc_take(struct sbx_doc *doc, size_t size)
 char *
 sbx_doc_source(struct sbx_doc *doc, const char *text, size_t len)
 {
-	doc->source = sbx_mem_grow(NULL, len + 1, 1);
-	if (len > 0)
-		memcpy(doc->source, text, len);
-	doc->source[len] = '\0';
+	doc->source = sbx_mem_text(text, len);
 	return doc->source;
 }
 
@@ -94,7 +92,7 @@ take_node(struct sbx_doc *doc)
 char *
 sbx_doc_text(struct sbx_doc *doc, const char *text, size_t len)
 {
-	char *copy = sbx_doc_take(doc, len + 1);
+	char *copy = take(doc, len + 1);
 
 	if (len > 0)
 		memcpy(copy, text, len);
@@ -397,7 +395,7 @@ sbx_json_add_hex(struct sbx_doc *doc, struct sbx_json *obj, const char *key,
 	const void *data, size_t len)
 {
 	struct sbx_json *v = sbx_json_add(doc, obj, key, SBX_JSON_STRING);
-	char *hex = sbx_doc_take(doc, 2 * len + 1);
+	char *hex = take(doc, 2 * len + 1);
 
 	sbx_hex_write(hex, data, len);
 	v->text = hex;

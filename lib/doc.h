@@ -7,8 +7,6 @@
 
 #include "sbx.h"
 
-/* Memory for text that lives as long as doc. */
-char *sbx_doc_take(struct sbx_doc *doc, size_t size);
 /* The text that is parsed, the document's own: strings may stay where they are
  * in it.  Once for each document. */
 char *sbx_doc_source(struct sbx_doc *doc, const char *text, size_t len);

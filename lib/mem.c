@@ -40,9 +40,10 @@ sbx_mem_grow(void *p, size_t count, size_t size)
 char *
 sbx_mem_text(const char *text, size_t len)
 {
-	char *copy = sbx_mem_alloc(len + 1, 1);
+	char *copy = sbx_mem_grow(NULL, len + 1, 1);
 
 	if (len > 0)
 		memcpy(copy, text, len);
+	copy[len] = '\0';
 	return copy;
 }
