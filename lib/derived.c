@@ -8,8 +8,6 @@
 #include "member.h"
 #include "pages.h"
 
-#define TILE 256
-
 struct sbx_derived {
 	sqlite3 *db;
 	sqlite3_stmt *facts;
@@ -176,7 +174,7 @@ check_rest(const struct sbx_derived *d, struct sbx_err *err)
 		return no(err, "there are derived rows without an entry");
 	if (step != SQLITE_DONE)
 		return sbx_db_fail(d->db, "ledger", err);
-	for (int64_t i = d->size / TILE; i > 0; i /= TILE)
+	for (int64_t i = d->size / SBX_TILE_WIDTH; i > 0; i /= SBX_TILE_WIDTH)
 		nodes += i;
 	if ((r = sbx_db_int(d->db, "SELECT count(*) FROM node", 0, &n, err)) != 0)
 		return r;

@@ -8,14 +8,13 @@
 #include "derived.h"
 
 #define BATCH 256 /* rows: what is read of them stays near the processor */
-#define TILE  256
+#define TILE  SBX_TILE_WIDTH
 #define TILE_HEIGHT 8
 
 struct verifying {
 	struct sbx_batches *batches;
 	struct sbx_derived *derived; /* NULL: it is not looked at */
 	sqlite3 *db;
-	sqlite3_stmt *nodes;
 	bool failed;
 	int64_t next; /* the row to be checked next */
 	int64_t authors; /* so far: numbered as they came */
@@ -32,48 +31,33 @@ no(struct sbx_err *err, const char *why)
 	return sbx_err_set(err, SBX_E_NO, "%s", why);
 }
 
+static bool
+is_stored(const struct verifying *v, int level, int64_t n,
+	const unsigned char hash[static SBX_HASH_BYTES])
+{
+	unsigned char stored[1][SBX_HASH_BYTES];
+
+	return sbx_logtree_read(v->db, level, n, 1, stored, NULL) == 0 &&
+		memcmp(stored[0], hash, SBX_HASH_BYTES) == 0;
+}
+
 /* The leaves of the tile begun last are those stored; SBX_E_NO names the first
  * row, v->next, whose leaf is not. */
 static int
 check_leaves(struct verifying *v, struct sbx_err *err)
 {
-	unsigned char stored[TILE][SBX_HASH_BYTES];
-	int64_t size = (int64_t)v->tree.size, first = (size - 1) / TILE * TILE;
-	int count = (int)(size - first), r;
-	bool all;
+	int64_t size = (int64_t)v->tree.size;
+	int64_t i = size > 0 ? (size - 1) / TILE * TILE : 0;
 
-	if (size == 0)
-		return SBX_OK;
-	r = sbx_logtree_read(v->db, 0, first, count, stored, err);
-	all = r == 0;
-	for (int i = 0; i < count; i++) {
-		if (!all)
-			r = sbx_logtree_read(v->db, 0, first + i, 1, &stored[i],
-				NULL);
-		if (r == 0 && memcmp(stored[i], v->leaf[i], SBX_HASH_BYTES) == 0)
+	for (; i < size; i++) {
+		if (is_stored(v, 0, i, v->leaf[i % TILE]))
 			continue;
-		v->next = first + i + 1;
+		v->next = i + 1;
 		sbx_derived_no(err);
 		sbx_err_at(err, "entry %lld", (long long)v->next);
 		return SBX_E_NO;
 	}
-	return r;
-}
-
-static int
-check_node(const struct verifying *v, int level, int64_t n,
-	const unsigned char hash[static SBX_HASH_BYTES], struct sbx_err *err)
-{
-	bool same;
-
-	sqlite3_bind_int(v->nodes, 1, level);
-	sqlite3_bind_int64(v->nodes, 2, n);
-	same = sqlite3_step(v->nodes) == SQLITE_ROW &&
-		sqlite3_column_bytes(v->nodes, 0) == SBX_HASH_BYTES &&
-		memcmp(sqlite3_column_blob(v->nodes, 0), hash, SBX_HASH_BYTES) ==
-			0;
-	sqlite3_reset(v->nodes);
-	return same ? SBX_OK : no(err, "the tree's nodes do not match");
+	return SBX_OK;
 }
 
 /* The stored roots of full subtrees, each as soon as its last leaf is read. */
@@ -86,9 +70,9 @@ check_tree(struct verifying *v, const unsigned char *leaf, struct sbx_err *err)
 	memcpy(v->leaf[v->tree.size % TILE], leaf, SBX_HASH_BYTES);
 	height = sbx_tree_grow(&v->tree, leaf, full);
 	for (h = TILE_HEIGHT; h <= height; h += TILE_HEIGHT)
-		if (check_node(v, (int)(h / TILE_HEIGHT),
-			    (int64_t)(v->tree.size >> h) - 1, full[h], err) != 0)
-			return SBX_E_NO;
+		if (!is_stored(v, (int)(h / TILE_HEIGHT),
+			    (int64_t)(v->tree.size >> h) - 1, full[h]))
+			return no(err, "the tree's nodes do not match");
 	if ((int64_t)v->tree.size == v->at)
 		sbx_tree_root(&v->tree, v->root);
 	return SBX_OK;
@@ -178,7 +162,7 @@ finish(struct verifying *v, struct sbx_err *err)
 	return r;
 }
 
-/* What the journal is read by, and nobody has written to. */
+/* Whose it is and whom it trusts: each of these counts what cannot be. */
 static const struct {
 	const char *sql, *why;
 } rests[] = {
@@ -218,9 +202,6 @@ read_rows(struct sbx_log *log, struct verifying *v, struct sbx_err *err)
 	struct sbx_err damage = { 0 };
 	int r, later;
 
-	if ((r = sbx_db_prepare(v->db, "SELECT hash FROM node WHERE level=? AND "
-		     "n=?", &v->nodes, err)) != 0)
-		return r;
 	r = sbx_log_each(log, INT64_MIN, 0, take_row, v, &damage);
 	/* A row too damaged to read comes after those that wait here. */
 	if ((later = finish(v, err)) != 0)
@@ -254,7 +235,6 @@ verify(struct sbx_log *log, struct verifying *v, bool derived, int64_t *bad,
 	*bad = r == SBX_E_NO ? v->next : 0;
 	sbx_derived_free(v->derived);
 	sbx_batches_free(v->batches);
-	sqlite3_finalize(v->nodes);
 	sbx_db_exec(v->db, "RELEASE verify", NULL);
 	if (r == 0)
 		sbx_log_mark(v->db, v->next - 1, v->head);
