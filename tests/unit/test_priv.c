@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 #define NOBODY 65534
 
@@ -294,8 +295,6 @@ main(void)
 {
 	Suite *s = suite_create("priv");
 	TCase *t = tcase_create("priv");
-	SRunner *sr;
-	int bad;
 
 	tcase_add_loop_test(t, standard_descriptors_are_held_open, 0, 8);
 	tcase_add_test(t, signals_timers_and_umask_are_reset);
@@ -309,9 +308,5 @@ main(void)
 		t, a_child_that_dies_hangs_or_floods_is_an_error, 0, 4);
 	tcase_add_test(t, the_child_holds_nothing_of_ours);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	bad = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return bad == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return finish_suite(s);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 #define MANY 1000
 
@@ -117,16 +118,10 @@ main(void)
 {
 	Suite *s = suite_create("work");
 	TCase *t = tcase_create("work");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(t, each_is_done_once_whoever_does_it, 0, 5);
 	tcase_add_test(t, work_of_nothing_ends);
 	tcase_add_test(t, who_waits_does_its_own_and_not_what_was_given_before);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return finish_suite(s);
 }

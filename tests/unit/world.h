@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 #define T0 INT64_C(1782900000000000) /* 2026-07-01T10:00:00Z */
 
@@ -200,18 +201,6 @@ add(struct sbx_log *log, const struct sbx_entry *e)
 	ck_assert_msg(sbx_log_add(log, e, &how, &why) == 0, "%s", why.text);
 	ck_assert_msg(sbx_log_commit(log, &why) == 0, "%s", why.text);
 	return how;
-}
-
-__attribute__((unused)) static int
-finish_suite(Suite *suite)
-{
-	SRunner *runner = srunner_create(suite);
-	int failed;
-
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 #endif
