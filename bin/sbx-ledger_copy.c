@@ -12,11 +12,10 @@ cmd_seal(struct sbx_ctx *ctx)
 	size_t count = 0;
 	int r;
 
-	if ((r = ledger_open(ctx, SBX_LOG_WRITE, &log)) == 0 &&
-		(r = sbx_guard_check(log, &ctx->conf, &ctx->err)) == 0 &&
-		!ctx->dry &&
-		(r = sbx_seal(log, &ctx->conf, NULL, &count, &ctx->err)) == 0 &&
-		ctx->verbose)
+	if ((r = ledger_open(ctx, SBX_LOG_WRITE, &log)) == 0)
+		r = ctx->dry ? sbx_guard_check(log, &ctx->conf, &ctx->err) :
+			sbx_seal(log, &ctx->conf, NULL, &count, &ctx->err);
+	if (r == 0 && !ctx->dry && ctx->verbose)
 		sbx_tool_say(ctx, "%zu heads signed", count);
 	sbx_log_close(log);
 	return r;

@@ -233,6 +233,22 @@ sbx_guard_check(struct sbx_log *log, const struct sbx_conf *conf,
 	return r;
 }
 
+int
+sbx_guard_append(struct sbx_log *log, const struct sbx_conf *conf,
+	const struct sbx_entry *e, struct sbx_err *err)
+{
+	enum sbx_log_how how;
+	int r;
+
+	if ((r = sbx_log_begin(log, err)) != 0)
+		return r;
+	if ((r = sbx_guard_check(log, conf, err)) == 0 &&
+		(r = sbx_log_add(log, e, &how, err)) == 0)
+		return sbx_log_commit(log, err);
+	sbx_log_rollback(log);
+	return r;
+}
+
 /* Nothing is missing any more, and the files beside the database know it. */
 static int
 whole_again(struct sbx_log *log, const struct sbx_conf *conf, bool same,

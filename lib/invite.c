@@ -112,9 +112,11 @@ sbx_invite_issue(struct sbx_log *log, const struct sbx_key *key,
 	sbx_json_add_bool(doc, p, "co_stake", false);
 	sbx_json_add_time(doc, p, "created_at", now);
 	if ((r = write_token(log, once, p, token, err)) == 0 &&
-		(r = sbx_log_begin(log, err)) == 0)
-		r = finish(log, append_one(log, key, "invite_issue", NULL, p, err),
-			err);
+		(r = sbx_log_begin(log, err)) == 0) {
+		if ((r = sbx_guard_still(log, err)) == 0)
+			r = append_one(log, key, "invite_issue", NULL, p, err);
+		r = finish(log, r, err);
+	}
 out:
 	sbx_key_free(once);
 	sbx_doc_free(doc);
@@ -350,7 +352,8 @@ sbx_invite_accept(struct sbx_log *log, const struct sbx_key *key,
 	if ((r = check_open(log, token, id, sbx_key_did(key), err)) != 0 || dry ||
 		(r = sbx_log_begin(log, err)) != 0)
 		goto out;
-	if ((r = add_acceptance(log, key, once, id, token, err)) == 0 &&
+	if ((r = sbx_guard_still(log, err)) == 0 &&
+		(r = add_acceptance(log, key, once, id, token, err)) == 0 &&
 		(r = sbx_identity_add(log, key, sbx_json_str(token, "inviter"),
 			 err)) == 0)
 		/* who joins a mesh stops being an anchor of its own */

@@ -40,7 +40,8 @@ int sbx_find(struct sbx_state *st, enum sbx_find which, const char *self,
 	const char *ref, struct sbx_doc **doc, struct sbx_err *err);
 
 /* Sign payload with this node's key, which must be the ledger's own, and
- * append it durably, unless sbx_head_check says no; dry: only see that it could be.  No state may be open. */
+ * append it durably, unless sbx_guard_check says no; dry: only see that it could
+ * be.  No state may be open. */
 int sbx_act(struct sbx_log *log, const struct sbx_conf *conf, const char *op,
 	const struct sbx_json *payload, bool dry, struct sbx_err *err);
 

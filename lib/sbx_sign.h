@@ -11,7 +11,8 @@
 
 /* Sign SbxHeads over what this node has said since its last one; *count is how
  * many.  rec (NULL: none, or as before) is the hash of the recovery key's
- * public half.  The head is on disk beside the database before it is in the
+ * public half; SBX_E_NO: the first head was signed already.  The guard is asked
+ * before each, in the transaction that takes it.  The head is on disk beside the database before it is in the
  * database: an older database never signs a second one of the same number. */
 int sbx_seal(struct sbx_log *log, const struct sbx_conf *conf,
 	const unsigned char *rec, size_t *count, struct sbx_err *err);
@@ -42,6 +43,10 @@ int sbx_guard_check(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err);
 int sbx_guard_own(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err);
+/* Append e, which this node has signed, if sbx_guard_check allows it in the same
+ * transaction. */
+int sbx_guard_append(struct sbx_log *log, const struct sbx_conf *conf,
+	const struct sbx_entry *e, struct sbx_err *err);
 /* Whether entries of its own have come in since, for who goes on signing: in
  * the transaction that takes what was signed. */
 int sbx_guard_still(struct sbx_log *log, struct sbx_err *err);

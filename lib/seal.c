@@ -254,17 +254,18 @@ static int
 keep(struct sealer *s, const struct sbx_entry *e, struct sbx_err *err)
 {
 	struct sbx_buf line = SBX_BUF(SBX_MAX_ENTRY);
+	enum sbx_log_how how;
 	int r;
 
 	sbx_entry_line(e, &line);
 	if ((r = sbx_io_save(s->path, line.data, line.len, 0644, 0, err)) == 0)
-		r = sbx_log_append(s->log, e, err);
+		r = sbx_log_add(s->log, e, &how, err);
 	sbx_buf_free(&line);
 	return r;
 }
 
 static int
-seal_one(struct sealer *s, bool *done, struct sbx_err *err)
+seal_next(struct sealer *s, bool *done, struct sbx_err *err)
 {
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_json *p = sbx_doc_root(doc), *items;
@@ -281,11 +282,8 @@ seal_one(struct sealer *s, bool *done, struct sbx_err *err)
 	sbx_json_add_int(doc, p, "seq", s->seq + 1);
 	sbx_json_add_str(doc, p, "prev", s->seq > 0 ? s->prev : NULL);
 	sbx_json_add_str(doc, p, "rec", s->rec[0] != '\0' ? s->rec : NULL);
-	if ((r = sbx_entry_make(s->key, "witness", "SbxHead", p, &e, err)) == 0 &&
-		(r = keep(s, e, err)) == 0) {
-		s->seq++;
-		sbx_hex_write(s->prev, e->id, SBX_HASH_BYTES);
-	}
+	if ((r = sbx_entry_make(s->key, "witness", "SbxHead", p, &e, err)) == 0)
+		r = keep(s, e, err);
 out:
 	sbx_entry_free(e);
 	sbx_doc_free(doc);
@@ -296,6 +294,7 @@ out:
 static int
 catch_up(struct sealer *s, const struct sbx_entry *kept, struct sbx_err *err)
 {
+	enum sbx_log_how how;
 	int r;
 
 	if (kept == NULL || seq_of(kept) <= s->seq)
@@ -304,34 +303,65 @@ catch_up(struct sealer *s, const struct sbx_entry *kept, struct sbx_err *err)
 		return r;
 	s->seq++;
 	sbx_hex_write(s->prev, kept->id, SBX_HASH_BYTES);
-	return sbx_log_append(s->log, kept, err);
+	return sbx_log_add(s->log, kept, &how, err);
+}
+
+/* Named once, with the first head: who steals the node key later cannot name
+ * another. */
+static int
+name_recovery(struct sealer *s, const unsigned char *rec, struct sbx_err *err)
+{
+	if (s->seq > 0)
+		return sbx_err_set(err, SBX_E_NO, "the first head was signed "
+			"already, and this recovery key is not named in it");
+	sbx_hex_write(s->rec, rec, SBX_HASH_BYTES);
+	return SBX_OK;
+}
+
+/* Under the lock of those who write, from the last number on: another that
+ * seals at the same time would give the next one to a head of its own, and two
+ * heads of one number are what a thief's are known by. */
+static int
+seal_one(struct sbx_log *log, const struct sbx_conf *conf,
+	const struct sbx_key *key, const unsigned char *rec, bool *done,
+	struct sbx_err *err)
+{
+	struct sbx_entry *kept = NULL;
+	struct sealer s;
+	int r;
+
+	if ((r = sbx_log_begin(log, err)) != 0)
+		return r;
+	if ((r = sbx_guard_check(log, conf, err)) == 0 &&
+		(r = start(&s, log, conf, &kept, err)) == 0 &&
+		(r = last_head(&s, sbx_key_did(key), err)) == 0 &&
+		(r = catch_up(&s, kept, err)) == 0 &&
+		(rec == NULL || (r = name_recovery(&s, rec, err)) == 0)) {
+		s.key = key;
+		r = seal_next(&s, done, err);
+	}
+	if (r == 0)
+		r = sbx_log_commit(log, err);
+	else
+		sbx_log_rollback(log);
+	sbx_entry_free(kept);
+	return r;
 }
 
 int
 sbx_seal(struct sbx_log *log, const struct sbx_conf *conf,
 	const unsigned char *rec, size_t *count, struct sbx_err *err)
 {
-	struct sbx_entry *kept = NULL;
 	struct sbx_key *key = NULL;
 	bool done = false;
-	struct sealer s;
 	int r;
 
 	*count = 0;
-	if ((r = sbx_key_load(conf->key, &key, err)) != 0 ||
-		(r = start(&s, log, conf, &kept, err)) != 0 ||
-		(r = last_head(&s, sbx_key_did(key), err)) != 0)
-		goto out;
-	s.key = key;
-	/* Named once, with the first head: who steals the node key later
-	 * cannot name another. */
-	if (rec != NULL && s.seq == 0)
-		sbx_hex_write(s.rec, rec, SBX_HASH_BYTES);
-	r = catch_up(&s, kept, err);
-	while (r == 0 && !done && (r = seal_one(&s, &done, err)) == 0)
+	r = sbx_key_load(conf->key, &key, err);
+	while (r == 0 && !done &&
+		(r = seal_one(log, conf, key, *count == 0 ? rec : NULL, &done,
+			 err)) == 0)
 		*count += !done;
-out:
-	sbx_entry_free(kept);
 	sbx_key_free(key);
 	return r;
 }
@@ -352,8 +382,7 @@ sbx_rotate(struct sbx_log *log, const struct sbx_conf *conf, const char *old,
 		r = sbx_err_set(err, SBX_E_USAGE, "not a did: %.60s", old);
 		goto out;
 	}
-	if ((r = sbx_guard_check(log, conf, err)) != 0 ||
-		(r = sbx_key_load(conf->key, &key, err)) != 0 ||
+	if ((r = sbx_key_load(conf->key, &key, err)) != 0 ||
 		(r = sbx_key_sign(recovery, message,
 			 sbx_rotation_text(message, sbx_key_did(key), old), sig,
 			 err)) != 0)
@@ -362,7 +391,7 @@ sbx_rotate(struct sbx_log *log, const struct sbx_conf *conf, const char *old,
 	sbx_json_add_hex(doc, p, "rec_pub", sbx_key_pub(recovery), SBX_PUB_BYTES);
 	sbx_json_add_hex(doc, p, "rec_sig", sig, sizeof(sig));
 	if ((r = sbx_entry_make(key, "witness", "SbxRotate", p, &e, err)) == 0)
-		r = sbx_log_append(log, e, err);
+		r = sbx_guard_append(log, conf, e, err);
 out:
 	sbx_entry_free(e);
 	sbx_key_free(key);

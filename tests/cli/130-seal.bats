@@ -70,6 +70,25 @@ mesh() { # ann, with a recovery key, joins hub
 	at hub sbx-ledger fsck -n
 }
 
+# I28: two heads of one number would look like a thief's, and freeze this box.
+@test "several that seal at once give each number once" {
+	in_node hub sbx-ledger init --no-recovery >/dev/null
+	for i in $(seq 12); do
+		for w in a b c; do
+			(say hub "$w$i" >/dev/null && in_node hub sbx-ledger seal) \
+				2>>"$BATS_TEST_TMPDIR/said" &
+		done
+		wait
+	done
+	assert_eq "$(cat "$BATS_TEST_TMPDIR/said" 2>/dev/null)" "" "one of them was refused"
+	assert_eq "$(heads hub | cut -d, -f1 | sort | uniq -d)" "" "numbers of several heads"
+	at hub sbx-ledger -j status
+	assert_eq "$(jq -r '"\(.frozen) \(.entries-1)"' <<<"$output")" \
+		"0 $((36 + $(heads hub | wc -l)))" "frozen, and entries"
+	assert_eq "$(heads hub | jq -s 'map(.[1]) | add')" 37 "what they cover"
+	at hub sbx-ledger fsck -n
+}
+
 @test "each head names the one before and the recovery key of the first" {
 	mesh
 	for w in a b; do
