@@ -62,13 +62,37 @@ take_bundle(struct walk *w, const struct sbx_tile *t, size_t first,
 	return r;
 }
 
+/* In a transaction: another pull may have gone on with this log since, and then
+ * what was judged here rests on a head that is no longer the last one seen.
+ * Where it went on to the same head there is nothing left to be saved. */
+static int
+save_peer(struct walk *w, struct sbx_err *err)
+{
+	struct sbx_peerlog now;
+	int r;
+
+	if ((r = sbx_peerlog_load(w->log, w->peer.did, &now, err)) != 0)
+		goto out;
+	if (memcmp(now.was, w->peer.was, sizeof(now.was)) == 0) {
+		r = sbx_peerlog_save(w->log, &w->peer, err);
+	} else if (now.note.len != w->note.len ||
+		memcmp(now.note.data, w->note.data, now.note.len) != 0) {
+		r = sbx_err_set(err, SBX_E_SYS, "another pull has gone on with "
+			"the log of %s meanwhile", w->peer.did);
+		sbx_err_hint(err, "pull once more");
+	}
+out:
+	sbx_peerlog_free(&now);
+	return r;
+}
+
 static int
 remember(struct walk *w, struct sbx_err *err)
 {
 	if (!w->save)
 		return SBX_OK;
 	w->peer.tree = w->tree;
-	return sbx_peerlog_save(w->log, &w->peer, err);
+	return save_peer(w, err);
 }
 
 /* Bundles that come fast share a commit, which costs the disk's time. */
@@ -241,7 +265,7 @@ settle(struct walk *w, struct sbx_err *err)
 	sbx_buf_add(&w->peer.note, w->note.data, w->note.len);
 	memcpy(w->src.did, w->peer.did, sizeof(w->src.did));
 	w->src.prefix = (struct sbx_prefix){ .count = w->head.size };
-	if ((r = sbx_peerlog_save(w->log, &w->peer, err)) == 0 &&
+	if ((r = save_peer(w, err)) == 0 &&
 		(r = sbx_source_save(w->log, f->base, &w->src, err)) == 0 &&
 		(!news || (r = sbx_beat_keep(w->log, f->base, w->peer.did,
 				   f->said, err)) == 0))

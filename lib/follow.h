@@ -11,6 +11,7 @@ struct sbx_peerlog {
 	struct sbx_buf key;   /* its delegation, verbatim; empty: not seen */
 	struct sbx_buf note;  /* its last head that held; empty: none yet */
 	struct sbx_tree tree; /* what of it has been read */
+	unsigned char was[SBX_HASH_BYTES]; /* the hash of the note that is stored */
 };
 
 /* One address. */
@@ -25,7 +26,7 @@ struct sbx_source {
 int sbx_peerlog_load(struct sbx_log *log, const char *did,
 	struct sbx_peerlog *p, struct sbx_err *err);
 int sbx_peerlog_save(
-	struct sbx_log *log, const struct sbx_peerlog *p, struct sbx_err *err);
+	struct sbx_log *log, struct sbx_peerlog *p, struct sbx_err *err);
 void sbx_peerlog_free(struct sbx_peerlog *p);
 int sbx_source_load(struct sbx_log *log, const char *url, struct sbx_source *s,
 	struct sbx_err *err);

@@ -34,6 +34,12 @@ write_tree(const struct sbx_tree *t, struct sbx_buf *out)
 			sbx_buf_add(out, t->peak[i], SBX_HASH_BYTES);
 }
 
+static void
+stored(struct sbx_peerlog *p)
+{
+	sbx_hash_b2(p->was, sbx_buf_text(&p->note), p->note.len);
+}
+
 int
 sbx_peerlog_load(struct sbx_log *log, const char *did, struct sbx_peerlog *p,
 	struct sbx_err *err)
@@ -64,12 +70,13 @@ sbx_peerlog_load(struct sbx_log *log, const char *did, struct sbx_peerlog *p,
 		r = sbx_db_fail(db, "ledger", err);
 	}
 	sqlite3_finalize(st);
+	stored(p);
 	return r;
 }
 
 int
 sbx_peerlog_save(
-	struct sbx_log *log, const struct sbx_peerlog *p, struct sbx_err *err)
+	struct sbx_log *log, struct sbx_peerlog *p, struct sbx_err *err)
 {
 	struct sbx_buf peaks = SBX_BUF(64 * SBX_HASH_BYTES);
 	sqlite3 *db = sbx_log_db(log);
@@ -89,6 +96,8 @@ sbx_peerlog_save(
 	sbx_db_bind_blob(st, 5, sbx_buf_text(&peaks), peaks.len);
 	if (sqlite3_step(st) != SQLITE_DONE)
 		r = sbx_db_fail(db, "ledger", err);
+	else
+		stored(p);
 	sqlite3_finalize(st);
 	sbx_buf_free(&peaks);
 	return r;

@@ -117,6 +117,52 @@ f.seek(int(sys.argv[2])); f.write(bytes([b ^ 1]))' "$1" "$2"
 	at ann sbx-ledger fsck -n
 }
 
+# I31, I33: both go on from the head before, each alone is sound.
+@test "of two pulls at once, shown two logs of one node, the later is told to look again" {
+	bans hub 1 5
+	publish hub
+	at ann sbx-pull "$W"
+	publish ann "$D/ann/www"
+	cp -r "$D/hub" "$D/twin"
+	bans hub 6 6
+	publish hub
+	bans twin 7 8
+	publish twin "$D/www2"
+	aside "$D/www2" /tile/0/000.p/8 env SBX_STATE="$D/ann" sbx-pull -p "$W"
+	at ann 4 sbx-pull "$URL"
+	assert_has "$(cat "$D/aside")" "1 new, 6 known" "the other pull"
+	assert_says sbx-pull "another pull has gone on with the log of $(cat "$D/hub.did") meanwhile"
+	at ann 1 sbx-pull -p "$URL"
+	assert_says sbx-pull "rewrote its log"
+	at ann sbx-ledger check-proof "$D/ann/forks/$(cut -d: -f3 "$D/hub.did")"
+	cosigned=$(grep -rlF "$(cat "$D/hub.did")/log" "$D/ann/www/w")
+	assert_eq "$(sed -n 2p "$cosigned")" 7 "entries of the one head that ann has cosigned"
+	at ann sbx-ledger fsck -n
+}
+
+@test "of two pulls of one log at once both are right, and neither takes the other back" {
+	bans hub 1 600
+	publish hub
+	aside "$W" /tile/0/001 env SBX_STATE="$D/ann" sbx-pull "$W"
+	at ann sbx-pull "$URL"
+	assert_has "$(cat "$D/aside")" "601 new" "the other pull"
+	at ann sbx-pull "$W"
+	assert_eq "$output" "$W: 0 new, 601 known, 0 refused" "the next"
+	bans hub 601 601
+	publish hub
+	cp -r "$W" "$D/old"
+	bans hub 602 602
+	publish hub
+	aside "$D/old" /tile/0/002.p/90 env SBX_STATE="$D/ann" sbx-pull "$W"
+	at ann 4 sbx-pull "$URL"
+	assert_says sbx-pull "another pull has gone on"
+	require sqlite3
+	assert_eq "$(sqlite3 "$D/ann/ledger.db" "select size from peer")" 603 "how far it is remembered"
+	at ann sbx-pull "$W"
+	assert_eq "$output" "$W: 0 new, 603 known, 0 refused" "the one after that"
+	at ann sbx-ledger fsck -n
+}
+
 @test "a directory is followed as a site is" {
 	bans hub 1 300
 	publish hub

@@ -10,6 +10,9 @@
 #	slow DIR PATH SECONDS [PORT]	one that knows no ETag, thinks long
 #				about PATH and a little about any bundle
 
+#	aside DIR PATH COMMAND...	one that runs COMMAND, once, before it answers
+#				PATH; what that said is in $D/aside
+
 SERVERS=()
 
 stop_servers() {
@@ -60,6 +63,26 @@ slow() {
 		        elif "entries" in s.path: time.sleep(.3)
 		        super().do_GET()
 		h.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[4])), H).serve_forever()
+	END
+	SERVERS+=($!)
+	listening 127.0.0.1 "$PORT"
+	URL=http://127.0.0.1:$PORT/
+}
+
+aside() {
+	PORT=$(free_port)
+	python3 - "$PORT" "$@" 2>"$D/aside" 3>&- <<-'END' &
+		import sys, subprocess, http.server as h
+		port, root, path, *todo = sys.argv[1:]
+		class H(h.SimpleHTTPRequestHandler):
+		    def __init__(s, *a): super().__init__(*a, directory=root)
+		    def do_GET(s):
+		        if s.path == path and todo:
+		            subprocess.run(todo[:], stdout=sys.stderr)
+		            todo.clear()
+		        super().do_GET()
+		    def log_message(s, *a): pass
+		h.HTTPServer(("127.0.0.1", int(port)), H).serve_forever()
 	END
 	SERVERS+=($!)
 	listening 127.0.0.1 "$PORT"
