@@ -19,6 +19,7 @@ to() {
 # How open each unit may be, as systemd-analyze counts it, times ten.
 exposure='directory 10
 expire 6
+fsck 6
 grant 30
 macroctl-sync 19
 mesh-up 26
