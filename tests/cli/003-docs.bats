@@ -107,3 +107,15 @@ words() {
 		require "$t"
 	done
 }
+
+@test "make bench weighs every verb that reads the ledger" {
+	for t in ledger member offer mesh-up; do
+		sbx-$t -h | sed -n '/^verbs:/,/^$/s/^  \([a-z-]*\).*/\1/p' >"$BATS_TEST_TMPDIR/verbs"
+		assert_has "$(cat "$BATS_TEST_TMPDIR/verbs")" p "no verbs of sbx-$t"
+		while read -r v; do
+			[ "$v" != up ] || v=
+			grep -qE "(rss|_[a-z-]*|\") .*sbx-$t (-[a-z]+ )*$v" "$src/tests/bench/resident.bash" ||
+				fail "nothing says what sbx-$t $v takes"
+		done <"$BATS_TEST_TMPDIR/verbs"
+	done
+}
