@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 static char dir[64], path[128];
 static struct sbx_audit a;
@@ -266,8 +266,6 @@ main(void)
 {
 	Suite *s = suite_create("audit");
 	TCase *t = tcase_create("audit");
-	SRunner *sr;
-	int bad;
 
 	tcase_add_checked_fixture(t, fresh, done);
 	tcase_add_test(t, each_line_names_the_one_before);
@@ -279,9 +277,5 @@ main(void)
 	tcase_add_test(t, a_log_moved_away_while_we_wait_is_not_written_to);
 	tcase_add_test(t, only_a_file_of_our_own_is_written);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	bad = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return bad == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return finish_suite(s);
 }

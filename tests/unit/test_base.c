@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ground floor: err, buf, enc, clock, io. */
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 /* ---- err ---- */
 
@@ -721,8 +721,6 @@ main(void)
 {
 	Suite *s = suite_create("base");
 	TCase *t = tcase_create("plain"), *io = tcase_create("io");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_test(t, an_error_keeps_its_code_and_fits_its_room);
@@ -762,8 +760,5 @@ main(void)
 	tcase_add_loop_test(io, a_line_too_long_is_cut_and_the_next_one_whole,
 		0, COUNT(longs));
 	tcase_add_test(io, no_lines_are_no_lines);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return finish_suite(s);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 static const char *const fractions[] = { "weight", "quorum_threshold", NULL };
 static struct sbx_err err;
@@ -302,8 +302,6 @@ main(void)
 {
 	Suite *s = suite_create("canon");
 	TCase *t = tcase_create("canon");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_test(t, own_vectors_give_their_canonical_form);
@@ -320,8 +318,5 @@ main(void)
 	tcase_add_test(t, the_form_of_a_part_does_not_ask_for_that_of_the_whole);
 	tcase_add_test(t, depth_is_limited_in_a_built_document_too);
 	tcase_add_test(t, a_full_buffer_is_a_refusal);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return finish_suite(s);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 #define ID "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
@@ -139,8 +139,6 @@ main(void)
 {
 	Suite *s = suite_create("cgi");
 	TCase *t = tcase_create("cgi");
-	SRunner *sr;
-	int bad;
 
 	tcase_add_test(t, a_sound_request_is_taken);
 	tcase_add_test(t, the_length_cap_is_exact);
@@ -148,9 +146,5 @@ main(void)
 		sizeof(refused) / sizeof(refused[0]));
 	tcase_add_test(t, long_values_are_refused);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	bad = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return bad == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return finish_suite(s);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What was worth keeping of fuzzing, through the same functions. */
-#include <check.h>
 #include <dirent.h>
 
 #include "../fuzz/targets.h"
+#include "suite.h"
 
 START_TEST(each_file_of_the_corpus_ends_well)
 {
@@ -41,15 +41,10 @@ int
 main(void)
 {
 	Suite *s = suite_create("corpus");
-	SRunner *r = srunner_create(s);
 	TCase *t = tcase_create("corpus");
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, each_file_of_the_corpus_ends_well, 0, TARGETS);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return finish_suite(s);
 }

@@ -2,13 +2,13 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 /* A pipe that brings text in pieces of so many bytes. */
 static int
@@ -299,8 +299,6 @@ main(void)
 {
 	Suite *s = suite_create("feed");
 	TCase *t = tcase_create("feed");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, items_are_told_apart_whatever_the_pieces, 0,
@@ -311,8 +309,5 @@ main(void)
 	tcase_add_test(t, a_stream_may_be_longer_than_what_the_network_may_send);
 	tcase_add_test(t, a_failed_read_is_the_machines_fault);
 	tcase_add_test(t, both_frozen_exports_hold_the_same);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return finish_suite(s);
 }

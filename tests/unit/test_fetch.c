@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
-#include <check.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 static struct sbx_err err;
 static pid_t server;
@@ -342,8 +342,6 @@ main(void)
 {
 	Suite *s = suite_create("fetch");
 	TCase *t = tcase_create("fetch");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_unchecked_fixture(t, setup, teardown);
 	tcase_add_test(t, body_status_and_etag_arrive);
@@ -363,9 +361,5 @@ main(void)
 	tcase_add_test(t, child_holds_the_pipes_alone);
 	tcase_add_test(t, nothing_is_left_when_the_caller_stops_early);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return finish_suite(s);
 }

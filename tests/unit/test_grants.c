@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include <unistd.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 #define DID "did:plc:0123456789abcdef0123456789abcdef"
 #define NOW INT64_C(1782900000000000)
@@ -253,8 +253,6 @@ main(void)
 {
 	Suite *s = suite_create("grants");
 	TCase *t = tcase_create("grants");
-	SRunner *sr;
-	int bad;
 
 	tcase_add_checked_fixture(t, fresh, done);
 	tcase_set_timeout(t, 20);
@@ -271,9 +269,5 @@ main(void)
 		as_many_grants_with_the_longest_parameters_fit_the_file);
 	tcase_add_test(t, firewall_and_grants_are_compared_element_by_element);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	bad = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return bad == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return finish_suite(s);
 }

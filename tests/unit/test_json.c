@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "doc.h"
+#include "suite.h"
 
 static struct sbx_err err;
 
@@ -403,8 +403,6 @@ main(void)
 {
 	Suite *s = suite_create("json");
 	TCase *t = tcase_create("json");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, accepts, 0, sizeof(good) / sizeof(good[0]));
@@ -421,8 +419,5 @@ main(void)
 		sizeof(ints) / sizeof(ints[0]));
 	tcase_add_test(t, every_byte_ends_plain_text_or_not_wherever_it_stands);
 	tcase_add_test(t, a_document_is_built_and_copied);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return finish_suite(s);
 }

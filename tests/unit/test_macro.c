@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +6,7 @@
 #include <unistd.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 #define HEAD "#!/bin/sh\n# sbx-opens: tcp port\n" \
 	     "# sbx-param: port int 1 65535 required\n"
@@ -316,8 +316,6 @@ main(void)
 {
 	Suite *s = suite_create("macro");
 	TCase *t = tcase_create("macro");
-	SRunner *sr;
-	int bad;
 
 	tcase_add_checked_fixture(t, fresh, done);
 	tcase_add_test(t, a_kind_has_one_form);
@@ -333,9 +331,5 @@ main(void)
 	tcase_add_test(t, status_one_is_no_and_its_words_are_the_reason);
 	tcase_add_test(t, a_directory_others_can_write_has_no_plugins);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	bad = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return bad == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return finish_suite(s);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 static struct sbx_mesh m;
 static struct sbx_buf notes = SBX_BUF(65536);
@@ -421,8 +421,7 @@ main(void)
 {
 	Suite *s = suite_create("mesh");
 	TCase *t = tcase_create("mesh");
-	SRunner *sr;
-	int bad;
+	int r;
 
 	tcase_add_checked_fixture(t, fresh, done);
 	tcase_add_test(t, the_hub_has_every_node_with_its_one_address);
@@ -445,10 +444,7 @@ main(void)
 	tcase_add_loop_test(t, a_line_that_is_none_ends_it, 0,
 		sizeof(broken) / sizeof(broken[0]));
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	bad = srunner_ntests_failed(sr);
-	srunner_free(sr);
+	r = finish_suite(s);
 	sbx_buf_free(&notes);
-	return bad == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return r;
 }

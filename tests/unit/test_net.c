@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
-#include <check.h>
 #include <stdlib.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 static const struct {
 	const char *text;
@@ -146,8 +146,6 @@ main(void)
 {
 	Suite *s = suite_create("net");
 	TCase *t = tcase_create("net");
-	SRunner *sr;
-	int bad;
 
 	tcase_add_loop_test(t, addresses_have_one_spelling, 0, COUNT(ips));
 	tcase_add_loop_test(t, an_address_is_as_inet_ntop_prints_it, 0,
@@ -161,9 +159,5 @@ main(void)
 	tcase_add_test(t, a_host_is_in_its_network_and_neither_end_of_it);
 	tcase_add_test(t, networks_overlap_when_one_holds_the_other);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	bad = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return bad == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return finish_suite(s);
 }

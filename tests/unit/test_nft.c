@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The real nft(8), in a network namespace of this process's own. */
-#include <check.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 static const struct sbx_lend ports[] = {
 	{ .proto = IPPROTO_TCP, .port = 80 },
@@ -153,8 +153,6 @@ main(void)
 	Suite *s = suite_create("nft");
 	TCase *t = tcase_create("nft");
 	const char *must = getenv("SBX_TESTS_MUST_RUN");
-	SRunner *sr;
-	int bad;
 
 	tcase_add_checked_fixture(t, fresh, done);
 	tcase_set_timeout(t, 30);
@@ -168,9 +166,5 @@ main(void)
 		tcase_add_test(t, a_full_set_goes_in_and_one_more_does_not);
 	}
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	bad = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return bad == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return finish_suite(s);
 }

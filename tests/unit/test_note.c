@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 #define DASH "\xe2\x80\x94 "
 
@@ -511,8 +511,6 @@ main(void)
 {
 	Suite *s = suite_create("note");
 	TCase *t = tcase_create("note");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -534,8 +532,5 @@ main(void)
 	tcase_add_test(t, a_checkpoint_is_read_and_written);
 	tcase_add_test(t, a_checkpoint_leaves_room_for_who_cosigns_it);
 	LOOP(t, what_is_no_checkpoint_is_refused, nocheckpoint);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return finish_suite(s);
 }

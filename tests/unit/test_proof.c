@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 #define FIRST "c2sp.org/tlog-proof@v1\n"
 #define HASH  "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n"
@@ -188,8 +188,6 @@ main(void)
 {
 	Suite *s = suite_create("proof");
 	TCase *t = tcase_create("proof");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	LOOP(t, a_proof_is_read_and_written, good);
@@ -198,8 +196,5 @@ main(void)
 	tcase_add_test(t, hashes_are_limited);
 	tcase_add_test(t, an_extra_line_is_at_most_its_limit);
 	tcase_add_test(t, a_proof_is_at_most_its_limit);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return finish_suite(s);
 }

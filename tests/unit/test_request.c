@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,6 +6,7 @@
 #include <sqlite3.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 #define IP "10.10.0.2"
 #define T0 INT64_C(1782900000000000)
@@ -624,8 +624,6 @@ main(void)
 	Suite *s = suite_create("request");
 	TCase *request = tcase_create("request"),
 	      *state = tcase_create("judge");
-	SRunner *sr;
-	int bad;
 
 	tcase_add_checked_fixture(request, setup, teardown);
 	tcase_set_timeout(request, 30);
@@ -652,9 +650,5 @@ main(void)
 	tcase_add_test(state, a_cancelled_subscription_has_ended);
 	tcase_add_test(state, only_an_own_live_offer_with_a_macro_is_lent);
 	suite_add_tcase(s, state);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	bad = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return bad == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return finish_suite(s);
 }

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 static struct sbx_buf out, errout;
 static struct sbx_err err;
@@ -319,8 +319,6 @@ main(void)
 {
 	Suite *s = suite_create("run");
 	TCase *t = tcase_create("run");
-	SRunner *sr;
-	int bad;
 
 	tcase_add_checked_fixture(t, fresh, done);
 	tcase_add_test(t, output_error_and_status_come_back);
@@ -341,9 +339,5 @@ main(void)
 	tcase_add_test(t, failure_is_told_by_the_first_line_of_stderr);
 	tcase_add_test(t, nothing_is_left_open_here);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	bad = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return bad == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return finish_suite(s);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 static struct sbx_err err;
 
@@ -281,8 +281,6 @@ main(void)
 {
 	Suite *s = suite_create("tile");
 	TCase *t = tcase_create("tile"), *rows = tcase_create("rows");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	LOOP(t, a_path_is_written_and_read, paths);
@@ -295,8 +293,5 @@ main(void)
 	tcase_add_unchecked_fixture(rows, make_rows, free_rows);
 	tcase_add_loop_test(rows, proofs_come_out_of_tiles, 0, 10);
 	tcase_add_loop_test(rows, a_tile_of_a_wrong_length_is_refused, 0, 2);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return finish_suite(s);
 }

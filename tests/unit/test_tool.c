@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the tools print of text they did not write. */
-#include <check.h>
 #include <string.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 static const struct {
 	const char *text, *shown;
@@ -56,15 +56,10 @@ main(void)
 {
 	Suite *s = suite_create("tool");
 	TCase *t = tcase_create("safe");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, what_a_terminal_would_obey_is_shown, 0,
 		sizeof(safe) / sizeof(safe[0]));
 	tcase_add_test(t, a_nul_byte_does_not_end_the_text);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return finish_suite(s);
 }

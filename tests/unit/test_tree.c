@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <sodium.h>
 
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 #define MOST 64
 
@@ -426,8 +426,6 @@ main(void)
 {
 	Suite *s = suite_create("tree");
 	TCase *t = tcase_create("tree");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_checked_fixture(t, setup, NULL);
@@ -445,8 +443,5 @@ main(void)
 	tcase_add_loop_test(t, the_largest_tree_has_proofs_too, 0, 3);
 	tcase_add_test(t, the_older_root_is_right_at_every_size);
 	tcase_add_test(t, frozen_roots_are_met_at_every_size);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return finish_suite(s);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <check.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "sbx.h"
+#include "suite.h"
 
 #define SECRET "EEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEEA="
 #define PUB    "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
@@ -198,8 +198,6 @@ main(void)
 {
 	Suite *s = suite_create("wg");
 	TCase *t = tcase_create("dump"), *k = tcase_create("key");
-	SRunner *sr;
-	int bad;
 
 	tcase_add_loop_test(t, a_dump_is_read_strictly, 0,
 		sizeof(dumps) / sizeof(dumps[0]));
@@ -212,9 +210,5 @@ main(void)
 	tcase_add_test(k, a_key_others_may_read_or_a_link_to_one_is_refused);
 	suite_add_tcase(s, t);
 	suite_add_tcase(s, k);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	bad = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return bad == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return finish_suite(s);
 }
