@@ -56,6 +56,21 @@ sbx_db_bind_blob(sqlite3_stmt *st, int i, const void *data, size_t len)
 	sqlite3_bind_blob64(st, i, data, len, SQLITE_STATIC);
 }
 
+const char *
+sbx_db_col_text(sqlite3_stmt *st, int i)
+{
+	return sqlite3_column_type(st, i) != SQLITE_TEXT ? NULL :
+		(const char *)sqlite3_column_text(st, i);
+}
+
+const unsigned char *
+sbx_db_col_bytes(sqlite3_stmt *st, int i, int len)
+{
+	return sqlite3_column_type(st, i) != SQLITE_BLOB ||
+			sqlite3_column_bytes(st, i) != len ? NULL :
+		sqlite3_column_blob(st, i);
+}
+
 int
 sbx_db_int(sqlite3 *db, const char *sql, int64_t otherwise, int64_t *value,
 	struct sbx_err *err)

@@ -30,6 +30,10 @@ int sbx_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **st,
 	struct sbx_err *err);
 void sbx_db_bind_text(sqlite3_stmt *st, int i, const char *text);
 void sbx_db_bind_blob(sqlite3_stmt *st, int i, const void *data, size_t len);
+/* Column i of a row: NULL unless it is of the type that STRICT promises, which a
+ * changed byte of the file may break, and of that many bytes. */
+const char *sbx_db_col_text(sqlite3_stmt *st, int i);
+const unsigned char *sbx_db_col_bytes(sqlite3_stmt *st, int i, int len);
 /* The one integer of a query; without rows: otherwise. */
 int sbx_db_int(sqlite3 *db, const char *sql, int64_t otherwise, int64_t *value,
 	struct sbx_err *err);

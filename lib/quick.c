@@ -19,25 +19,23 @@ static int
 check_link(sqlite3_stmt *st, int64_t seq, unsigned char *head,
 	struct sbx_err *err)
 {
-	const char *payload = (const char *)sqlite3_column_text(st, 1);
+	const char *payload = sbx_db_col_text(st, 1);
 	size_t len = (size_t)sqlite3_column_bytes(st, 1);
+	const unsigned char *sig = sbx_db_col_bytes(st, 2, SBX_SIG_BYTES),
+		*said = sbx_db_col_bytes(st, 3, SBX_HASH_BYTES),
+		*hash = sbx_db_col_bytes(st, 4, SBX_HASH_BYTES);
 	unsigned char id[SBX_HASH_BYTES];
-	const char *why = NULL;
 
 	if (sqlite3_column_int64(st, 0) != seq)
-		why = "missing";
-	else if (payload == NULL || sqlite3_column_bytes(st, 2) != SBX_SIG_BYTES ||
-		sqlite3_column_bytes(st, 3) != SBX_HASH_BYTES ||
-		sqlite3_column_bytes(st, 4) != SBX_HASH_BYTES)
-		why = "the row is damaged";
-	if (why != NULL)
-		return sbx_err_set(err, SBX_E_NO, "%s", why);
+		return sbx_err_set(err, SBX_E_NO, "missing");
+	if (payload == NULL || sig == NULL || said == NULL || hash == NULL)
+		return sbx_err_set(err, SBX_E_NO, "the row is damaged");
 	sbx_hash_b2(id, payload, len);
-	if (memcmp(id, sqlite3_column_blob(st, 3), SBX_HASH_BYTES) != 0)
+	if (memcmp(id, said, SBX_HASH_BYTES) != 0)
 		return sbx_err_set(err, SBX_E_NO,
 			"the payload's hash does not match");
-	sbx_log_chain(head, payload, len, sqlite3_column_blob(st, 2));
-	if (memcmp(head, sqlite3_column_blob(st, 4), SBX_HASH_BYTES) != 0)
+	sbx_log_chain(head, payload, len, sig);
+	if (memcmp(head, hash, SBX_HASH_BYTES) != 0)
 		return sbx_err_set(err, SBX_E_NO, "the chain does not match");
 	return SBX_OK;
 }

@@ -25,28 +25,12 @@ damaged(const struct sbx_row *row, struct sbx_err *err)
 		(long long)row->seq);
 }
 
-/* What STRICT promises, and a changed byte of the file may break: NULL if so. */
-static const char *
-text(sqlite3_stmt *st, int i)
-{
-	return sqlite3_column_type(st, i) != SQLITE_TEXT ? NULL :
-		(const char *)sqlite3_column_text(st, i);
-}
-
-static const unsigned char *
-bytes(sqlite3_stmt *st, int i, int len)
-{
-	return sqlite3_column_type(st, i) != SQLITE_BLOB ||
-			sqlite3_column_bytes(st, i) != len ? NULL :
-		sqlite3_column_blob(st, i);
-}
-
 /* Its author's name is the key's. */
 static bool
 is_author(sqlite3_stmt *st, struct author *a)
 {
-	const char *did = text(st, 0);
-	const unsigned char *pub = bytes(st, 1, SBX_PUB_BYTES);
+	const char *did = sbx_db_col_text(st, 0);
+	const unsigned char *pub = sbx_db_col_bytes(st, 1, SBX_PUB_BYTES);
 
 	if (did == NULL || pub == NULL)
 		return false;
@@ -83,13 +67,13 @@ read_row(struct rows *rows, struct sbx_row *row, struct sbx_err *err)
 
 	row->seq = sqlite3_column_int64(st, 0);
 	row->who = sqlite3_column_int64(st, 1);
-	row->op = text(st, 2);
-	row->type = text(st, 3);
-	row->payload = text(st, 4);
+	row->op = sbx_db_col_text(st, 2);
+	row->type = sbx_db_col_text(st, 3);
+	row->payload = sbx_db_col_text(st, 4);
 	row->payloadlen = (size_t)sqlite3_column_bytes(st, 4);
-	row->sig = bytes(st, 5, SBX_SIG_BYTES);
-	row->id = bytes(st, 6, SBX_HASH_BYTES);
-	row->hash = bytes(st, 7, SBX_HASH_BYTES);
+	row->sig = sbx_db_col_bytes(st, 5, SBX_SIG_BYTES);
+	row->id = sbx_db_col_bytes(st, 6, SBX_HASH_BYTES);
+	row->hash = sbx_db_col_bytes(st, 7, SBX_HASH_BYTES);
 	if (sqlite3_column_type(st, 1) != SQLITE_INTEGER || row->payload == NULL ||
 		row->op == NULL || row->type == NULL || row->sig == NULL ||
 		row->id == NULL || row->hash == NULL)

@@ -178,6 +178,40 @@ START_TEST(no_byte_of_the_file_changes_unseen)
 }
 END_TEST
 
+static int
+quick(void)
+{
+	struct sbx_log *log = NULL;
+	int64_t verified;
+	int r;
+
+	ck_assert_int_eq(sbx_log_open(log_path, 0, &log, &why), 0);
+	r = sbx_log_quick(log, &verified, &why);
+	sbx_log_close(log);
+	return r;
+}
+
+/* In a record's head the payload's type stands before those of 64, 32 and 32
+ * bytes: an odd number for text, an even one for as many bytes. */
+START_TEST(a_payload_of_bytes_is_no_text_to_a_quick_look)
+{
+	static const unsigned char behind[] = { 0x81, 0x0c, 0x4c, 0x4c };
+	size_t turned = 0;
+
+	ck_assert_int_eq(quick(), 0);
+	for (size_t i = 1; i + sizeof(behind) < filelen; i++)
+		if (memcmp(file + i, behind, sizeof(behind)) == 0) {
+			ck_assert_int_eq(file[i - 1] & 1, 1);
+			turn(i - 1, file[i - 1] ^ 1);
+			ck_assert_int_eq(quick(), SBX_E_NO);
+			turn(i - 1, file[i - 1]);
+			turned++;
+		}
+	ck_assert_uint_eq(turned, 3);
+	ck_assert_int_eq(quick(), 0);
+}
+END_TEST
+
 /* Bytes sort behind text and equal none: an index of them is in order, adds up
  * to what the rows do, and finds no row.  A text of 9 bytes has the type 31 in
  * a record's head, 9 bytes that are none have 30. */
@@ -300,6 +334,7 @@ main(void)
 	tcase_set_timeout(t, 300);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, no_byte_of_the_file_changes_unseen);
+	tcase_add_test(t, a_payload_of_bytes_is_no_text_to_a_quick_look);
 	tcase_add_test(t, an_index_of_bytes_is_none_of_the_same_text);
 	tcase_add_test(t, what_was_logged_ahead_changes_into_nothing_but_the_past);
 	suite_add_tcase(s, t);
