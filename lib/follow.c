@@ -86,10 +86,20 @@ out:
 	return r;
 }
 
+/* Whether the head seen last is the beginning of what was read: the root that
+ * was passed tells, and what goes on from behind it has passed it before. */
+static bool
+goes_on(const struct walk *w)
+{
+	return w->start > w->old.size || w->old.size == 0 ||
+	       memcmp(w->passed, w->old.root, SBX_HASH_BYTES) == 0;
+}
+
+/* Behind that head only what does: the next pull would not look again. */
 static int
 remember(struct walk *w, struct sbx_err *err)
 {
-	if (!w->save)
+	if (!w->save || (w->tree.size > w->old.size && !goes_on(w)))
 		return SBX_OK;
 	w->peer.tree = w->tree;
 	return save_peer(w, err);
@@ -319,7 +329,7 @@ go_back(struct walk *w, struct sbx_err *err)
 static int
 go_on(struct walk *w, struct sbx_err *err)
 {
-	bool whole = false, extends;
+	bool whole = false;
 	int r;
 
 	w->tree = w->peer.tree;
@@ -337,9 +347,7 @@ go_on(struct walk *w, struct sbx_err *err)
 		return broken(w, err);
 	if (w->f->own) /* of it nothing is remembered but the journal */
 		return SBX_OK;
-	extends = w->start > w->old.size || w->old.size == 0 ||
-		  memcmp(w->passed, w->old.root, SBX_HASH_BYTES) == 0;
-	if (!extends)
+	if (!goes_on(w))
 		r = flag(w, "rewrote its log", err);
 	if (r == 0 || r == SBX_E_NO)
 		if (settle(w, r == 0 ? err : NULL) != 0)

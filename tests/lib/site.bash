@@ -9,7 +9,13 @@
 #				first server
 #	slow DIR PATH SECONDS [PORT]	one that knows no ETag, thinks long
 #				about PATH and a little about any bundle
-
+#	fickle DIR [SECONDS]	one that thinks SECONDS (0) about any bundle and
+#				changes its mind as $D/plan says: in each line
+#				PATH N WHAT, and from the N-th request for PATH
+#				on, since plan was written, it answers 404, a
+#				"flip"ped bit, a "cut" file, what is at PATH in
+#				the directory WHAT, or nothing, and $D/hangs is
+#				there
 #	aside DIR PATH COMMAND...	one that runs COMMAND, once, before it answers
 #				PATH; what that said is in $D/aside
 
@@ -83,6 +89,46 @@ aside() {
 		        super().do_GET()
 		    def log_message(s, *a): pass
 		h.HTTPServer(("127.0.0.1", int(port)), H).serve_forever()
+	END
+	SERVERS+=($!)
+	listening 127.0.0.1 "$PORT"
+	URL=http://127.0.0.1:$PORT/
+}
+
+fickle() {
+	PORT=$(free_port)
+	: >"$D/plan"
+	python3 - "$1" "${2:-0}" "$D" "$PORT" 2>"$D/log" 3>&- <<-'END' &
+		import os, sys, time, http.server as h
+		site, think, d = sys.argv[1], float(sys.argv[2]), sys.argv[3]
+		asked, since = {}, 0
+		def answer(path):
+		    global since
+		    when = os.stat(d + "/plan").st_mtime_ns
+		    if when != since: asked.clear()
+		    since = when
+		    asked[path] = asked.get(path, 0) + 1
+		    what = ""
+		    for line in open(d + "/plan"):
+		        p, n, w = line.split()
+		        if p == path and asked[path] >= int(n): what = w
+		    if what == "hang":
+		        open(d + "/hangs", "w").close()
+		        time.sleep(60)
+		    if what == "404": return None
+		    try: data = open((what if "/" in what else site) + path, "rb").read()
+		    except OSError: return None
+		    if what == "flip": return data[:700] + bytes([data[700] ^ 1]) + data[701:]
+		    return data[:-5] if what == "cut" else data
+		class H(h.BaseHTTPRequestHandler):
+		    def do_GET(s):
+		        if "entries" in s.path: time.sleep(think)
+		        data = answer(s.path)
+		        s.send_response(404 if data is None else 200)
+		        s.send_header("Content-Length", str(len(data or b"")))
+		        s.end_headers()
+		        s.wfile.write(data or b"")
+		h.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[4])), H).serve_forever()
 	END
 	SERVERS+=($!)
 	listening 127.0.0.1 "$PORT"
