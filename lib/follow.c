@@ -383,12 +383,15 @@ follow(struct walk *w, struct sbx_err *err)
 		 strcmp(w->peer.did, self) == 0;
 	memcpy(w->f->is, w->same ? w->src.did : w->peer.did, SBX_DID_SIZE);
 	end = w->peer.note.len > 0 ? strstr(w->peer.note.data, "\n\n") : NULL;
-	/* A node that lost its log says so by a new key, and begins one. */
-	if (w->f->anew)
+	/* A node that lost its log says so by a new key, and begins one: the old
+	 * head is none that the new key has signed. */
+	if (w->f->anew) {
 		memset(&w->peer.tree, 0, sizeof(w->peer.tree));
-	else if (!w->same && end != NULL)
+		sbx_buf_clear(&w->peer.note);
+	} else if (!w->same && end != NULL) {
 		r = sbx_checkpoint_parse(&w->old, w->peer.note.data,
 			(size_t)(end + 1 - w->peer.note.data), err);
+	}
 	if (r == 0 && !w->same && !w->f->anew && !w->f->own)
 		sbx_walk_bound(w);
 	if (r == 0 && !w->same)

@@ -80,3 +80,20 @@ killed() { # NODE PATH N: at the N-th request for it
 	assert_has "$stderr" "rewrote its log: 301 entries seen before, 800 now" "not said"
 	at ann sbx-ledger check-proof "$D/$FORKS"
 }
+
+@test "a new log under a new key is none the less no fork when its pull is killed" {
+	rewritten 600
+	rm -r "$D/again"
+	export SBX_NOW=2026-07-01T13:00:00Z
+	SBX_STATE=$D/twin sbx-ledger publish --anew "$D/again"
+	shows again
+	killed ann /tile/entries/001 1
+	at ann sbx-pull "$URL"
+	assert_has "$output" "new, 256 known" "what was stored before"
+	assert_no_file "$D/ann/forks" "it was called a fork"
+	# Now that log's head is the one it is held to.
+	bans twin 900 900
+	publish twin "$D/again"
+	at ann sbx-pull "$URL"
+	assert_has "$output" "1 new, 600 known" "it did not go on"
+}
