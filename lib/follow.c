@@ -132,6 +132,36 @@ store(struct walk *w, struct sbx_err *err)
 	return sbx_store_end(&store, r, err);
 }
 
+/* Here ends what was seen last. */
+static void
+pass(struct walk *w)
+{
+	sbx_tree_root(&w->tree, w->passed);
+	w->beginning = w->tree;
+	w->rest.count = 0;
+	memset(&w->part, 0, sizeof(w->part));
+}
+
+/* What proves a fork is kept on the way: asked for it again, the site may say
+ * something else. */
+static void
+take_leaf(struct walk *w, const unsigned char *leaf)
+{
+	uint64_t begin;
+
+	if (w->tree.size == w->old.size)
+		pass(w);
+	sbx_tree_add(&w->tree, leaf);
+	if (w->tree.size <= w->old.size || goes_on(w))
+		return;
+	sbx_tree_add(&w->part, leaf);
+	begin = w->tree.size - w->part.size;
+	if (w->part.size == (begin & -begin) || w->tree.size == w->head.size) {
+		sbx_tree_root(&w->part, w->rest.hash[w->rest.count++]);
+		memset(&w->part, 0, sizeof(w->part));
+	}
+}
+
 static int
 step(struct walk *w, uint64_t n, struct sbx_err *err)
 {
@@ -153,11 +183,8 @@ step(struct walk *w, uint64_t n, struct sbx_err *err)
 		news += !sbx_known_has(w->known, leaf_of(w, i));
 	if (news > 0 && (r = take_bundle(w, &t, first, err)) != 0)
 		return r;
-	for (i = first; i < t.width; i++) {
-		if (w->tree.size == w->old.size)
-			sbx_tree_root(&w->tree, w->passed);
-		sbx_tree_add(&w->tree, leaf_of(w, i));
-	}
+	for (i = first; i < t.width; i++)
+		take_leaf(w, leaf_of(w, i));
 	w->f->im->done = w->tree.size - w->start;
 	if (w->batch->count > 0 && due(w))
 		return store(w, err);
@@ -187,7 +214,7 @@ read_on(struct walk *w, uint64_t start, bool *whole, struct sbx_err *err)
 	stored = store(w, r == 0 ? err : NULL);
 	r = r != 0 ? r : stored;
 	if (w->tree.size == w->old.size)
-		sbx_tree_root(&w->tree, w->passed);
+		pass(w);
 	sbx_tree_root(&w->tree, root);
 	*whole = memcmp(root, w->head.root, sizeof(root)) == 0;
 	return r;
@@ -195,41 +222,34 @@ read_on(struct walk *w, uint64_t start, bool *whole, struct sbx_err *err)
 
 /* ---- what comes of it -------------------------------------------------- */
 
-static int
-read_tile(void *ctx, const struct sbx_tile *t, struct sbx_buf *out,
-	struct sbx_err *err)
+static void
+push(struct sbx_proof *p, const unsigned char *hash)
 {
-	struct walk *w = ctx;
-	int r;
-
-	/* A full one may stand in for it. */
-	if ((r = sbx_visit_tile(w->f->base, t, w->f->until, &w->tile, err)) == 0 &&
-		w->tile.len >= t->width * SBX_HASH_BYTES)
-		sbx_buf_add(out, w->tile.data, t->width * SBX_HASH_BYTES);
-	return r;
+	memcpy(p->hash[p->count++], hash, SBX_HASH_BYTES);
 }
 
 /* Of heads of two sizes it takes a proof that the newer one's beginning is not
- * the older one: its root, and that the newer one goes on from there. */
+ * the older one: its root, and that the newer one goes on from there, which is
+ * what stands left and right on the way up (RFC 9162, 2.1.4.1). */
 static void
-prove_fork(struct walk *w, struct sbx_buf *out)
+prove_fork(const struct walk *w, struct sbx_buf *out)
 {
-	struct sbx_tiles *tiles =
-		sbx_tiles_new(w->head.size, read_tile, w);
-	struct sbx_tree_source src = { sbx_tiles_hash, tiles };
-	struct sbx_proof p, with = { .count = 1 };
+	const struct sbx_tree *t = &w->beginning;
+	bool full = (t->size & (t->size - 1)) == 0;
+	unsigned low = (unsigned)__builtin_ctzll(t->size);
+	struct sbx_proof p = { 0 };
+	size_t right = 0;
 
-	if (sbx_tree_prove_from(&src, w->old.size, w->head.size, &p, NULL) == 0 &&
-		p.count < SBX_MAX_PROOF &&
-		sbx_tree_check_from(&p, w->old.size, w->passed, w->head.size,
-			w->head.root)) {
-		memcpy(with.hash[0], w->passed, SBX_HASH_BYTES);
-		memcpy(with.hash + 1, p.hash, p.count * SBX_HASH_BYTES);
-		with.count += p.count;
-		sbx_proof_write_from(out, w->old.size, &with, w->note.data,
-			w->note.len);
+	push(&p, w->passed);
+	for (unsigned i = low; i < 64; i++) {
+		bool left = t->size >> i & 1;
+
+		if (left && !full)
+			push(&p, t->peak[i]);
+		if ((!left || i == low) && right < w->rest.count)
+			push(&p, w->rest.hash[right++]);
 	}
-	sbx_tiles_free(tiles);
+	sbx_proof_write_from(out, t->size, &p, w->note.data, w->note.len);
 }
 
 static int

@@ -16,6 +16,10 @@ struct walk {
 	int64_t stored;                       /* when that was last */
 	uint64_t start;                       /* from here on */
 	unsigned char passed[SBX_HASH_BYTES]; /* the root at old.size */
+	struct sbx_tree beginning;            /* the tree there */
+	struct sbx_proof rest; /* past it, if that is not old: subtrees as large
+				* as they can be, and part, the next of them */
+	struct sbx_tree part;
 	bool same, save; /* save: remember tree with every bundle */
 	struct sbx_known *known;
 	struct sbx_batch *batch;

@@ -32,7 +32,7 @@ publish() { # NODE DIR
 
 # The hub's log of 301 entries at $D/seen, which ann has read; then $D/again,
 # which is that log rewritten from its second entry on, of as many as told.
-rewritten() { # SIZE
+rewritten() { # SIZE [SECONDS that each bundle takes]
 	publish hub "$D/seen" # the key
 	cp -a "$D/hub" "$D/twin"
 	bans hub 1 300
@@ -40,7 +40,7 @@ rewritten() { # SIZE
 	bans twin 301 $((299 + $1))
 	publish twin "$D/again"
 	ln -s seen "$W"
-	fickle "$W" .25
+	fickle "$W" "${2:-.25}"
 	at ann sbx-pull "$URL"
 }
 
@@ -96,4 +96,72 @@ killed() { # NODE PATH N: at the N-th request for it
 	publish twin "$D/again"
 	at ann sbx-pull "$URL"
 	assert_has "$output" "1 new, 600 known" "it did not go on"
+}
+
+# ann, who has seen 301 entries, pulls the site of DIR, which answers by the PLAN
+# of so many words, PATH N WHAT...: what is in $status, and that no more is
+# remembered or kept than goes with it.
+judged() { # DIR PLAN...
+	rm -rf "$D/who"
+	cp -a "$D/ann" "$D/who"
+	shows "$1"
+	printf '%s %s %s\n' "${@:2}" >"$D/plan"
+	SBX_STATE=$D/who run --separate-stderr sbx-pull "$URL"
+	case $status in
+	0 | 1) is=$(head -n 5 "$D/$1/checkpoint") ;;
+	3) is=$(head -n 5 "$D/seen/checkpoint") ;;
+	*) fail "$*: status $status: $stderr" ;;
+	esac
+	assert_eq "$(sqlite3 "$D/who/ledger.db" "select rtrim(note, char(10)) from peer")" "$is" \
+		"$*: the status is $status, and this is the head that is remembered"
+	if [ "$status" -ne 1 ]; then
+		assert_no_file "$D/who/forks" "$*: evidence of what was not said"
+	elif ! sbx-ledger check-proof "$D/who/${FORKS#*/}" >/dev/null; then
+		fail "$*: what was said is not shown by the evidence"
+	fi
+}
+
+# I31
+@test "whatever a site answers the second time, a fork is shown by what is signed or not told" {
+	rewritten 600 0
+	for plan in "/tile/0/000 1 404" "/tile/0/000 1 flip" "/tile/0/000 2 404" \
+		"/tile/0/001 1 404" "/tile/0/001 1 flip" "/tile/0/001 2 404" "/tile/0/001 2 flip" \
+		"/tile/0/001 2 $D/seen" "/tile/0/001 3 404" "/tile/0/001 3 flip" \
+		"/tile/0/002.p/88 2 flip" "/tile/0/002.p/88 3 404" "/tile/1/000.p/2 1 404" \
+		"/tile/entries/001 2 flip"; do
+		# shellcheck disable=SC2086 # three words
+		judged again $plan
+		[ "$status" -ne 0 ] || fail "$plan: a rewritten log is taken for a sound one"
+	done
+	judged again /tile/0/001 2 flip
+	: >"$D/plan"
+	at who 1 sbx-pull "$URL"
+	run_sbx sbx-ledger check-proof "$D/who/${FORKS#*/}"
+}
+
+# I31: the bytes of a log that was rewritten, under a head of one that was not.
+@test "no site is accused for tiles that are not those of its head" {
+	rewritten 600 0
+	bans hub 301 599
+	publish hub "$D/grown"
+	for n in 0 1 2; do
+		path=/tile/0/00$n
+		[ $n -lt 2 ] || path=$path.p/88
+		for what in flip "$D/again"; do
+			judged grown $path 1 "$what"
+			[ "$status" -ne 1 ] || fail "$path $what: it is called a fork"
+			judged grown $path 1 "$what" $path 2 "$D/grown"
+			[ "$status" -ne 1 ] || fail "$path $what, once: it is called a fork"
+		done
+	done
+	: >"$D/plan"
+	at who sbx-pull "$URL"
+	plan=()
+	for path in /tile/0/001 /tile/0/002.p/88 /tile/entries/001 /tile/entries/002.p/88; do
+		plan+=("$path" 1 "$D/again" "$path" 2 "$D/grown")
+	done
+	judged grown "${plan[@]}"
+	assert_eq "$status" 0 "what it signs is there the second time: $stderr"
+	judged again /tile/0/000 1 "$D/grown" /tile/0/001 1 "$D/grown" /tile/0/002.p/88 1 "$D/grown"
+	assert_eq "$status" 3 "under another head the tiles of the log seen before are believed"
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is remembered of other logs, and which entries are known. */
-#include "follow.h"
+#include "../../lib/follow.c"
 #include "world.h"
 
 static struct sbx_log *logh;
@@ -214,6 +214,44 @@ START_TEST(what_was_heard_is_kept_for_each_address_and_log)
 }
 END_TEST
 
+/* I31: whatever the sizes, of one head's leaves and of another's that begins
+ * otherwise. */
+START_TEST(what_was_read_of_a_fork_proves_it)
+{
+	struct sbx_follow f = { .base = "" };
+	struct sbx_buf text = SBX_BUF(SBX_MAX_NOTE + 8192);
+	unsigned char leaf[SBX_HASH_BYTES];
+	struct sbx_proof p, rest = { 0 };
+	struct walk w = { .f = &f, .note = SBX_BUF(SBX_MAX_NOTE) };
+	uint64_t from, old = (uint64_t)_i;
+	const char *note;
+	size_t len;
+
+	sbx_buf_str(&w.note, "note\n");
+	w.old.size = old;
+	memset(w.old.root, 7, sizeof(w.old.root));
+	for (w.head.size = old + 1; w.head.size <= 70; w.head.size++) {
+		memset(&w.tree, 0, sizeof(w.tree));
+		for (uint64_t n = 0; n < w.head.size; n++) {
+			sbx_tree_leaf(leaf, &n, sizeof(n));
+			take_leaf(&w, leaf);
+		}
+		sbx_tree_root(&w.tree, w.head.root);
+		sbx_buf_clear(&text);
+		prove_fork(&w, &text);
+		ck_assert_int_eq(sbx_proof_parse_from(text.data, text.len,
+					 &from, &p, &note, &len, &why), 0);
+		ck_assert_uint_eq(from, old);
+		rest.count = p.count - 1;
+		memcpy(rest.hash, p.hash + 1, rest.count * SBX_HASH_BYTES);
+		ck_assert(sbx_tree_check_from(&rest, old, p.hash[0],
+			w.head.size, w.head.root));
+	}
+	sbx_buf_free(&text);
+	sbx_buf_free(&w.note);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -228,6 +266,7 @@ main(void)
 	tcase_add_test(t, known_are_all_of_many_and_no_other);
 	tcase_add_test(t, a_line_of_a_note_is_told_by_its_key_not_by_its_name);
 	tcase_add_test(t, what_was_heard_is_kept_for_each_address_and_log);
+	tcase_add_loop_test(t, what_was_read_of_a_fork_proves_it, 1, 70);
 	suite_add_tcase(s, t);
 	return finish_suite(s);
 }
