@@ -32,15 +32,15 @@ publish() { # NODE DIR
 
 # The hub's log of 301 entries at $D/seen, which ann has read; then $D/again,
 # which is that log rewritten from its second entry on, of as many as told.
-rewritten() { # SIZE [SECONDS that each bundle takes]
+rewritten() { # SIZE [SECONDS [SEEN]]: which a bundle takes by a plan; not 301
 	publish hub "$D/seen" # the key
 	cp -a "$D/hub" "$D/twin"
-	bans hub 1 300
+	bans hub 1 $((${3:-301} - 1))
 	publish hub "$D/seen"
 	bans twin 301 $((299 + $1))
 	publish twin "$D/again"
 	ln -s seen "$W"
-	fickle "$W" "${2:-.25}"
+	fickle "$W" "${2:-.22}"
 	at ann sbx-pull "$URL"
 }
 
@@ -63,6 +63,81 @@ killed() { # NODE PATH N: at the N-th request for it
 	wait $pid || :
 	rm "$D/hangs"
 	: >"$D/plan"
+}
+
+# What a pull of NODE has led to, and the next one will go by.
+outcome() { # NODE
+	SBX_STATE=$D/$1 sbx-ledger export
+	SBX_STATE=$D/$1 sbx-ledger -j status | jq -S 'del(.database)'
+	sqlite3 "$D/$1/ledger.db" "select did, key, note, size, hex(tree) from peer" \
+		"select * from source" "select * from local where key glob 'missed*'"
+	snapshot "$D/$1/forks"
+}
+
+# As if it had not been killed: ann did the same without, $D/whole is the outcome.
+ends_well() { # NODE WHERE
+	SBX_STATE=$D/$1 run --separate-stderr sbx-pull "$URL"
+	assert_eq "$status" 1 "killed at $2, the next pull takes a rewritten log for a sound one"
+	assert_has "$stderr" "rewrote its log" "killed at $2"
+	outcome "$1" | diff "$D/whole" - || fail "killed at $2, the next pull ends otherwise"
+}
+
+# I31, I32
+@test "killed while it reads a rewritten log, a pull loses nothing and not the flag" {
+	rewritten 600
+	cp -a "$D/ann" "$D/before"
+	shows again
+	at ann 1 sbx-pull "$URL"
+	outcome ann >"$D/whole"
+	# First it goes on at 301; then it reads from 0, known entries by their hashes.
+	while read -r path n count; do
+		rm -rf "$D/who"
+		cp -a "$D/before" "$D/who"
+		killed who "$path" "$n"
+		at who sbx-ledger fsck -n
+		assert_eq "$(SBX_STATE=$D/who sbx-ledger export | wc -l)" "$count" \
+			"the entries that are there when it is killed at $path"
+		assert_no_file "$D/who/forks" "evidence before it was known of a fork"
+		ends_well who "$path"
+		at who sbx-ledger check-proof "$D/who/${FORKS#*/}"
+	done <<-END
+		/tile/entries/002.p/88 1 513
+		/tile/entries/000 1 601
+		/tile/entries/001 2 856
+		/tile/0/002.p/88 2 901
+	END
+	at who sbx-pull "$URL"
+	assert_has "$output" "0 new, 600 known" "what comes then"
+}
+
+# I31: the head that was shown is the one to go on from only once all is kept.
+@test "killed while it keeps the evidence of a fork, a pull has it whole with the next" {
+	require strace
+	strace -o /dev/null true 2>/dev/null || must_run "may not trace"
+	rewritten 7 0 4
+	shows again
+	# The entries first: what is left is to read the hashes, and to flag.
+	killed ann /tile/0/000.p/7 2
+	cp -a "$D/ann" "$D/before"
+	at ann 1 sbx-pull "$W"
+	outcome ann >"$D/whole"
+	for call in fsync fdatasync; do # in directories and before a rename; the ledger's
+		for n in $(seq 40); do
+			rm -rf "$D/who"
+			cp -a "$D/before" "$D/who"
+			# A sanitized build looks for leaks by ptrace(2), which strace has already.
+			SBX_STATE=$D/who ASAN_OPTIONS=detect_leaks=0 run strace -o /dev/null \
+				-e "trace=$call" -e "inject=$call:signal=KILL:when=$n" sbx-pull "$W"
+			[ "$status" -eq 137 ] || break
+			had=$(snapshot "$D/who/forks" 2>/dev/null) || had=
+			SBX_STATE=$D/who run --separate-stderr sbx-pull "$W"
+			[ "$status" -eq 1 ] || assert_eq "$had" "$(snapshot "$D/ann/forks")" \
+				"killed at $call $n, the next pull says nothing, and this is the evidence"
+			outcome who | diff "$D/whole" - || fail "killed at $call $n, the next pull ends otherwise"
+		done
+		assert_eq "$status" 1 "not killed at $call $n"
+		[ "$n" -gt 2 ] || fail "killed $((n - 1)) times only at $call"
+	done
 }
 
 @test "a log is held to the head seen last, though its tiles were broken since" {

@@ -9,13 +9,13 @@
 #				first server
 #	slow DIR PATH SECONDS [PORT]	one that knows no ETag, thinks long
 #				about PATH and a little about any bundle
-#	fickle DIR [SECONDS]	one that thinks SECONDS (0) about any bundle and
-#				changes its mind as $D/plan says: in each line
-#				PATH N WHAT, and from the N-th request for PATH
-#				on, since plan was written, it answers 404, a
-#				"flip"ped bit, a "cut" file, what is at PATH in
-#				the directory WHAT, or nothing, and $D/hangs is
-#				there
+#	fickle DIR [SECONDS]	one that changes its mind as $D/plan says: in
+#				each line PATH N WHAT, and from the N-th request
+#				for PATH on, since plan was written, it answers
+#				404, a "flip"ped bit, what is at PATH in the
+#				directory WHAT, or nothing ("hang"), and $D/hangs
+#				is there.  While there is a plan it thinks
+#				SECONDS (0) about any bundle.
 #	aside DIR PATH COMMAND...	one that runs COMMAND, once, before it answers
 #				PATH; what that said is in $D/aside
 
@@ -119,10 +119,10 @@ fickle() {
 		    try: data = open((what if "/" in what else site) + path, "rb").read()
 		    except OSError: return None
 		    if what == "flip": return data[:700] + bytes([data[700] ^ 1]) + data[701:]
-		    return data[:-5] if what == "cut" else data
+		    return data
 		class H(h.BaseHTTPRequestHandler):
 		    def do_GET(s):
-		        if "entries" in s.path: time.sleep(think)
+		        if "entries" in s.path and os.path.getsize(d + "/plan"): time.sleep(think)
 		        data = answer(s.path)
 		        s.send_response(404 if data is None else 200)
 		        s.send_header("Content-Length", str(len(data or b"")))
