@@ -140,20 +140,39 @@ ends_well() { # NODE WHERE
 	done
 }
 
-@test "a log is held to the head seen last, though its tiles were broken since" {
-	rewritten 800
-	# The hub's next head, whose last tile is not what it signs: what was read of
-	# the log is forgotten, the head before is not.
-	bans hub 301 301
-	publish hub "$D/broken"
-	head -c 1472 "$D/broken/tile/0/000" >"$D/broken/tile/0/001.p/46"
+# NODE's pull of the site of DIR ends where a bundle is missing.
+cut_off() { # NODE DIR PATH
+	shows "$2"
+	echo "$3 1 404" >"$D/plan"
+	at "$1" 3 sbx-pull "$URL"
+	assert_has "$stderr" "is missing" "not cut off"
+	: >"$D/plan"
+}
+
+# I31: whoever has it read in parts gets past what was seen of it.
+@test "a log is held to the head seen last, wherever the pull of it was cut off" {
+	rewritten 600 0
+	bans hub 301 601
+	publish hub "$D/grown"
+	cp -a "$D/grown" "$D/broken"
+	# All known, and in another order: what was read of the log is forgotten, the
+	# head seen last is not.
+	cp "$D/grown/tile/0/000" "$D/broken/tile/0/001"
+	head -c 2880 "$D/grown/tile/0/000" >"$D/broken/tile/0/002.p/90"
 	shows broken
+	cp -a "$D/ann" "$D/far"
 	at ann 3 sbx-pull "$URL"
-	shows again
-	killed ann /tile/entries/003.p/32 1
-	at ann 1 sbx-pull "$URL"
-	assert_has "$stderr" "rewrote its log: 301 entries seen before, 800 now" "not said"
-	at ann sbx-ledger check-proof "$D/$FORKS"
+	assert_has "$stderr" "its tiles do not give the root it signs" "not broken"
+	# Or it was read further than it is shown now.
+	bans hub 602 900
+	publish hub "$D/longer"
+	cut_off far longer /tile/entries/003.p/133
+	for node in ann far; do
+		cut_off $node again /tile/entries/002.p/88
+		at $node 1 sbx-pull "$URL"
+		assert_has "$stderr" "rewrote its log: 301 entries seen before, 600 now" "not said to $node"
+		at $node sbx-ledger check-proof "$D/$node/${FORKS#*/}"
+	done
 }
 
 @test "a new log under a new key is none the less no fork when its pull is killed" {
@@ -196,22 +215,35 @@ judged() { # DIR PLAN...
 	fi
 }
 
+# All entries, from elsewhere: then ann asks for no bundle, and it is the tiles
+# that decide.
+knows_all() {
+	for n in hub twin; do
+		SBX_STATE=$D/$n sbx-ledger export | SBX_STATE=$D/ann sbx-ledger -q import
+	done
+}
+
 # I31
 @test "whatever a site answers the second time, a fork is shown by what is signed or not told" {
 	rewritten 600 0
-	for plan in "/tile/0/000 1 404" "/tile/0/000 1 flip" "/tile/0/000 2 404" \
-		"/tile/0/001 1 404" "/tile/0/001 1 flip" "/tile/0/001 2 404" "/tile/0/001 2 flip" \
-		"/tile/0/001 2 $D/seen" "/tile/0/001 3 404" "/tile/0/001 3 flip" \
-		"/tile/0/002.p/88 2 flip" "/tile/0/002.p/88 3 404" "/tile/1/000.p/2 1 404" \
-		"/tile/entries/001 2 flip"; do
+	judged again /tile/0/001 2 flip
+	assert_eq "$status" 3 "a tile that was changed is believed"
+	: >"$D/plan"
+	at who 1 sbx-pull "$URL"
+	run_sbx sbx-ledger check-proof "$D/who/${FORKS#*/}"
+	judged again /tile/entries/001 2 flip
+	assert_eq "$status" 3 "a bundle that was changed is believed"
+	knows_all
+	for plan in "/tile/0/000 1 404" "/tile/0/000 1 $D/seen" "/tile/0/000 2 404" \
+		"/tile/0/001 1 404" "/tile/0/001 2 404" "/tile/0/001 2 $D/seen" \
+		"/tile/0/001 3 404" "/tile/0/001 3 flip" "/tile/0/002.p/88 2 flip" \
+		"/tile/0/002.p/88 3 404" "/tile/1/000.p/2 1 404"; do
 		# shellcheck disable=SC2086 # three words
 		judged again $plan
 		[ "$status" -ne 0 ] || fail "$plan: a rewritten log is taken for a sound one"
 	done
-	judged again /tile/0/001 2 flip
-	: >"$D/plan"
-	at who 1 sbx-pull "$URL"
-	run_sbx sbx-ledger check-proof "$D/who/${FORKS#*/}"
+	judged again /tile/0/000 1 "$D/seen" /tile/0/001 1 "$D/seen"
+	assert_eq "$status" 3 "under another head the tiles of the log seen before are believed"
 }
 
 # I31: the bytes of a log that was rewritten, under a head of one that was not.
@@ -219,9 +251,14 @@ judged() { # DIR PLAN...
 	rewritten 600 0
 	bans hub 301 599
 	publish hub "$D/grown"
-	for n in 0 1 2; do
-		path=/tile/0/00$n
-		[ $n -lt 2 ] || path=$path.p/88
+	plan=()
+	for path in /tile/0/001 /tile/0/002.p/88 /tile/entries/001 /tile/entries/002.p/88; do
+		plan+=("$path" 1 "$D/again" "$path" 2 "$D/grown")
+	done
+	judged grown "${plan[@]}"
+	assert_eq "$status" 0 "what it signs is there the second time: $stderr"
+	knows_all
+	for path in /tile/0/000 /tile/0/001 /tile/0/002.p/88; do
 		for what in flip "$D/again"; do
 			judged grown $path 1 "$what"
 			[ "$status" -ne 1 ] || fail "$path $what: it is called a fork"
@@ -229,14 +266,8 @@ judged() { # DIR PLAN...
 			[ "$status" -ne 1 ] || fail "$path $what, once: it is called a fork"
 		done
 	done
+	judged grown /tile/0/001 1 "$D/again"
+	assert_eq "$status" 3 "tiles that are not those of its head are believed"
 	: >"$D/plan"
 	at who sbx-pull "$URL"
-	plan=()
-	for path in /tile/0/001 /tile/0/002.p/88 /tile/entries/001 /tile/entries/002.p/88; do
-		plan+=("$path" 1 "$D/again" "$path" 2 "$D/grown")
-	done
-	judged grown "${plan[@]}"
-	assert_eq "$status" 0 "what it signs is there the second time: $stderr"
-	judged again /tile/0/000 1 "$D/grown" /tile/0/001 1 "$D/grown" /tile/0/002.p/88 1 "$D/grown"
-	assert_eq "$status" 3 "under another head the tiles of the log seen before are believed"
 }
