@@ -190,18 +190,6 @@ int sbx_tile_each(uint64_t old, uint64_t size,
 	int (*fn)(void *ctx, const struct sbx_tile *t, struct sbx_err *err),
 	void *ctx, struct sbx_err *err);
 
-/* A tree of size read from tiles: read appends a tile's bytes to out, which
- * takes no more than its width asks for.  Use sbx_tiles_hash, with the result
- * of sbx_tiles_new as ctx, as a struct sbx_tree_source. */
-struct sbx_tiles;
-struct sbx_tiles *sbx_tiles_new(uint64_t size,
-	int (*read)(void *ctx, const struct sbx_tile *t, struct sbx_buf *out,
-		struct sbx_err *err),
-	void *ctx);
-int sbx_tiles_hash(void *tiles, unsigned height, uint64_t n,
-	unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err);
-void sbx_tiles_free(struct sbx_tiles *tiles);
-
 /* Entries of a bundle; false: longer than 65535 bytes, or out is full. */
 bool sbx_bundle_add(struct sbx_buf *out, const void *entry, size_t len);
 struct sbx_bundle {

@@ -8,8 +8,6 @@
 
 #include "sbx.h"
 
-#define LEVELS 8 /* 256^8 > SBX_MAX_TREE */
-
 void
 sbx_tile_path(const struct sbx_tile *t, char out[static SBX_TILE_PATH])
 {
@@ -120,85 +118,6 @@ sbx_tile_each(uint64_t old, uint64_t size,
 		size /= SBX_TILE_WIDTH;
 	}
 	return r;
-}
-
-/* One tile of each level is kept: proofs go down the tree once. */
-struct sbx_tiles {
-	uint64_t size;
-	int (*read)(void *ctx, const struct sbx_tile *t, struct sbx_buf *out,
-		struct sbx_err *err);
-	void *ctx;
-	struct sbx_tile have[LEVELS]; /* width 0: none */
-	unsigned char data[LEVELS][SBX_TILE_WIDTH][SBX_HASH_BYTES];
-};
-
-struct sbx_tiles *
-sbx_tiles_new(uint64_t size,
-	int (*read)(void *ctx, const struct sbx_tile *t, struct sbx_buf *out,
-		struct sbx_err *err),
-	void *ctx)
-{
-	struct sbx_tiles *tiles = sbx_mem_alloc(1, sizeof(*tiles));
-
-	tiles->size = size;
-	tiles->read = read;
-	tiles->ctx = ctx;
-	return tiles;
-}
-
-static int
-load(struct sbx_tiles *tiles, unsigned level, uint64_t n, struct sbx_err *err)
-{
-	struct sbx_tile *have = &tiles->have[level];
-	struct sbx_tile t = { (int)level, n, SBX_TILE_WIDTH };
-	uint64_t left = (tiles->size >> (8 * level)) - n * SBX_TILE_WIDTH;
-	char path[SBX_TILE_PATH];
-	struct sbx_buf b = SBX_BUF(0);
-	int r;
-
-	if (left < SBX_TILE_WIDTH)
-		t.width = (unsigned)left;
-	if (have->width > 0 && have->n == n)
-		return 0;
-	b.max = t.width * SBX_HASH_BYTES;
-	r = tiles->read(tiles->ctx, &t, &b, err);
-	if (r == 0 && (b.over || b.len != b.max)) {
-		sbx_tile_path(&t, path);
-		r = sbx_err_set(
-			err, SBX_E_INPUT, "%s: not %u hashes", path, t.width);
-	}
-	if (r == 0) {
-		memcpy(tiles->data[level], b.data, b.len);
-		*have = t;
-	}
-	sbx_buf_free(&b);
-	return r;
-}
-
-int
-sbx_tiles_hash(void *ctx, unsigned height, uint64_t n,
-	unsigned char out[static SBX_HASH_BYTES], struct sbx_err *err)
-{
-	unsigned char row[SBX_TILE_WIDTH / 2][SBX_HASH_BYTES];
-	struct sbx_tiles *tiles = ctx;
-	unsigned level = height / 8, count = 1U << height % 8;
-	uint64_t first = n << height % 8; /* in the level's row */
-	size_t at = first % SBX_TILE_WIDTH;
-	int r;
-
-	if (height > 59 || n >= tiles->size >> height)
-		return sbx_err_set(err, SBX_E_USAGE, "past the tree's end");
-	if ((r = load(tiles, level, first / SBX_TILE_WIDTH, err)) != 0)
-		return r;
-	memcpy(row, tiles->data[level][at], count * SBX_HASH_BYTES);
-	sbx_tree_fold(out, row, count);
-	return 0;
-}
-
-void
-sbx_tiles_free(struct sbx_tiles *tiles)
-{
-	free(tiles);
 }
 
 bool

@@ -137,105 +137,6 @@ START_TEST(a_failure_ends_the_walk)
 }
 END_TEST
 
-/* ---- a tree of 70000 leaves in tiles, made from its definition ---- */
-
-#define LEAVES UINT64_C(70000)
-static unsigned char (*row[3])[SBX_HASH_BYTES];
-static int reads, shorten;
-
-static void
-make_rows(void)
-{
-	unsigned char fold[SBX_TILE_WIDTH][SBX_HASH_BYTES];
-	size_t level, i, n = LEAVES;
-
-	for (level = 0; level < 3; level++, n /= SBX_TILE_WIDTH) {
-		row[level] = sbx_mem_alloc(n, SBX_HASH_BYTES);
-		for (i = 0; i < n; i++) {
-			if (level == 0) {
-				sbx_tree_leaf(row[0][i], &i, sizeof(i));
-				continue;
-			}
-			memcpy(fold, row[level - 1][i * SBX_TILE_WIDTH],
-				sizeof(fold));
-			sbx_tree_fold(row[level][i], fold, SBX_TILE_WIDTH);
-		}
-	}
-	reads = shorten = 0;
-}
-
-static void
-free_rows(void)
-{
-	free(row[0]);
-	free(row[1]);
-	free(row[2]);
-}
-
-static int
-read_tile(void *ctx, const struct sbx_tile *t, struct sbx_buf *out,
-	struct sbx_err *e)
-{
-	(void)ctx;
-	(void)e;
-	reads++;
-	ck_assert_int_le(t->level, 2);
-	sbx_buf_add(out, row[t->level][t->n * SBX_TILE_WIDTH],
-		t->width * SBX_HASH_BYTES - (size_t)shorten);
-	return 0;
-}
-
-START_TEST(proofs_come_out_of_tiles)
-{
-	static const uint64_t at[] = { 0, 1, 255, 256, 65535, 65536, 69887,
-		69888, 69998, 69999 };
-	struct sbx_tiles *tiles = sbx_tiles_new(LEAVES, read_tile, NULL);
-	struct sbx_tree_source src = { sbx_tiles_hash, tiles };
-	struct sbx_tree t = { 0 };
-	unsigned char root[SBX_HASH_BYTES], old[SBX_HASH_BYTES],
-		got[SBX_HASH_BYTES];
-	struct sbx_proof p;
-	size_t i;
-
-	while (t.size < at[_i] + 1)
-		sbx_tree_add(&t, row[0][t.size]);
-	sbx_tree_root(&t, old);
-	while (t.size < LEAVES)
-		sbx_tree_add(&t, row[0][t.size]);
-	sbx_tree_root(&t, root);
-	ck_assert_int_eq(sbx_tree_root_at(&src, LEAVES, got, &err), 0);
-	ck_assert_mem_eq(got, root, sizeof(root));
-	reads = 0;
-	ck_assert_int_eq(sbx_tree_prove(&src, at[_i], LEAVES, &p, &err), 0);
-	ck_assert_int_le(reads, 8);
-	ck_assert(sbx_tree_check(&p, at[_i], LEAVES, row[0][at[_i]], root));
-	ck_assert_int_eq(
-		sbx_tree_prove_from(&src, at[_i] + 1, LEAVES, &p, &err), 0);
-	ck_assert(sbx_tree_check_from(&p, at[_i] + 1, old, LEAVES, root));
-	/* what only a larger tree has is not asked for */
-	for (i = 0; i < 64; i++)
-		ck_assert_int_eq(sbx_tiles_hash(tiles, (unsigned)i, LEAVES >> i,
-					 got, &err),
-			SBX_E_USAGE);
-	sbx_tiles_free(tiles);
-}
-END_TEST
-
-START_TEST(a_tile_of_a_wrong_length_is_refused)
-{
-	struct sbx_tiles *tiles = sbx_tiles_new(LEAVES, read_tile, NULL);
-	unsigned char got[SBX_HASH_BYTES];
-
-	shorten = _i == 0 ? 1 : -1;
-	ck_assert_int_eq(sbx_tiles_hash(tiles, 0, 5, got, &err), SBX_E_INPUT);
-	ck_assert_str_eq(err.text, "tile/0/000: not 256 hashes");
-	shorten = 0;
-	ck_assert_int_eq(sbx_tiles_hash(tiles, 0, 5, got, &err), 0);
-	sbx_tiles_free(tiles);
-	sbx_tiles_free(NULL);
-}
-END_TEST
-
 START_TEST(a_bundle_gives_back_its_entries)
 {
 	struct sbx_buf b = SBX_BUF(100000);
@@ -280,7 +181,7 @@ int
 main(void)
 {
 	Suite *s = suite_create("tile");
-	TCase *t = tcase_create("tile"), *rows = tcase_create("rows");
+	TCase *t = tcase_create("tile");
 
 	suite_add_tcase(s, t);
 	LOOP(t, a_path_is_written_and_read, paths);
@@ -289,9 +190,5 @@ main(void)
 	LOOP(t, growing_touches_only_what_is_new, grown);
 	tcase_add_test(t, a_failure_ends_the_walk);
 	tcase_add_test(t, a_bundle_gives_back_its_entries);
-	suite_add_tcase(s, rows);
-	tcase_add_unchecked_fixture(rows, make_rows, free_rows);
-	tcase_add_loop_test(rows, proofs_come_out_of_tiles, 0, 10);
-	tcase_add_loop_test(rows, a_tile_of_a_wrong_length_is_refused, 0, 2);
 	return finish_suite(s);
 }
