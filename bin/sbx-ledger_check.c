@@ -102,6 +102,28 @@ fill_status(struct sbx_log *log, struct sbx_doc *doc, int64_t *frozen,
 	return r;
 }
 
+/* What others verify this node's heads and cosignatures with. */
+static void
+fill_keys(struct sbx_ctx *ctx, struct sbx_doc *doc)
+{
+	static const struct {
+		const char *name;
+		enum sbx_role role;
+	} keys[] = { { "log_key", SBX_ROLE_LOG },
+		{ "witness_key", SBX_ROLE_WITNESS } };
+	struct sbx_buf text = SBX_BUF(SBX_MAX_LINE);
+	struct sbx_vkey k;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (sbx_delegation_own(&ctx->conf, keys[i].role, &k, NULL) == 0) {
+			sbx_buf_clear(&text);
+			sbx_vkey_write(&k, &text);
+			sbx_json_add_str(doc, sbx_doc_root(doc), keys[i].name,
+				sbx_buf_text(&text));
+		}
+	sbx_buf_free(&text);
+}
+
 /* How far the policy's witnesses have signed what this log is. */
 static int
 fill_witnessed(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_doc *doc)
@@ -234,6 +256,7 @@ cmd_status(struct sbx_ctx *ctx)
 		(r = fill_status(log, doc, &frozen, &ctx->err)) == 0 &&
 		(r = fill_witnessed(ctx, log, doc)) == 0 &&
 		(r = fill_heard(ctx, log, doc)) == 0) {
+		fill_keys(ctx, doc);
 		fill_trust(ctx, log, doc, frozen);
 		if (ctx->json)
 			sbx_tool_row(ctx, NULL, sbx_doc_root(doc));

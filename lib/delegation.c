@@ -194,6 +194,27 @@ sbx_delegation_open(const struct sbx_conf *conf, enum sbx_role role,
 }
 
 int
+sbx_delegation_own(const struct sbx_conf *conf, enum sbx_role role,
+	struct sbx_vkey *k, struct sbx_err *err)
+{
+	struct sbx_buf path = SBX_BUF(4096), text = SBX_BUF(DELEGATION_MAX);
+	struct sbx_delegation d;
+	int r;
+
+	sbx_buf_fmt(&path, "%s/%s", conf->dir, roles[role].file);
+	r = sbx_io_read(sbx_buf_text(&path), 0, &text, err);
+	if (r == SBX_E_SYS && errno == ENOENT)
+		r = sbx_err_set(err, SBX_E_NO, "this node has no %s key yet",
+			roles[role].name);
+	else if (r == 0 && (r = sbx_delegation_parse(&d, role, sbx_buf_text(&text),
+				    text.len, err)) == 0)
+		r = sbx_delegation_vkey(&d, k, err);
+	sbx_buf_free(&path);
+	sbx_buf_free(&text);
+	return r;
+}
+
+int
 sbx_delegation_publish(const char *dir, enum sbx_role role,
 	const struct sbx_buf *text, struct sbx_err *err)
 {

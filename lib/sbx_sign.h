@@ -102,6 +102,9 @@ const char *sbx_role_file(enum sbx_role role); /* of a site: "log-key" */
  * node key; and the delegation as a file of the site. */
 int sbx_delegation_open(const struct sbx_conf *conf, enum sbx_role role,
 	struct sbx_key **key, struct sbx_buf *text, struct sbx_err *err);
+/* The public half alone; SBX_E_NO: there is none yet. */
+int sbx_delegation_own(const struct sbx_conf *conf, enum sbx_role role,
+	struct sbx_vkey *k, struct sbx_err *err);
 int sbx_delegation_publish(const char *dir, enum sbx_role role,
 	const struct sbx_buf *text, struct sbx_err *err);
 

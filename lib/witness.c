@@ -66,30 +66,21 @@ int
 sbx_own_load(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_own *own, struct sbx_err *err)
 {
-	struct sbx_buf path = SBX_BUF(4096), text = SBX_BUF(SBX_MAX_NOTE);
+	struct sbx_buf text = SBX_BUF(SBX_MAX_NOTE);
 	unsigned char hash[SBX_HASH_BYTES];
-	struct sbx_delegation d;
 	struct sbx_note n;
 	int r;
 
 	memset(own, 0, sizeof(*own));
-	sbx_buf_fmt(&path, "%s/%s", conf->dir, sbx_role_file(SBX_ROLE_LOG));
 	if ((r = sbx_log_head(log, &own->size, hash, err)) != 0)
-		goto out;
+		return r;
 	/* Nothing was ever signed: nothing is witnessed. */
-	if (sbx_io_read(path.data, 0, &text, NULL) != 0 ||
-		sbx_delegation_parse(&d, SBX_ROLE_LOG, sbx_buf_text(&text),
-			text.len, NULL) != 0 ||
-		sbx_delegation_vkey(&d, &own->vkey, NULL) != 0)
-		goto out;
-	sbx_buf_clear(&text);
-	if (sbx_io_read(conf->head, 0, &text, NULL) == 0 &&
+	if (sbx_delegation_own(conf, SBX_ROLE_LOG, &own->vkey, NULL) == 0 &&
+		sbx_io_read(conf->head, 0, &text, NULL) == 0 &&
 		sbx_note_check(sbx_buf_text(&text), text.len, &own->vkey, 1, &n,
 			NULL) == 0 &&
 		sbx_checkpoint_parse(&own->head, n.text, n.len, NULL) != 0)
 		own->head.size = 0;
-out:
-	sbx_buf_free(&path);
 	sbx_buf_free(&text);
 	return r;
 }

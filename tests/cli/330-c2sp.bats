@@ -142,6 +142,13 @@ f = open(sys.argv[1], "r+b"); f.seek(30); b = f.read(1); f.seek(30); f.write(byt
 	note=$(echo "$D/ann/www/w"/*/checkpoint)
 	key=$(tlog vkey "$(cat "$D/ann.did")/witness" 4 "$(jq -r .delegation.witness_key "$D/ann/www/witness-key")")
 	assert_eq "$(tlog verify "$note" "$(log_vkey)" "$key")" "0 $(date -ud 2026-07-01T12:00:00Z +%s)" "who signed when"
+	for n in hub ann; do
+		SBX_STATE=$D/$n sbx-ledger -j status | jq -r '.log_key, .witness_key'
+	done >"$D/keys"
+	assert_eq "$(sed -n 1p "$D/keys")" "$(log_vkey)" "the key that the hub's status hands out"
+	assert_eq "$(sed -n 4p "$D/keys")" "$key" "ann's, as a witness"
+	SBX_STATE=$D/hub sbx-ledger prove 1 >"$D/proof"
+	at ann sbx-ledger check-proof -k "$(sed -n 1p "$D/keys")" "$D/proof"
 }
 
 @test "a witness that is no member, by its C2SP key, is collected and counted" {
