@@ -20,9 +20,6 @@ static const struct action {
 	{ "service.use", false },
 };
 
-const char *const sbx_can_actions[] = { "attest", "vote", "invite", "name.bind",
-	"service.publish", "report.threat", "service.use", NULL };
-
 /* ---- legs --------------------------------------------------------------- */
 
 void

@@ -276,15 +276,6 @@ grant_same(const struct sbx_granted *a, const struct sbx_granted *b)
 	       lend_same(&a->lend, &b->lend);
 }
 
-void
-sbx_grants_drop(struct sbx_grants *g, size_t index)
-{
-	free(g->list[index].params);
-	g->count--;
-	memmove(&g->list[index], &g->list[index + 1],
-		(g->count - index) * sizeof(*g->list));
-}
-
 int
 sbx_grants_port(struct sbx_grants *g, int proto, int port, struct sbx_err *err)
 {

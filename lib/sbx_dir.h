@@ -129,6 +129,5 @@ struct sbx_question {
  * allowed if every leg holds.  SBX_E_USAGE: no such action. */
 int sbx_can(struct sbx_state *st, const struct sbx_question *q,
 	struct sbx_doc **answer, struct sbx_err *err);
-extern const char *const sbx_can_actions[]; /* NULL-terminated */
 
 #endif

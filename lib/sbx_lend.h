@@ -271,7 +271,6 @@ int64_t sbx_granted_left(const struct sbx_granted *grant);
  * beside the others, for ttl seconds from now.  grant is copied. */
 int sbx_grants_put(struct sbx_grants *g, const struct sbx_granted *grant,
 	int64_t ttl, struct sbx_err *err);
-void sbx_grants_drop(struct sbx_grants *g, size_t index);
 int sbx_grants_port(struct sbx_grants *g, int proto, int port,
 	struct sbx_err *err); /* one more that is closed to others */
 /* Set l->left to the longest that any grant gives this element. */

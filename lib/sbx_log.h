@@ -182,8 +182,6 @@ struct sbx_tile {
 };
 
 void sbx_tile_path(const struct sbx_tile *t, char out[static SBX_TILE_PATH]);
-/* Only what sbx_tile_path would have written. */
-bool sbx_tile_parse(struct sbx_tile *t, const char *path, size_t len);
 /* Call fn for each tile and bundle of the tree of size that the tree of old
  * did not have, bundles first, until it returns other than 0. */
 int sbx_tile_each(uint64_t old, uint64_t size,

@@ -1,9 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Paths come from a peer too, and name files: they are read by writing what
- * was understood and comparing.
- */
-#include <stdlib.h>
 #include <string.h>
 
 #include "sbx.h"
@@ -27,57 +22,6 @@ sbx_tile_path(const struct sbx_tile *t, char out[static SBX_TILE_PATH])
 		sbx_buf_fmt(&b, ".p/%u", t->width);
 	memcpy(out, b.data, b.len + 1);
 	sbx_buf_free(&b);
-}
-
-/* At most max digits; *p behind them. */
-static uint64_t
-number(const char **p, size_t max)
-{
-	uint64_t v = 0;
-
-	for (; max > 0 && **p >= '0' && **p <= '9'; max--)
-		v = v * 10 + (uint64_t)(*(*p)++ - '0');
-	return v;
-}
-
-bool
-sbx_tile_parse(struct sbx_tile *t, const char *path, size_t len)
-{
-	char text[SBX_TILE_PATH] = "", again[SBX_TILE_PATH];
-	const char *p = text;
-	struct sbx_tile got = { SBX_TILE_ENTRIES, 0, SBX_TILE_WIDTH };
-	int groups = 0;
-
-	if (len >= sizeof(text))
-		return false;
-	memcpy(text, path, len);
-	if (strncmp(p, "tile/", 5) != 0)
-		return false;
-	p += 5;
-	if (strncmp(p, "entries/", 8) == 0) {
-		p += 8;
-	} else {
-		got.level = (int)number(&p, 2);
-		p++;
-	}
-	/* six groups are below 10^18, so nothing overflows */
-	for (; *p == 'x' && groups < 5; groups++) {
-		p++;
-		got.n = got.n * 1000 + number(&p, 3);
-		p++;
-	}
-	got.n = got.n * 1000 + number(&p, 3);
-	if (strncmp(p, ".p/", 3) == 0) {
-		p += 3;
-		got.width = (unsigned)number(&p, 3);
-	}
-	if (got.level > 63 || got.width < 1 || got.width > SBX_TILE_WIDTH)
-		return false;
-	sbx_tile_path(&got, again);
-	if (strlen(again) != len || memcmp(again, path, len) != 0)
-		return false;
-	*t = got;
-	return true;
 }
 
 /* What is new in one level, where the trees have so many hashes. */

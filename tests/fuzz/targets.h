@@ -220,21 +220,14 @@ run_proof(const char *data, size_t len)
 }
 
 static void
-run_tile(const char *data, size_t len)
+run_bundle(const char *data, size_t len)
 {
 	struct sbx_bundle b = { .data = data, .len = len };
 	struct sbx_buf out = SBX_BUF(1u << 20);
-	char path[SBX_TILE_PATH];
 	const char *entry;
-	struct sbx_tile t;
 	size_t n;
 	int r;
 
-	if (sbx_tile_parse(&t, data, len)) {
-		MUST(t.width >= 1 && t.width <= SBX_TILE_WIDTH);
-		sbx_tile_path(&t, path);
-		MUST(strlen(path) == len && memcmp(path, data, len) == 0);
-	}
 	while ((r = sbx_bundle_next(&b, &entry, &n, NULL)) == 1)
 		MUST(sbx_bundle_add(&out, entry, n));
 	MUST(r == SBX_E_INPUT || (out.len == len &&
@@ -407,7 +400,7 @@ run_text(const char *data, size_t len)
 
 static const struct target targets[] = {
 	{ "json", run_json }, { "entry", run_entry }, { "feed", run_feed },
-	{ "note", run_note }, { "proof", run_proof }, { "tile", run_tile },
+	{ "note", run_note }, { "proof", run_proof }, { "bundle", run_bundle },
 	{ "conf", run_conf }, { "invite", run_invite },
 	{ "request", run_request }, { "cgi", run_cgi }, { "wg", run_wg },
 	{ "text", run_text } };

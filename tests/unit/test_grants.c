@@ -113,7 +113,7 @@ START_TEST(an_element_lasts_as_long_as_the_longest_of_its_grants)
 	put("10.10.0.2", 80, "b", 600);
 	sbx_grants_left(&g, &l);
 	ck_assert_int_eq(l.left, 600);
-	sbx_grants_drop(&g, 1);
+	put("10.10.0.2", 80, "b", 30);
 	sbx_grants_left(&g, &l);
 	ck_assert_int_eq(l.left, 60);
 	l.proto = IPPROTO_UDP;
