@@ -69,6 +69,18 @@ void sbx_cache_from(int64_t events);
 int sbx_state_each(struct sbx_state *st, enum sbx_view view, const char *key,
 	int (*fn)(void *ctx, const struct sbx_json *row, struct sbx_err *err),
 	void *ctx, struct sbx_err *err);
+/* The rows of SBX_VIEW_SUB, in its order, that are of this subscriber or to
+ * what this provider offered, under an identifier that others may claim too
+ * (NULL: nobody's); of those, unless NULL, the ones to this service, and the
+ * ones whose identifier begins so.  It costs a look at each fact and the view
+ * of these rows alone, however many others there are. */
+struct sbx_subs {
+	const char *subscriber, *provider;
+	const char *service, *id;
+};
+int sbx_state_subs(struct sbx_state *st, const struct sbx_subs *of,
+	int (*fn)(void *ctx, const struct sbx_json *row, struct sbx_err *err),
+	void *ctx, struct sbx_err *err);
 /* The one row whose first column is key: *doc's root.  SBX_E_NO: none. */
 int sbx_state_one(struct sbx_state *st, enum sbx_view view, const char *key,
 	struct sbx_doc **doc, struct sbx_err *err);

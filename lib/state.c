@@ -111,6 +111,7 @@ sbx_state_prepare(sqlite3 *db, const int64_t *at, bool cached,
 		sbx_buf_fmt(&sql, " AND time<=%lld", (long long)*at);
 	sbx_buf_str(&sql, ";");
 	sbx_buf_str(&sql, sbx_view_called);
+	sbx_buf_str(&sql, sbx_view_wanted);
 	for (size_t i = 0; i < SBX_VIEWS; i++)
 		sbx_buf_fmt(&sql, "CREATE TEMP VIEW %s AS %s;",
 			sbx_view_defs[order[i]].name, sbx_view_defs[order[i]].sql);
@@ -219,25 +220,19 @@ read_row(const struct sbx_view_def *def, sqlite3_stmt *st, bool now,
 	return r;
 }
 
+/* The rows of the view, or of another with its columns, for which that is so. */
 static int
-each(struct sbx_state *state, enum sbx_view view, const char *key, bool now,
-	int (*fn)(void *ctx, const struct sbx_json *row, struct sbx_err *err),
-	void *ctx, struct sbx_err *err)
+prepare_rows(struct sbx_state *state, enum sbx_view view, const char *from,
+	const char *where, sqlite3_stmt **st, struct sbx_err *err)
 {
 	const struct sbx_view_def *def = &sbx_view_defs[view];
 	struct sbx_buf sql = SBX_BUF(4096);
-	sqlite3_stmt *st = NULL;
-	struct sbx_doc *doc;
-	int r, step = SQLITE_DONE;
+	int r;
 
 	sbx_buf_str(&sql, "SELECT ");
 	for (int i = 0; def->columns[i].name != NULL; i++)
 		sbx_buf_fmt(&sql, "%s%s", i > 0 ? ", " : "", def->columns[i].name);
-	sbx_buf_fmt(&sql, " FROM temp.%s", def->name);
-	if (key != NULL)
-		sbx_buf_fmt(&sql, " WHERE %s=?1", def->columns[0].name);
-	if (key != NULL && def->columns[0].kind == SBX_COLUMN_ID)
-		sbx_buf_str(&sql, " AND idhash=?2");
+	sbx_buf_fmt(&sql, " FROM temp.%s WHERE %s", from, where);
 	/* By all of them, so that the order is the rows' own; last by those
 	 * that the clock changes. */
 	sbx_buf_str(&sql, " ORDER BY 1");
@@ -245,16 +240,23 @@ each(struct sbx_state *state, enum sbx_view view, const char *key, bool now,
 		for (int i = 0; def->columns[i].name != NULL; i++)
 			if (def->columns[i].now == (pass == 1))
 				sbx_buf_fmt(&sql, ", %d", i + 1);
-	r = sbx_db_prepare(state->db, sql.data, &st, err);
+	r = sbx_db_prepare(state->db, sql.data, st, err);
 	sbx_buf_free(&sql);
-	if (r != 0)
-		return r;
-	if (key != NULL)
-		sbx_db_bind_text(st, 1, key);
-	if (key != NULL && def->columns[0].kind == SBX_COLUMN_ID)
-		sqlite3_bind_int64(st, 2, sbx_idhash(key));
+	return r;
+}
+
+/* Of a statement that this ends. */
+static int
+each_row(struct sbx_state *state, enum sbx_view view, sqlite3_stmt *st,
+	bool now,
+	int (*fn)(void *ctx, const struct sbx_json *row, struct sbx_err *err),
+	void *ctx, struct sbx_err *err)
+{
+	struct sbx_doc *doc;
+	int r = SBX_OK, step = SQLITE_DONE;
+
 	while (r == 0 && (step = sqlite3_step(st)) == SQLITE_ROW) {
-		if ((r = read_row(def, st, now, &doc, err)) != 0)
+		if ((r = read_row(&sbx_view_defs[view], st, now, &doc, err)) != 0)
 			break;
 		r = fn(ctx, sbx_doc_root(doc), err);
 		sbx_doc_free(doc);
@@ -265,12 +267,79 @@ each(struct sbx_state *state, enum sbx_view view, const char *key, bool now,
 	return r;
 }
 
+static int
+each(struct sbx_state *state, enum sbx_view view, const char *key, bool now,
+	int (*fn)(void *ctx, const struct sbx_json *row, struct sbx_err *err),
+	void *ctx, struct sbx_err *err)
+{
+	const struct sbx_view_def *def = &sbx_view_defs[view];
+	bool hashed = def->columns[0].kind == SBX_COLUMN_ID;
+	sqlite3_stmt *st = NULL;
+	char where[64] = "1";
+	int r;
+
+	if (key != NULL)
+		snprintf(where, sizeof(where), "%s=?1%s", def->columns[0].name,
+			hashed ? " AND idhash=?2" : "");
+	if ((r = prepare_rows(state, view, def->name, where, &st, err)) != 0)
+		return r;
+	if (key != NULL)
+		sbx_db_bind_text(st, 1, key);
+	if (key != NULL && hashed)
+		sqlite3_bind_int64(st, 2, sbx_idhash(key));
+	return each_row(state, view, st, now, fn, ctx, err);
+}
+
 int
 sbx_state_each(struct sbx_state *st, enum sbx_view view, const char *key,
 	int (*fn)(void *ctx, const struct sbx_json *row, struct sbx_err *err),
 	void *ctx, struct sbx_err *err)
 {
 	return each(st, view, key, true, fn, ctx, err);
+}
+
+static void
+bind_subs(sqlite3_stmt *st, const struct sbx_subs *of)
+{
+	sbx_db_bind_text(st, 1, of->subscriber);
+	sbx_db_bind_text(st, 2, of->provider);
+	sbx_db_bind_text(st, 3, of->service);
+	sbx_db_bind_text(st, 4, of->id);
+}
+
+/* Whether a fact, and then a row, is one of those.  Facts are looked through as
+ * they stand: by the index over types they come in no order, and each takes a
+ * page of its own. */
+#define LENT "(SELECT id FROM temp.claim WHERE +type='ServiceOffer' AND " \
+	"author=(SELECT id FROM main.author WHERE did=?2))"
+#define SUBS_OF(whose, service, id) "(" whose " OR (?2 IS NOT NULL AND " \
+	service " IN " LENT ")) AND (?3 IS NULL OR " service "=?3) AND " \
+	"(?4 IS NULL OR substr(" id ", 1, length(?4))=?4)"
+
+int
+sbx_state_subs(struct sbx_state *state, const struct sbx_subs *of,
+	int (*fn)(void *ctx, const struct sbx_json *row, struct sbx_err *err),
+	void *ctx, struct sbx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r;
+
+	if ((r = sbx_db_exec(state->db, "DELETE FROM temp.wanted", err)) != 0 ||
+		(r = sbx_db_prepare(state->db, "INSERT OR IGNORE INTO temp.wanted "
+			"SELECT idhash FROM temp.claim WHERE +type='Subscription' "
+			"AND " SUBS_OF("author=(SELECT id FROM main.author WHERE "
+			"did=?1)", "ref", "id"), &st, err)) != 0)
+		return r;
+	bind_subs(st, of);
+	if (sqlite3_step(st) != SQLITE_DONE)
+		r = sbx_db_fail(state->db, "directory", err);
+	sqlite3_finalize(st);
+	if (r != 0 || (r = prepare_rows(state, SBX_VIEW_SUB, "v_sub_wanted",
+		SUBS_OF("subscriber=?1", "service_id", "subscription_id"), &st,
+		err)) != 0)
+		return r;
+	bind_subs(st, of);
+	return each_row(state, SBX_VIEW_SUB, st, true, fn, ctx, err);
 }
 
 struct one {

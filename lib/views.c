@@ -14,14 +14,17 @@
  * they may be many is for the planner, which knows the tables by their names
  * alone and would look through all of them for each row of another table. */
 #define BY_ID "f.idhash, f.id, f.author"
-#define CLAIMS(type, by, order) \
+#define CLAIMS_THAT(also, type, by, order) \
 	"(SELECT f.seq, f.author, f.id, f.idhash, f.ref, f.time, row_number() OVER " \
 	"(PARTITION BY " by " ORDER BY " order ") AS place FROM temp.claim f " \
-	"CROSS JOIN main.entry e USING(seq) WHERE " \
+	"CROSS JOIN main.entry e USING(seq) WHERE " also \
 	"likelihood(f.type='" type "', 0.05)) l CROSS JOIN main.entry e " \
 	"USING(seq) CROSS JOIN main.author a ON a.id=l.author "
+#define CLAIMS(type, by, order) CLAIMS_THAT("", type, by, order)
 #define FROM_LATEST(type, by, order) \
 	" FROM " CLAIMS(type, by, order "f.time DESC, e.id")
+#define FROM_LATEST_THAT(also, type) \
+	" FROM " CLAIMS_THAT(also, type, BY_ID, "f.time DESC, e.id")
 
 /* The index has the hash, and in what it finds the identifier decides. */
 #define SAME_ID "r.idhash=l.idhash AND r.id=l.id"
@@ -52,6 +55,46 @@
 	"json_extract(" payload ", '$.requested_at'))"
 
 #define ENTRY "lower(hex(e.id)) AS entry"
+
+/* Of the claims that also fulfil that; on: where a box's name is from. */
+#define OFFERS(also, boxname, on) \
+	"SELECT l.id AS service_id, l.idhash, a.did AS provider, " boxname \
+	" AS boxname, " P("name") " AS name, " P("kind") " AS kind, " \
+	P("endpoint") " AS endpoint, " P("approval_mode") " AS approval_mode, " \
+	P("macro") " AS macro, " P("description") " AS description, " \
+	P("created_at") " AS created_at, CASE WHEN " \
+	REMOVED("ServiceRevokeOffer") " THEN 'withdrawn' ELSE 'live' END " \
+	"AS status, " IS_MEMBER("a.did") " AS member, l.author AS author, " \
+	ENTRY FROM_LATEST_THAT(also, "ServiceOffer") on "WHERE l.place=1 AND " \
+	"NOT (" SHARED("ServiceOffer") " AND l.id<>" \
+	OFFER_ID("a.did", "e.payload") " AND " \
+	TAKEN("ServiceOffer", OFFER_ID("y.did", "x.payload")) ")"
+
+/* To those offers.  What a provider approved before it was put out is over. */
+#define SUBS(also, offers) \
+	"SELECT s.*, CASE WHEN s.cancelled THEN 'cancelled' " \
+	"WHEN s.offer_status='withdrawn' OR NOT s.offered THEN 'ended' " \
+	"WHEN s.contested AND s.approval_mode<>'auto' THEN 'contested' " \
+	"WHEN s.rejected>=coalesce(s.approved, s.rejected) THEN 'rejected' " \
+	"WHEN s.approved IS NOT NULL OR s.approval_mode='auto' THEN 'live' " \
+	"ELSE 'waiting' END AS status FROM (SELECT l.id AS " \
+	"subscription_id, l.idhash, l.ref AS service_id, a.did AS subscriber, " \
+	"o.provider AS provider, " P("requested_at") " AS requested_at, " \
+	"o.status AS offer_status, o.member AS offered, " \
+	"o.approval_mode AS approval_mode, " ENTRY ", " \
+	IS_MEMBER("a.did") " AS member, " \
+	REMOVED("SubscriptionRevoke") " AS cancelled, " \
+	"(SELECT max(r.time) FROM temp.claim r WHERE r.type=" \
+	"'ServiceApprove' AND " SAME_ID " AND r.ref=l.ref AND " \
+	"r.author=o.author AND r.time>=(SELECT from_us FROM temp.member " \
+	"WHERE did=o.provider)) AS approved, (SELECT max(r.time) FROM " \
+	"temp.claim r WHERE r.type='ServiceReject' AND " SAME_ID " AND " \
+	"r.ref=l.ref AND r.author=o.author) AS rejected, " SHARED("Subscription") " AND l.id<>" \
+	SUB_ID("a.did", "e.payload") " AS contested, " \
+	TAKEN("Subscription", SUB_ID("y.did", "x.payload")) " AS taken" \
+	FROM_LATEST_THAT(also, "Subscription") "LEFT JOIN " offers " o ON " \
+	"o.service_id=l.ref WHERE l.place=1) s WHERE NOT " \
+	"(s.contested AND s.taken)"
 
 #define T(n) { n, SBX_COLUMN_TEXT, false }
 #define ID(n) { n, SBX_COLUMN_ID, false }
@@ -119,6 +162,17 @@ const char *const sbx_view_called =
 	"(g.low=n.did AND g.high=n.did)) FROM n JOIN x USING(name) LEFT JOIN g "
 	"USING(name) WHERE n.did NOT IN (SELECT did FROM b);";
 
+/* For a few of very many, which what the view finds out last tells: they, and
+ * so what they are subscriptions to, are looked for before. */
+#define WANTED "idhash IN (SELECT idhash FROM temp.wanted)"
+const char *const sbx_view_wanted =
+	"CREATE TABLE temp.wanted(idhash INTEGER PRIMARY KEY);"
+	"CREATE TEMP VIEW v_offer_wanted AS " OFFERS("f.idhash IN (SELECT "
+	"sbx_idhash(r.ref) FROM temp.claim r WHERE r.type='Subscription' AND "
+	"r." WANTED ") AND ", "NULL", "") ";"
+	"CREATE TEMP VIEW v_sub_wanted AS "
+	SUBS("f." WANTED " AND ", "temp.v_offer_wanted") ";";
+
 const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 	[SBX_VIEW_MEMBER] = { "v_member",
 		"SELECT a.did, coalesce(m.state, 'observed') AS state, m.depth, "
@@ -147,47 +201,13 @@ const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 			T("pubkey_wg"), T("endpoint"), T("ddns"), T("created_at"),
 			B("member") } },
 	[SBX_VIEW_OFFER] = { "v_offer",
-		"SELECT l.id AS service_id, l.idhash, a.did AS provider, n.boxname AS "
-		"boxname, " P("name")
-		" AS name, " P("kind") " AS kind, " P("endpoint")
-		" AS endpoint, " P("approval_mode") " AS approval_mode, "
-		P("macro") " AS macro, " P("description") " AS description, "
-		P("created_at") " AS created_at, CASE WHEN "
-		REMOVED("ServiceRevokeOffer") " THEN 'withdrawn' ELSE 'live' END "
-		"AS status, " IS_MEMBER("a.did") " AS member, l.author AS author, " ENTRY
-		FROM_LATEST("ServiceOffer", BY_ID, "")
-		"LEFT JOIN temp.v_node n ON n.did=a.did WHERE l.place=1 AND NOT ("
-		SHARED("ServiceOffer") " AND l.id<>" OFFER_ID("a.did", "e.payload")
-		" AND " TAKEN("ServiceOffer", OFFER_ID("y.did", "x.payload")) ")",
+		OFFERS("", "n.boxname", "LEFT JOIN temp.v_node n ON n.did=a.did "),
 		{ ID("service_id"), T("provider"), T("boxname"), T("name"),
 			T("kind"), T("endpoint"), T("approval_mode"), J("macro"),
 			T("description"), T("created_at"), T("status"),
 			B("member"), T("entry") } },
 	[SBX_VIEW_SUB] = { "v_sub",
-		"SELECT s.*, CASE WHEN s.cancelled THEN 'cancelled' "
-		"WHEN s.offer_status='withdrawn' OR NOT s.offered THEN 'ended' "
-		"WHEN s.contested AND s.approval_mode<>'auto' THEN 'contested' "
-		"WHEN s.rejected>=coalesce(s.approved, s.rejected) THEN 'rejected' "
-		"WHEN s.approved IS NOT NULL OR s.approval_mode='auto' THEN 'live' "
-		"ELSE 'waiting' END AS status FROM (SELECT l.id AS "
-		"subscription_id, l.idhash, l.ref AS service_id, a.did AS subscriber, "
-		"o.provider AS provider, " P("requested_at") " AS requested_at, "
-		"o.status AS offer_status, o.member AS offered, "
-		"o.approval_mode AS approval_mode, " ENTRY ", "
-		IS_MEMBER("a.did") " AS member, "
-		REMOVED("SubscriptionRevoke") " AS cancelled, "
-		/* What a provider approved before it was put out is over. */
-		"(SELECT max(r.time) FROM temp.claim r WHERE r.type="
-		"'ServiceApprove' AND " SAME_ID " AND r.ref=l.ref AND "
-		"r.author=o.author AND r.time>=(SELECT from_us FROM temp.member "
-		"WHERE did=o.provider)) AS approved, (SELECT max(r.time) FROM "
-		"temp.claim r WHERE r.type='ServiceReject' AND " SAME_ID " AND "
-		"r.ref=l.ref AND r.author=o.author) AS rejected, " SHARED("Subscription") " AND l.id<>"
-		SUB_ID("a.did", "e.payload") " AS contested, "
-		TAKEN("Subscription", SUB_ID("y.did", "x.payload")) " AS taken"
-		FROM_LATEST("Subscription", BY_ID, "") "LEFT JOIN temp.v_offer o ON "
-		"o.service_id=l.ref WHERE l.place=1) s WHERE NOT "
-		"(s.contested AND s.taken)",
+		SUBS("", "temp.v_offer"),
 		{ ID("subscription_id"), T("service_id"), T("subscriber"),
 			T("provider"), T("requested_at"), T("status"),
 			T("offer_status"), B("member"), T("entry") } },

@@ -28,6 +28,7 @@ struct sbx_view_def {
 extern const char *const sbx_view_tables; /* what the views rest on */
 extern const char *const sbx_view_folded, *const sbx_view_cached; /* and that */
 extern const char *const sbx_view_called; /* did name sure: what to call whom */
+extern const char *const sbx_view_wanted; /* v_sub of some identifiers alone */
 extern const struct sbx_view_def sbx_view_defs[SBX_VIEWS];
 
 #endif
