@@ -117,8 +117,10 @@ cmd_subs(struct sbx_ctx *ctx)
 	int r;
 
 	if ((r = offer_open(&w, ctx, 0)) == 0)
-		r = sbx_state_each(
-			w.st, SBX_VIEW_SUB, NULL, sub_row, &w, &ctx->err);
+		r = sbx_state_subs(w.st,
+			&(struct sbx_subs){
+				.subscriber = w.self, .provider = w.self },
+			sub_row, &w, &ctx->err);
 	offer_close(&w);
 	return r;
 }

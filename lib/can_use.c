@@ -150,7 +150,7 @@ add_answer(struct sbx_asked *a, struct sbx_leg *l, const struct sbx_json *sub)
 }
 
 struct best {
-	const char *subscriber, *provider, *service;
+	const char *provider;
 	struct sbx_doc *doc;
 	int rank;
 };
@@ -168,9 +168,7 @@ see_sub(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 	while (ranks[rank] != NULL &&
 		!sbx_json_is(sbx_json_get(row, "status"), ranks[rank]))
 		rank++;
-	if (!sbx_json_is(sbx_json_get(row, "subscriber"), b->subscriber) ||
-		!sbx_json_is(sbx_json_get(row, "provider"), b->provider) ||
-		!sbx_json_is(sbx_json_get(row, "service_id"), b->service) ||
+	if (!sbx_json_is(sbx_json_get(row, "provider"), b->provider) ||
 		(b->doc != NULL && (rank < b->rank || (rank == b->rank &&
 			strcmp(sbx_json_str(row, "requested_at"), sbx_json_str(
 				sbx_doc_root(b->doc), "requested_at")) <= 0))))
@@ -184,15 +182,14 @@ see_sub(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 static int
 check_sub(struct sbx_asked *a, const struct sbx_json *offer, struct sbx_err *err)
 {
-	struct best best = { .subscriber = a->q->subject,
-		.provider = sbx_json_str(offer, "provider"),
+	struct sbx_subs subs = { .subscriber = a->q->subject,
 		.service = a->q->target };
+	struct best best = { .provider = sbx_json_str(offer, "provider") };
 	struct sbx_doc *sub;
 	struct sbx_leg l;
 	int r;
 
-	if ((r = sbx_state_each(a->st, SBX_VIEW_SUB, NULL, see_sub, &best,
-		     err)) != 0) {
+	if ((r = sbx_state_subs(a->st, &subs, see_sub, &best, err)) != 0) {
 		sbx_doc_free(best.doc);
 		return r;
 	}

@@ -117,8 +117,8 @@ ask(void *ctx, int fd, struct sbx_err *err)
 		(r = sbx_state_open(log, &st, err)) != 0 ||
 		(r = sbx_state_each(
 			 st, SBX_VIEW_OFFER, NULL, see_offer, q, err)) != 0 ||
-		(r = sbx_state_each(st, SBX_VIEW_SUB, NULL, see_sub, q, err)) !=
-			0)
+		(r = sbx_state_subs(st, &(struct sbx_subs){ .provider = q->self },
+			 see_sub, q, err)) != 0)
 		goto out;
 	answer(q, st);
 	r = q->out.over ? sbx_err_set(err, SBX_E_SYS, "too much to say")

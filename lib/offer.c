@@ -161,9 +161,16 @@ sbx_find(struct sbx_state *st, enum sbx_find which, const char *self,
 		.self = self,
 		.ref = ref,
 		.all = SBX_BUF(SBX_MAX_LINE) };
+	struct sbx_subs subs = { .id = ref };
 	int r;
 
-	r = sbx_state_each(st, searches[which].view, NULL, see_row, &s, err);
+	if (which == SBX_FIND_SUB)
+		subs.subscriber = self;
+	else
+		subs.provider = self;
+	r = searches[which].view == SBX_VIEW_SUB ?
+		sbx_state_subs(st, &subs, see_row, &s, err) :
+		sbx_state_each(st, searches[which].view, NULL, see_row, &s, err);
 	if (r == 0 && s.count == 0) {
 		r = sbx_err_set(err, SBX_E_NO, "no such %s: %.100s",
 			searches[which].what, ref);
@@ -208,7 +215,6 @@ sbx_offer_same(const struct sbx_json *a, const struct sbx_json *b)
 }
 
 struct mine {
-	const char *self;
 	const struct sbx_json *offer;
 	struct sbx_doc *doc;
 };
@@ -220,11 +226,8 @@ see_mine(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 	struct mine *m = ctx;
 
 	(void)err;
-	if (!sbx_json_is(sbx_json_get(row, "subscriber"), m->self) ||
-		!same(sbx_json_get(row, "service_id"),
-			sbx_json_get(m->offer, "service_id")) ||
-		!same(sbx_json_get(row, "provider"),
-			sbx_json_get(m->offer, "provider")))
+	if (!same(sbx_json_get(row, "provider"),
+		    sbx_json_get(m->offer, "provider")))
 		return 0;
 	if (!sbx_sub_open(row) &&
 		(m->doc != NULL ||
@@ -239,10 +242,12 @@ int
 sbx_sub_mine(struct sbx_state *st, const char *self,
 	const struct sbx_json *offer, struct sbx_doc **doc, struct sbx_err *err)
 {
-	struct mine m = { .self = self, .offer = offer };
+	struct sbx_subs subs = { .subscriber = self,
+		.service = sbx_json_str(offer, "service_id") };
+	struct mine m = { .offer = offer };
 	int r;
 
-	r = sbx_state_each(st, SBX_VIEW_SUB, NULL, see_mine, &m, err);
+	r = sbx_state_subs(st, &subs, see_mine, &m, err);
 	if (r == 0)
 		*doc = m.doc;
 	else

@@ -75,10 +75,7 @@ see_subscription(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 	struct look *look = ctx;
 
 	(void)err;
-	if (status == NULL ||
-		!sbx_json_is(
-			sbx_json_get(row, "subscriber"), look->g->subscriber) ||
-		!sbx_json_is(sbx_json_get(row, "service_id"), look->g->service))
+	if (status == NULL)
 		return 0;
 	if (strcmp(status, "rejected") == 0)
 		look->rejected = true;
@@ -92,6 +89,8 @@ static int
 judge_subscription(struct sbx_state *st, const struct sbx_request *g,
 	const struct sbx_json *offer, int *http, struct sbx_err *err)
 {
+	struct sbx_subs subs = { .subscriber = g->subscriber,
+		.service = g->service };
 	struct look look = { .g = g };
 	int r;
 
@@ -100,8 +99,7 @@ judge_subscription(struct sbx_state *st, const struct sbx_request *g,
 		sbx_json_is(sbx_json_get(offer, "approval_mode"), "auto")
 			? "live"
 			: "waiting");
-	r = sbx_state_each(
-		st, SBX_VIEW_SUB, NULL, see_subscription, &look, err);
+	r = sbx_state_subs(st, &subs, see_subscription, &look, err);
 	if (r < 0)
 		return r;
 	if (look.rejected)
