@@ -4,7 +4,8 @@
 #include "db.h"
 
 /* A claim dated before the one it is to replace would lose to it, unseen: on
- * a box whose clock went back that must be an error now. */
+ * a box whose clock went back that must be an error now.  Facts are looked
+ * through as they stand, and not by type: strangers have very many of those. */
 static int
 check_clock(struct sbx_log *log, const struct sbx_entry *e, struct sbx_err *err)
 {
@@ -14,7 +15,7 @@ check_clock(struct sbx_log *log, const struct sbx_entry *e, struct sbx_err *err)
 
 	snprintf(sql, sizeof(sql),
 		"SELECT max(f.time) FROM fact f JOIN author a ON a.id=f.author "
-		"WHERE a.did='%s' AND f.type IN ('ServiceOffer', "
+		"WHERE a.did='%s' AND +f.type IN ('ServiceOffer', "
 		"'ServiceRevokeOffer', 'Subscription', 'SubscriptionRevoke', "
 		"'ServiceApprove', 'ServiceReject')",
 		e->author);
