@@ -100,7 +100,7 @@ check-unit: $(UNITS:%=build/unit/%)
 check-cli: all
 	$(Q)PATH="$(CURDIR)/build/bin:$$PATH" bats tests/cli
 
-check-root: all
+check-root: all build/bench/probe
 	$(Q)PATH="$(CURDIR)/build/bin:$$PATH" bats tests/root
 
 demo: deps

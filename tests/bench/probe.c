@@ -8,7 +8,9 @@
  *					that many processes together
  *	probe sync DIR			4 KB appends, each with fdatasync(2), a second
  *	probe spawn COUNT PROGRAM...	seconds a run
- *	probe rss PROGRAM...		the peak resident size in KiB
+ *	probe rss PROGRAM...		the peak resident size in KiB; -o FILE before
+ *					it: into that, and PROGRAM's output goes
+ *					where ours does
  */
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -256,14 +258,16 @@ sync_rate(const char *dir)
 }
 
 static int
-run_once(char **argv, struct rusage *usage)
+run_once(char **argv, bool quiet, struct rusage *usage)
 {
 	posix_spawn_file_actions_t acts;
 	int status;
 	pid_t pid;
 
 	posix_spawn_file_actions_init(&acts);
-	posix_spawn_file_actions_addopen(&acts, 1, "/dev/null", O_WRONLY, 0);
+	if (quiet)
+		posix_spawn_file_actions_addopen(
+			&acts, 1, "/dev/null", O_WRONLY, 0);
 	if (posix_spawnp(&pid, argv[0], &acts, NULL, argv, environ) != 0)
 		return 4;
 	wait4(pid, &status, 0, usage);
@@ -279,7 +283,7 @@ spawn(int count, char **argv)
 	int r;
 
 	for (int i = 0; i < count; i++)
-		if ((r = run_once(argv, &usage)) != 0)
+		if ((r = run_once(argv, true, &usage)) != 0)
 			return r;
 	printf("%.9f\n", (now() - start) / count);
 	return 0;
@@ -288,11 +292,16 @@ spawn(int count, char **argv)
 static int
 rss(char **argv)
 {
+	const char *file = strcmp(argv[0], "-o") == 0 ? argv[1] : NULL;
 	struct rusage usage;
-	int r = run_once(argv, &usage);
+	int fd = 1, r;
 
-	printf("%ld\n", usage.ru_maxrss);
-	return r;
+	if (file != NULL) {
+		argv += 2;
+		fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	}
+	r = run_once(argv, file == NULL, &usage);
+	return dprintf(fd, "%ld\n", usage.ru_maxrss) > 0 ? r : 4;
 }
 
 int
