@@ -8,6 +8,7 @@
 #include "db.h"
 
 #define GROUP 32 /* batches of a file that share a commit */
+#define MUCH  16 /* of these that are worth one of their own */
 
 struct importer {
 	struct sbx_log *log;
@@ -18,7 +19,8 @@ struct importer {
 	int group; /* batches to a commit: one, unless a file is read */
 	int open;  /* batches in the transaction; 0: there is none */
 	struct sbx_prefix now;
-	bool end;
+	bool end;  /* all is read; */
+	bool rest; /* and much of it has had its commit */
 };
 
 void
@@ -33,8 +35,15 @@ sbx_prefix_add(struct sbx_prefix *p, const char *text, size_t len)
 }
 
 /* Fewer commits write the pages of the indices fewer times; what could keep
- * the lock waiting, a pipe or a socket, is committed batch by batch.  What is
- * read when the end has come shares the last one. */
+ * the lock waiting, a pipe or a socket, is committed batch by batch.  When all
+ * is read, what is stored, if it is much, goes to the disk while the other
+ * threads judge the rest, which is little and shares the last one. */
+static bool
+due(const struct importer *x)
+{
+	return !x->rest && x->open >= (x->end ? MUCH : x->group);
+}
+
 static int
 store(struct importer *x, struct sbx_batch *b, bool last, struct sbx_err *err)
 {
@@ -47,7 +56,8 @@ store(struct importer *x, struct sbx_batch *b, bool last, struct sbx_err *err)
 		return r;
 	x->open++;
 	r = sbx_store_add(&x->store, b, err);
-	if (r != 0 || last || (x->open >= x->group && !x->end)) {
+	if (r != 0 || last || due(x)) {
+		x->rest = x->end;
 		x->open = 0;
 		r = sbx_store_end(&x->store, r, err);
 	}
