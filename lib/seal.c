@@ -290,20 +290,20 @@ out:
 	return r;
 }
 
-/* A head that was signed but did not reach the database goes there now. */
+/* A head that was signed but did not reach the database, and that the guard has
+ * judged. */
 static int
 catch_up(struct sealer *s, const struct sbx_entry *kept, struct sbx_err *err)
 {
 	enum sbx_log_how how;
-	int r;
+	int r = sbx_log_add(s->log, kept, &how, err);
 
-	if (kept == NULL || seq_of(kept) <= s->seq)
-		return SBX_OK;
-	if ((r = judge(s, kept, err)) != 0)
-		return r;
-	s->seq++;
-	sbx_hex_write(s->prev, kept->id, SBX_HASH_BYTES);
-	return sbx_log_add(s->log, kept, &how, err);
+	if (r == 0 && how == SBX_LOG_HELD) {
+		r = sbx_err_set(err, SBX_E_SYS,
+			"the clock is behind the head that this box signed last");
+		sbx_err_hint(err, "set the clock");
+	}
+	return r;
 }
 
 /* Named once, with the first head: who steals the node key later cannot name
@@ -320,11 +320,13 @@ name_recovery(struct sealer *s, const unsigned char *rec, struct sbx_err *err)
 
 /* Under the lock of those who write, from the last number on: another that
  * seals at the same time would give the next one to a head of its own, and two
- * heads of one number are what a thief's are known by. */
+ * heads of one number are what a thief's are known by.  One that is only in its
+ * file goes into the database first, and alone: the file is not written over
+ * before that is durable. */
 static int
 seal_one(struct sbx_log *log, const struct sbx_conf *conf,
 	const struct sbx_key *key, const unsigned char *rec, bool *done,
-	struct sbx_err *err)
+	size_t *count, struct sbx_err *err)
 {
 	struct sbx_entry *kept = NULL;
 	struct sealer s;
@@ -332,14 +334,17 @@ seal_one(struct sbx_log *log, const struct sbx_conf *conf,
 
 	if ((r = sbx_log_begin(log, err)) != 0)
 		return r;
-	if ((r = sbx_guard_check(log, conf, err)) == 0 &&
-		(r = start(&s, log, conf, &kept, err)) == 0 &&
-		(r = last_head(&s, sbx_key_did(key), err)) == 0 &&
-		(r = catch_up(&s, kept, err)) == 0 &&
-		(rec == NULL || (r = name_recovery(&s, rec, err)) == 0)) {
-		s.key = key;
-		r = seal_next(&s, done, err);
-	}
+	if ((r = sbx_guard_check(log, conf, err)) != 0 ||
+		(r = start(&s, log, conf, &kept, err)) != 0 ||
+		(r = last_head(&s, sbx_key_did(key), err)) != 0)
+		goto out;
+	s.key = key;
+	if (kept != NULL && seq_of(kept) > s.seq)
+		r = catch_up(&s, kept, err);
+	else if ((rec == NULL || (r = name_recovery(&s, rec, err)) == 0) &&
+		(r = seal_next(&s, done, err)) == 0)
+		*count += !*done;
+out:
 	if (r == 0)
 		r = sbx_log_commit(log, err);
 	else
@@ -358,10 +363,9 @@ sbx_seal(struct sbx_log *log, const struct sbx_conf *conf,
 
 	*count = 0;
 	r = sbx_key_load(conf->key, &key, err);
-	while (r == 0 && !done &&
-		(r = seal_one(log, conf, key, *count == 0 ? rec : NULL, &done,
-			 err)) == 0)
-		*count += !done;
+	while (r == 0 && !done)
+		r = seal_one(log, conf, key, *count == 0 ? rec : NULL, &done,
+			count, err);
 	sbx_key_free(key);
 	return r;
 }

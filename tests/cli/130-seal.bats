@@ -153,6 +153,33 @@ mesh() { # ann, with a recovery key, joins hub
 	assert_has "$stderr" "0 heads signed" "more to sign"
 }
 
+# I28: both heads would be in one file, and the first of them in no other.
+@test "killed again while it takes in such a head, a box still can seal" {
+	require strace
+	strace -o /dev/null true 2>/dev/null || must_run "may not trace"
+	in_node hub sbx-ledger init --no-recovery >/dev/null
+	in_node hub sbx-ledger backup "$BATS_TEST_TMPDIR/copy"
+	in_node hub sbx-ledger seal
+	rm "$BATS_TEST_TMPDIR/hub/ledger.db"*
+	cp "$BATS_TEST_TMPDIR/copy" "$BATS_TEST_TMPDIR/hub/ledger.db"
+	say hub more >/dev/null
+	cp -a "$BATS_TEST_TMPDIR/hub" "$BATS_TEST_TMPDIR/before"
+	for call in fsync fdatasync; do
+		for n in $(seq 20); do
+			rm -rf "$BATS_TEST_TMPDIR/hub"
+			cp -a "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/hub"
+			ASAN_OPTIONS=detect_leaks=0 run in_node hub strace -o /dev/null \
+				-e "trace=$call" -e "inject=$call:signal=KILL:when=$n" sbx-ledger seal
+			[ "$status" -eq 137 ] || break
+			at hub sbx-ledger seal
+			assert_eq "$(heads hub | paste -sd' ')" "[1,1] [2,1]" "heads after $call $n"
+		done
+		assert_eq "$status" 0 "not killed at $call $n: $output"
+		[ "$n" -gt 1 ] || fail "never killed at $call"
+	done
+	at hub sbx-ledger fsck -n
+}
+
 # I28
 @test "an older database never seals a second head of one number" {
 	in_node hub sbx-ledger init --no-recovery >/dev/null
