@@ -23,7 +23,7 @@ VERSION := $(shell cat VERSION)
 
 # bin/TOOL.c, and bin/TOOL_part.c where one file would be too long
 TOOLS := $(foreach t,$(basename $(notdir $(wildcard bin/*.c))),$(if $(findstring _,$t),,$t))
-LIBSRC := $(wildcard lib/*.c)
+LIBSRC := $(wildcard lib/*/*.c)
 LIBOBJ := $(LIBSRC:lib/%.c=build/lib/%.o)
 UNITS := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
 
@@ -35,7 +35,7 @@ PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 SBX_CFLAGS = -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wformat=2 -Wswitch-enum -Wvla -Wpointer-arith \
 	-Wwrite-strings -fstack-protector-strong -fstack-clash-protection -fPIE
-SBX_CPPFLAGS = -Ilib -U_FORTIFY_SOURCE $(FORTIFY) -DSBX_VERSION='"$(VERSION)"' \
+SBX_CPPFLAGS = -Ilib $(patsubst %/,-I%,$(wildcard lib/*/)) -U_FORTIFY_SOURCE $(FORTIFY) -DSBX_VERSION='"$(VERSION)"' \
 	-DSBX_SYSCONFDIR='"$(SYSCONFDIR)"' -DSBX_STATEDIR='"$(LOCALSTATEDIR)/lib/sbx"' \
 	-DSBX_LOGDIR='"$(LOCALSTATEDIR)/log/sbx"' -DSBX_RUNDIR='"$(RUNDIR)/sbx"' \
 	-DSBX_MACRODIR='"$(MACRODIR)"' -DSBX_SBINDIR='"$(SBINDIR)"' -DSBX_BINDIR='"$(BINDIR)"'
@@ -84,7 +84,7 @@ build/unit/%: tests/unit/%.c build/libsbx.a
 	$(Q)$(CC) $(SBX_CPPFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) $(SBX_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d \
 		$(SBX_LDFLAGS) $(LDFLAGS) -o $@ $< build/libsbx.a $$(pkg-config --cflags --libs check) $(PKG_LIBS)
 
--include $(wildcard build/lib/*.d build/obj/*.d build/unit/*.d)
+-include $(wildcard build/lib/*/*.d build/obj/*.d build/unit/*.d)
 
 # ---- tests ---------------------------------------------------------------
 
@@ -121,7 +121,7 @@ lint: deps
 
 # Every parser against libFuzzer, FUZZ_SECONDS each; needs clang 14.
 FUZZCC ?= clang-14
-build/fuzz/fuzz: tests/fuzz/fuzz.c tests/fuzz/targets.h $(LIBSRC) $(wildcard lib/*.h)
+build/fuzz/fuzz: tests/fuzz/fuzz.c tests/fuzz/targets.h $(LIBSRC) $(wildcard lib/*.h lib/*/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(FUZZCC) $(filter-out -D_FORTIFY%,$(SBX_CPPFLAGS)) $(PKG_CFLAGS) $(SBX_CFLAGS) -O1 -g \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(LIBSRC) $(PKG_LIBS)

@@ -82,7 +82,7 @@ words() {
 @test "sbx-entry(5) tells every field of every type" {
 	require mandoc col
 	page=$(words "$src/man/sbx-entry.5")
-	for w in $(grep -oE '"[A-Za-z_]+"' "$src/lib/rec_table.c" | tr -d '"'); do
+	for w in $(grep -oE '"[A-Za-z_]+"' "$src/lib/record/rec_table.c" | tr -d '"'); do
 		grep -qx -e "$w" <<<"$page" || fail "sbx-entry(5) lacks $w"
 	done
 }
@@ -97,7 +97,7 @@ words() {
 	require mandoc col
 	page=$(words "$src/man/sbx.conf.5")
 	for w in $(sed -n 's/^	{ "\([a-z]*\)", "\([a-z_]*\)", ITEM_.*/\1 \2/p' \
-		"$src/lib/conf.c"); do
+		"$src/lib/node/conf.c"); do
 		grep -qx -e "$w" <<<"$page" || fail "sbx.conf(5) lacks $w"
 	done
 }
