@@ -21,11 +21,12 @@ TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 Q = $(if $(V),,@)
 VERSION := $(shell cat VERSION)
 
-# bin/TOOL.c, and bin/TOOL_part.c where one file would be too long
-TOOLS := $(foreach t,$(basename $(notdir $(wildcard bin/*.c))),$(if $(findstring _,$t),,$t))
+# A tool is bin/TOOL.c, or the files of bin/TOOL/.
+TOOLSRC := $(wildcard bin/*.c bin/*/*.c)
+TOOLS := $(sort $(foreach f,$(TOOLSRC:bin/%.c=%),$(firstword $(subst /, ,$f))))
 LIBSRC := $(wildcard lib/*/*.c)
 LIBOBJ := $(LIBSRC:lib/%.c=build/lib/%.o)
-UNITS := $(basename $(notdir $(wildcard tests/unit/test_*.c)))
+UNITS := $(patsubst tests/%.c,build/%,$(wildcard tests/unit/*/test_*.c))
 
 PKGS = libsodium nettle sqlite3 libcurl inih libnl-3.0 libnl-route-3.0 libqrencode
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
@@ -73,18 +74,18 @@ build/libsbx.a: $(LIBOBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 .SECONDEXPANSION:
-build/bin/%: build/obj/%.o \
-		$$(addprefix build/obj/,$$(addsuffix .o,$$(basename $$(notdir $$(wildcard bin/$$*_*.c))))) build/libsbx.a
+objects = $(patsubst bin/%.c,build/obj/%.o,$(wildcard bin/$1.c bin/$1/*.c))
+build/bin/%: $$(call objects,$$*) build/libsbx.a
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(SBX_CFLAGS) $(CFLAGS) $(SBX_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
 build/unit/%: tests/unit/%.c build/libsbx.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  cc $<")
-	$(Q)$(CC) $(SBX_CPPFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) $(SBX_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d \
+	$(Q)$(CC) -Itests/unit -Itests/fuzz $(SBX_CPPFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) $(SBX_CFLAGS) $(CFLAGS) -MMD -MP -MF $@.d \
 		$(SBX_LDFLAGS) $(LDFLAGS) -o $@ $< build/libsbx.a $$(pkg-config --cflags --libs check) $(PKG_LIBS)
 
--include $(wildcard build/lib/*/*.d build/obj/*.d build/unit/*.d)
+-include $(wildcard build/lib/*/*.d build/obj/*.d build/obj/*/*.d build/unit/*/*.d)
 
 # ---- tests ---------------------------------------------------------------
 
@@ -94,7 +95,7 @@ deps:
 check: deps
 	$(Q)$(MAKE) --no-print-directory -k all check-unit check-cli check-root
 
-check-unit: $(UNITS:%=build/unit/%)
+check-unit: $(UNITS)
 	$(Q)scripts/run-units $^
 
 check-cli: all

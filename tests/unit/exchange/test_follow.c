@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is remembered of other logs, and which entries are known. */
-#include "../../lib/exchange/follow.c"
+#include "exchange/follow.c"
 #include "world.h"
 
 static struct sbx_log *logh;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the directory says of grants, as the child says it and root hears it;
  * what the two are to each other is a matter for tests/root. */
-#include "../../lib/lend/judge.c"
+#include "lend/judge.c"
 #include "people.h"
 
 #include <sys/mman.h>

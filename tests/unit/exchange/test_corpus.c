@@ -2,7 +2,7 @@
 /* What was worth keeping of fuzzing, through the same functions. */
 #include <dirent.h>
 
-#include "../fuzz/targets.h"
+#include "targets.h"
 #include "suite.h"
 
 START_TEST(each_file_of_the_corpus_ends_well)
