@@ -397,8 +397,8 @@ void sbx_entry_set_key(struct sbx_entry *e,
 void sbx_entry_shrink(struct sbx_entry *e);
 /* The signature, and an invitation's proof. Costs what Ed25519 costs. */
 int sbx_entry_verify(const struct sbx_entry *e, struct sbx_err *err);
-/* What the recovery key signs: "sbx-rotate/v1\n" and the canonical form of
- * {"new","old"}.  Returns its length. */
+/* What the recovery key signs, see sbx_signed_pair: that new_did takes the
+ * place of old_did.  Returns its length. */
 size_t sbx_rotation_text(char out[static 256], const char *new_did,
 	const char *old_did);
 /* Sign payload as key.  An absent actor or time field is filled in; type NULL
@@ -489,6 +489,7 @@ int sbx_log_trusted(struct sbx_log *log, int64_t since,
 	int (*fn)(void *ctx, const char *did, bool yes, int64_t when), void *ctx,
 	struct sbx_err *err);
 
+#include "crypto/signed.h" /* documents that an identity signs */
 #include "sbx_dir.h" /* the directory: invitations, members, views */
 #include "sbx_log.h" /* what a log shows the outside: trees, notes, tiles */
 #include "sbx_sign.h" /* seals, the guard, heads and their keys */

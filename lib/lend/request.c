@@ -10,7 +10,9 @@
 
 #include "sbx.h"
 
-#define TAG "sbx-grant/v1\n"
+/* Beside what is signed the document carries the subscription's entry. */
+static const struct sbx_signed_kind form = { "sbx-grant/v1\n", "request",
+	"subscriber", 4 };
 
 static int
 bad(struct sbx_err *err, const char *what)
@@ -40,22 +42,6 @@ add_entry(struct sbx_doc *doc, struct sbx_json *obj, const struct sbx_entry *e,
 	return r;
 }
 
-static int
-sign_request(const struct sbx_key *key, const struct sbx_json *request,
-	unsigned char sig[static SBX_SIG_BYTES], struct sbx_err *err)
-{
-	struct sbx_buf text = SBX_BUF(SBX_MAX_ENTRY);
-	int r;
-
-	sbx_buf_str(&text, TAG);
-	if ((r = sbx_canon_write(&text, request, NULL, err)) == 0 && text.over)
-		r = bad(err, "too long");
-	if (r == 0)
-		r = sbx_key_sign(key, text.data, text.len, sig, err);
-	sbx_buf_free(&text);
-	return r;
-}
-
 int
 sbx_request_make(const struct sbx_key *key,
 	const unsigned char nonce[static SBX_NONCE_BYTES], const char *provider,
@@ -65,7 +51,6 @@ sbx_request_make(const struct sbx_key *key,
 	const char *id = sbx_json_str(sub->payload, "subscription_id");
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_json *root = sbx_doc_root(doc), *request;
-	unsigned char sig[SBX_SIG_BYTES];
 	int r;
 
 	if (service == NULL || id == NULL ||
@@ -80,12 +65,8 @@ sbx_request_make(const struct sbx_key *key,
 	sbx_json_add_str(doc, request, "service_id", service);
 	sbx_json_add_str(doc, request, "subscriber", sub->author);
 	sbx_json_add_str(doc, request, "subscription_id", id);
-	if ((r = sign_request(key, request, sig, err)) != 0)
-		goto out;
-	sbx_json_add_hex(
-		doc, root, "author_pubkey", sbx_key_pub(key), SBX_PUB_BYTES);
-	sbx_json_add_hex(doc, root, "sig", sig, sizeof(sig));
-	if ((r = add_entry(doc, root, sub, err)) == 0)
+	if ((r = sbx_signed_close(doc, &form, key, err)) == 0 &&
+		(r = add_entry(doc, root, sub, err)) == 0)
 		r = sbx_canon_write(body, root, NULL, err);
 	if (r == 0 && body->over)
 		r = bad(err, "too long");
@@ -211,18 +192,13 @@ parse_request(struct sbx_request *g, const struct sbx_json *request,
 {
 	unsigned char id[SBX_HASH_BYTES];
 
-	if (request == NULL || request->type != SBX_JSON_OBJECT ||
-		request->count != 5)
+	if (request->count != 5)
 		return bad(err, "request");
 	if (!take_hex(g->nonce, sizeof(g->nonce), request, "nonce"))
 		return bad(err, "nonce");
 	if (!take(g->provider, sizeof(g->provider), request, "provider") ||
 		!sbx_did_check(g->provider, strlen(g->provider)))
 		return bad(err, "provider");
-	if (!take(g->subscriber, sizeof(g->subscriber), request,
-		    "subscriber") ||
-		!sbx_did_check(g->subscriber, strlen(g->subscriber)))
-		return bad(err, "subscriber");
 	if (!take(g->service, sizeof(g->service), request, "service_id") ||
 		!take_hex(id, sizeof(id), request, "service_id"))
 		return bad(err, "service_id");
@@ -230,10 +206,7 @@ parse_request(struct sbx_request *g, const struct sbx_json *request,
 		    "subscription_id") ||
 		!take_hex(id, sizeof(id), request, "subscription_id"))
 		return bad(err, "subscription_id");
-	sbx_buf_str(&g->text, TAG);
-	if (sbx_canon_write(&g->text, request, NULL, err) != 0)
-		return SBX_E_INPUT;
-	return g->text.over ? bad(err, "too long") : 0;
+	return sbx_signed_text(&g->text, form.tag, request, err);
 }
 
 static int
@@ -270,30 +243,23 @@ sbx_request_parse(const char *text, size_t len, struct sbx_request **out,
 	struct sbx_err *err)
 {
 	struct sbx_request *g = sbx_mem_alloc(1, sizeof(*g));
-	char did[SBX_DID_SIZE];
-	const struct sbx_json *root;
 	struct sbx_doc *doc = NULL;
+	struct sbx_signed s;
 	int r;
 
 	g->text.max = SBX_MAX_ENTRY;
 	if ((r = sbx_json_parse(text, len, NULL, &doc, err)) != 0)
 		goto out;
-	root = sbx_doc_root(doc);
-	if (root->type != SBX_JSON_OBJECT || root->count != 4)
-		r = bad(err, "not an object of four members");
-	else if (!take_hex(g->pub, sizeof(g->pub), root, "author_pubkey"))
-		r = bad(err, "author_pubkey");
-	else if (!take_hex(g->sig, sizeof(g->sig), root, "sig"))
-		r = bad(err, "sig");
-	if (r != 0 ||
-		(r = parse_request(g, sbx_json_get(root, "request"), err)) != 0)
+	if ((r = sbx_signed_open(&s, &form, sbx_doc_root(doc), err)) != 0) {
+		sbx_err_at(err, "bad request");
 		goto out;
-	sbx_did_write(did, g->pub);
-	if (strcmp(did, g->subscriber) != 0)
-		r = bad(err, "subscriber is not the key's name");
-	else
-		r = parse_subscription(
-			g, sbx_json_get(root, "subscription"), err);
+	}
+	memcpy(g->pub, s.pub, sizeof(g->pub));
+	memcpy(g->sig, s.sig, sizeof(g->sig));
+	memcpy(g->subscriber, s.did, sizeof(g->subscriber));
+	if ((r = parse_request(g, s.body, err)) == 0)
+		r = parse_subscription(g,
+			sbx_json_get(sbx_doc_root(doc), "subscription"), err);
 out:
 	sbx_doc_free(doc);
 	if (r == 0)

@@ -11,15 +11,15 @@
 
 #define DELEGATION_MAX 2048
 
-/* Signed bytes begin with their purpose: no entry's payload begins so. */
 static const struct {
-	const char *purpose, *member, *name, *file;
+	struct sbx_signed_kind doc;
+	const char *member, *name, *file;
 	enum sbx_note_type type;
 } roles[] = {
-	[SBX_ROLE_LOG] = { "sbx-log-key/v1\n", "log_key", "log", "log-key",
-		SBX_NOTE_ED25519 },
-	[SBX_ROLE_WITNESS] = { "sbx-witness-key/v1\n", "witness_key", "witness",
-		"witness-key", SBX_NOTE_COSIGNATURE },
+	[SBX_ROLE_LOG] = { { "sbx-log-key/v1\n", "delegation", "did", 3 },
+		"log_key", "log", "log-key", SBX_NOTE_ED25519 },
+	[SBX_ROLE_WITNESS] = { { "sbx-witness-key/v1\n", "delegation", "did", 3 },
+		"witness_key", "witness", "witness-key", SBX_NOTE_COSIGNATURE },
 };
 
 const char *
@@ -38,21 +38,6 @@ sbx_role_vkey(struct sbx_vkey *k, enum sbx_role role, const char *did,
 	return sbx_vkey_make(k, name, roles[role].type, pub, err);
 }
 
-static int
-sign_delegation(enum sbx_role role, const struct sbx_key *id,
-	const struct sbx_buf *canon, unsigned char sig[static SBX_SIG_BYTES],
-	struct sbx_err *err)
-{
-	struct sbx_buf b = SBX_BUF(DELEGATION_MAX);
-	int r;
-
-	sbx_buf_str(&b, roles[role].purpose);
-	sbx_buf_add(&b, canon->data, canon->len);
-	r = sbx_key_sign(id, b.data, b.len, sig, err);
-	sbx_buf_free(&b);
-	return r;
-}
-
 int
 sbx_delegation_write(struct sbx_buf *out, enum sbx_role role,
 	const struct sbx_key *id, const unsigned char key[static SBX_PUB_BYTES],
@@ -60,65 +45,37 @@ sbx_delegation_write(struct sbx_buf *out, enum sbx_role role,
 {
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_json *root = sbx_doc_root(doc), *d;
-	struct sbx_buf canon = SBX_BUF(DELEGATION_MAX);
-	unsigned char sig[SBX_SIG_BYTES];
 	int r;
 
-	sbx_json_add_hex(
-		doc, root, "author_pubkey", sbx_key_pub(id), SBX_PUB_BYTES);
 	d = sbx_json_add(doc, root, "delegation", SBX_JSON_OBJECT);
 	sbx_json_add_str(doc, d, "did", sbx_key_did(id));
 	sbx_json_add_hex(doc, d, roles[role].member, key, SBX_PUB_BYTES);
 	sbx_json_add_time(doc, d, "since", sbx_clock_now());
-	if ((r = sbx_canon_write(&canon, d, NULL, err)) == 0 &&
-		(r = sign_delegation(role, id, &canon, sig, err)) == 0) {
-		sbx_json_add_hex(doc, root, "sig", sig, sizeof(sig));
+	if ((r = sbx_signed_close(doc, &roles[role].doc, id, err)) == 0) {
 		r = sbx_canon_write(out, root, NULL, err);
 		sbx_buf_str(out, "\n");
 	}
-	sbx_buf_free(&canon);
 	sbx_doc_free(doc);
 	return r;
 }
 
 static bool
-hex_member(const struct sbx_json *obj, const char *name, unsigned char *out,
-	size_t len)
-{
-	const char *text = sbx_json_str(obj, name);
-
-	return text != NULL && sbx_hex_parse(out, len, text, strlen(text));
-}
-
-static bool
 delegation_ok(const struct sbx_json *root, struct sbx_delegation *d)
 {
-	const struct sbx_json *inner = sbx_json_get(root, "delegation");
-	struct sbx_buf b = SBX_BUF(DELEGATION_MAX);
-	unsigned char sig[SBX_SIG_BYTES];
-	char did[SBX_DID_SIZE];
-	const char *since;
-	bool ok;
+	const struct sbx_signed_kind *kind = &roles[d->role].doc;
+	const char *key, *since;
+	struct sbx_signed s;
 
-	if (root->type != SBX_JSON_OBJECT || root->count != 3 ||
-		inner == NULL || inner->type != SBX_JSON_OBJECT ||
-		inner->count != 3 ||
-		!hex_member(root, "author_pubkey", d->pub, SBX_PUB_BYTES) ||
-		!hex_member(root, "sig", sig, sizeof(sig)) ||
-		!hex_member(
-			inner, roles[d->role].member, d->key, SBX_PUB_BYTES) ||
-		(since = sbx_json_str(inner, "since")) == NULL ||
-		!sbx_time_parse(&d->since, since, strlen(since)))
+	if (sbx_signed_open(&s, kind, root, NULL) != 0 || s.body->count != 3 ||
+		(key = sbx_json_str(s.body, roles[d->role].member)) == NULL ||
+		!sbx_hex_parse(d->key, SBX_PUB_BYTES, key, strlen(key)) ||
+		(since = sbx_json_str(s.body, "since")) == NULL ||
+		!sbx_time_parse(&d->since, since, strlen(since)) ||
+		!sbx_signed_verify(s.pub, kind->tag, s.body, s.sig))
 		return false;
-	sbx_did_write(did, d->pub);
-	if (!sbx_json_is(sbx_json_get(inner, "did"), did))
-		return false;
-	memcpy(d->did, did, sizeof(did));
-	sbx_buf_str(&b, roles[d->role].purpose);
-	ok = sbx_canon_write(&b, inner, NULL, NULL) == 0 && !b.over &&
-	     sbx_key_verify(d->pub, b.data, b.len, sig);
-	sbx_buf_free(&b);
-	return ok;
+	memcpy(d->pub, s.pub, sizeof(d->pub));
+	memcpy(d->did, s.did, sizeof(d->did));
+	return true;
 }
 
 int

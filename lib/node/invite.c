@@ -277,17 +277,11 @@ static int
 prove(const struct sbx_key *once, const char *invite_id, const char *me,
 	unsigned char sig[static SBX_SIG_BYTES], struct sbx_err *err)
 {
-	struct sbx_doc *doc = sbx_doc_new();
-	struct sbx_buf canon = SBX_BUF(512);
-	int r;
+	char text[256];
+	size_t n = sbx_signed_pair(
+		text, "", "invite_id", invite_id, "invitee", me);
 
-	sbx_json_add_str(doc, sbx_doc_root(doc), "invite_id", invite_id);
-	sbx_json_add_str(doc, sbx_doc_root(doc), "invitee", me);
-	if ((r = sbx_canon_write(&canon, sbx_doc_root(doc), NULL, err)) == 0)
-		r = sbx_key_sign(once, canon.data, canon.len, sig, err);
-	sbx_buf_free(&canon);
-	sbx_doc_free(doc);
-	return r;
+	return sbx_key_sign(once, text, n, sig, err);
 }
 
 static int

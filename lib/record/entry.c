@@ -299,15 +299,15 @@ verify_proof(const struct sbx_entry *e, struct sbx_err *err)
 	const char *invite = sbx_json_str(e->payload, "invite_id");
 	unsigned char pub[SBX_PUB_BYTES], sig[SBX_SIG_BYTES];
 	char message[256];
-	int n;
+	size_t n;
 
 	if (proof == NULL)
 		return SBX_OK;
-	n = snprintf(message, sizeof(message),
-		"{\"invite_id\":\"%s\",\"invitee\":\"%s\"}", invite, e->author);
+	n = sbx_signed_pair(
+		message, "", "invite_id", invite, "invitee", e->author);
 	if (!sbx_hex_parse(pub, sizeof(pub), invite, strlen(invite)) ||
 		!sbx_hex_parse(sig, sizeof(sig), proof->text, proof->len) ||
-		!sbx_key_verify(pub, message, (size_t)n, sig))
+		!sbx_key_verify(pub, message, n, sig))
 		return refuse(err, "InviteAccept: proof is not by the invitation's key");
 	return SBX_OK;
 }
@@ -325,8 +325,8 @@ size_t
 sbx_rotation_text(char out[static 256], const char *new_did,
 	const char *old_did)
 {
-	return (size_t)snprintf(out, 256,
-		"sbx-rotate/v1\n{\"new\":\"%s\",\"old\":\"%s\"}", new_did, old_did);
+	return sbx_signed_pair(
+		out, "sbx-rotate/v1\n", "new", new_did, "old", old_did);
 }
 
 /* The recovery key speaks for the new key in the old one's place; that it is
