@@ -302,6 +302,10 @@ print_record(struct sbx_ctx *ctx, const struct sbx_mesh *m, uint32_t addr,
 	struct sbx_json *o = sbx_doc_root(doc);
 	int r;
 
+	if (ctx->conf.host != NULL)
+		sbx_tool_say(ctx, "the host's name, \"%s\", is none for a box: "
+				  "this one is %s, or what [node] name= says",
+			ctx->conf.host, ctx->conf.name);
 	sbx_hash_b2(hash, pub, SBX_WG_KEY_BYTES);
 	sbx_hex_write(id + 3, hash, 6);
 	sbx_ip4_write(ip, addr);

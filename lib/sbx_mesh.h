@@ -31,9 +31,15 @@ bool sbx_if_check(const char *name);
 bool sbx_ip_check(const char *text);
 /* Such an address and a port, as wg(8) prints them: root asks no DNS. */
 bool sbx_endpoint_check(const char *text);
+/* NULL, or why nobody can be reached at such an endpoint: this host, nobody or
+ * everybody at once, a link's own address; inside mesh, when that is given. */
+const char *sbx_endpoint_fault(const char *text, const struct sbx_net *mesh);
 /* A short name: letters, digits, - _ and '.'. */
 #define SBX_MAX_BOXNAME 32
 bool sbx_name_check(const char *text);
+/* Such a name made from a host's: up to its first dot, at most so long, other
+ * characters as '-'.  False when nothing of it is left. */
+bool sbx_name_from(char out[static SBX_MAX_BOXNAME + 1], const char *host);
 /* http(s)://host[:port][/path]: no user, query or fragment. */
 bool sbx_url_check(const char *text);
 

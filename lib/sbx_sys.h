@@ -108,6 +108,7 @@ struct sbx_conf_peer {
 	char *name, *url;
 };
 
+#define SBX_MESH_NET "10.10.0.0/24" /* where nothing else is said */
 #define SBX_MAX_CONF 65536 /* bytes of sbx.conf */
 #define SBX_MAX_PEERS 256
 #define SBX_MAX_WITNESSES 32
@@ -125,6 +126,7 @@ struct sbx_conf {
 	char *log_key, *head; /* see sbx_head_check */
 	char *witness_key;
 	char *name;  /* this box's short name */
+	char *host;  /* the host's, when name is another made from it, or NULL */
 	char *mesh_if, *mesh_net, *mesh_endpoint; /* endpoint NULL: roaming */
 	int mesh_port, mesh_mtu, mesh_keepalive;
 	int dir_port, grant_port, grant_ttl;
@@ -145,6 +147,9 @@ struct sbx_conf {
  * for a root process.  A wrong line is SBX_E_USAGE with file and line. */
 int sbx_conf_load(struct sbx_conf *conf, const char *dir, const char *file,
 	unsigned flags, struct sbx_err *err);
+/* What conf->file says, into conf; with must it has to be there. */
+int sbx_conf_read(struct sbx_conf *conf, bool must, unsigned flags,
+	struct sbx_err *err);
 void sbx_conf_free(struct sbx_conf *conf);
 
 /* ---- peer: whose log there is to pull ------------------------------------- */

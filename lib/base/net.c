@@ -4,6 +4,8 @@
 
 #include "sbx.h"
 
+#define LINK_LOCAL 0xa9fe /* 169.254/16, RFC 3927: each link's own */
+
 bool
 sbx_if_check(const char *name)
 {
@@ -67,7 +69,7 @@ sbx_net_parse(struct sbx_net *net, const char *text)
 		return false;
 	first = addr >> 24;
 	if ((addr & ~mask_of((int)bits)) != 0 || first == 0 || first == 127 ||
-		first >= 224)
+		first >= 224 || addr >> 16 == LINK_LOCAL)
 		return false;
 	net->addr = addr;
 	net->bits = (int)bits;
@@ -108,10 +110,10 @@ sbx_ip_check(const char *text)
 	return inet_pton(AF_INET, text, raw) == 1;
 }
 
-bool
-sbx_endpoint_check(const char *text)
+/* The address of a numeric endpoint, without its brackets. */
+static bool
+endpoint_ip(char ip[static INET6_ADDRSTRLEN], const char *text)
 {
-	char ip[INET6_ADDRSTRLEN];
 	const char *colon = strrchr(text, ':');
 	bool six = text[0] == '[';
 	int64_t port;
@@ -123,11 +125,66 @@ sbx_endpoint_check(const char *text)
 	len = (size_t)(colon - text);
 	if (six && (len < 1 || text[--len] != ']'))
 		return false;
-	if (len >= sizeof(ip))
+	if (len >= INET6_ADDRSTRLEN)
 		return false;
 	memcpy(ip, text, len);
 	ip[len] = '\0';
 	return six == (strchr(ip, ':') != NULL) && sbx_ip_check(ip);
+}
+
+bool
+sbx_endpoint_check(const char *text)
+{
+	char ip[INET6_ADDRSTRLEN];
+
+	return endpoint_ip(ip, text);
+}
+
+static const char *
+fault4(uint32_t addr, const struct sbx_net *mesh)
+{
+	if (addr >> 24 == 0)
+		return "the address of no host";
+	if (addr >> 24 == 127)
+		return "a loopback address";
+	if (addr >> 28 == 0xe)
+		return "a multicast address";
+	if (addr >> 28 == 0xf) /* 240/4 is reserved, its last for broadcast */
+		return "a broadcast address";
+	if (mesh != NULL && (addr & mask_of(mesh->bits)) == mesh->addr)
+		return "an address inside the mesh, which it is to carry";
+	return NULL;
+}
+
+static const char *
+fault6(const struct in6_addr *in)
+{
+	if (IN6_IS_ADDR_UNSPECIFIED(in))
+		return "the address of no host";
+	if (IN6_IS_ADDR_LOOPBACK(in))
+		return "a loopback address";
+	if (IN6_IS_ADDR_MULTICAST(in))
+		return "a multicast address";
+	if (IN6_IS_ADDR_LINKLOCAL(in))
+		return "an address of one link only";
+	if (IN6_IS_ADDR_V4MAPPED(in))
+		return "an IPv4 address in IPv6's form";
+	return NULL;
+}
+
+const char *
+sbx_endpoint_fault(const char *text, const struct sbx_net *mesh)
+{
+	char ip[INET6_ADDRSTRLEN];
+	struct in6_addr in6;
+	struct in_addr in;
+
+	if (!endpoint_ip(ip, text))
+		return "not ADDRESS:PORT with a numeric address";
+	if (inet_pton(AF_INET, ip, &in) == 1)
+		return fault4(ntohl(in.s_addr), mesh);
+	return inet_pton(AF_INET6, ip, &in6) == 1 ? fault6(&in6)
+						  : "not an address";
 }
 
 bool
@@ -139,6 +196,41 @@ sbx_name_check(const char *text)
 
 	return len > 0 && len <= SBX_MAX_BOXNAME && strspn(text, set) == len &&
 	       strchr("-_.", text[0]) == NULL;
+}
+
+bool
+sbx_name_from(char out[static SBX_MAX_BOXNAME + 1], const char *host)
+{
+	size_t n = 0;
+
+	for (; *host != '\0' && *host != '.' && n < SBX_MAX_BOXNAME; host++) {
+		out[n] = *host;
+		out[n + 1] = '\0';
+		if (sbx_name_check(out))
+			n++;
+		else if (n > 0 && out[n - 1] != '-')
+			out[n++] = '-';
+	}
+	while (n > 0 && out[n - 1] == '-')
+		n--;
+	out[n] = '\0';
+	return n > 0;
+}
+
+/* "", or a colon and a port, before the path. */
+static bool
+url_port(const char *text)
+{
+	size_t len = strcspn(text, "/");
+	char port[8] = "";
+	int64_t n;
+
+	if (len == 0)
+		return true;
+	if (text[0] != ':' || len > sizeof(port))
+		return false;
+	memcpy(port, text + 1, len - 1);
+	return sbx_num_parse(&n, port, 1, 65535);
 }
 
 /* http(s)://host[:port][/path]: no user, query or fragment. */
@@ -160,5 +252,8 @@ sbx_url_check(const char *text)
 	for (const char *c = host; *c != '\0'; c++)
 		if (*c <= ' ' || *c > '~')
 			return false;
-	return true;
+	if (host[0] == '[')
+		return strchr(host, ']') != NULL &&
+			url_port(strchr(host, ']') + 1);
+	return url_port(host + strcspn(host, "/:"));
 }

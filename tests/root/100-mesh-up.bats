@@ -310,6 +310,27 @@ mesh_hub_alone() {
 	assert_eq "$(jq -r .mesh_ip <<<"$output")" 10.10.0.3 "it is given the next"
 }
 
+@test "a box whose host's name is none for a box is told what it is called" {
+	box_new gk2
+	mesh_init gk2
+	box gk2 sed -i /^name=/d /etc/sbx/sbx.conf
+	while IFS='|' read -r host name; do
+		box gk2 sh -c 'printf "%s\n" "$1" >/proc/sys/kernel/hostname' sh "$host"
+		in_box gk2 sbx-mesh-up record
+		assert_eq "$(jq -r .boxname <<<"$output")" "$name" "$host: recorded"
+		if [ "$host" = gk2.example.org ]; then
+			assert_eq "$stderr" "" "$host: nothing to say"
+		else
+			assert_has "$stderr" "\"$host\"" "$host: is told"
+			assert_has "$stderr" "[node] name=" "$host: what to do"
+		fi
+	done <<-'END'
+		gk2.example.org|gk2
+		My Box!|My-Box
+		a-host-name-of-more-than-thirty-two-characters|a-host-name-of-more-than-thirty
+	END
+}
+
 @test "another key than the directory's is refused" {
 	mesh_hub_alone
 	box gk2 sh -c 'wg genkey >/etc/sbx/secrets/wg.key'

@@ -93,6 +93,26 @@ START_TEST(a_boxs_name_is_at_most_32_plain_characters)
 }
 END_TEST
 
+static const struct {
+	const char *host, *name;
+} hosts[] = { { "gk2", "gk2" }, { "gk2.example.org", "gk2" },
+	{ "My Box", "My-Box" }, { "a_b-c", "a_b-c" }, { "caf\xc3\xa9 1", "caf-1" },
+	{ "  padded  ", "padded" }, { "-dash-", "dash" }, { "", NULL },
+	{ ".hidden", NULL }, { "\xc3\xa9", NULL }, { "...", NULL },
+	{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" } };
+
+START_TEST(any_host_s_name_makes_a_box_s_name_or_none)
+{
+	char name[SBX_MAX_BOXNAME + 1];
+	bool some = sbx_name_from(name, hosts[_i].host);
+
+	ck_assert_int_eq(some, hosts[_i].name != NULL);
+	ck_assert_str_eq(name, some ? hosts[_i].name : "");
+	ck_assert(!some || sbx_name_check(name));
+}
+END_TEST
+
 START_TEST(a_host_is_in_its_network_and_neither_end_of_it)
 {
 	struct sbx_net net;
@@ -156,6 +176,8 @@ main(void)
 		t, interface_names_mean_one_interface, 0, COUNT(names));
 	tcase_add_loop_test(t, a_boxs_name_is_at_most_32_plain_characters, 0,
 		COUNT(boxnames));
+	tcase_add_loop_test(t, any_host_s_name_makes_a_box_s_name_or_none, 0,
+		COUNT(hosts));
 	tcase_add_test(t, a_host_is_in_its_network_and_neither_end_of_it);
 	tcase_add_test(t, networks_overlap_when_one_holds_the_other);
 	suite_add_tcase(s, t);

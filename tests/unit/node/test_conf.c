@@ -245,13 +245,19 @@ static const struct {
 	int line;
 	const char *why;
 } bad[] = {
-	{ "[nodes]\nname=a\n", 2, "[nodes]: no such section" },
-	{ "[Node]\nname=a\n", 2, "no such section" },
-	{ "name=a\n", 1, "no such section" },
+	{ "[nodes]\nname=a\n", 1, "[nodes]: no such section" },
+	{ "[Node]\nname=a\n", 1, "no such section" },
+	{ "[node]\n[nodes]\n", 2, "[nodes]: no such section" },
+	{ "[]\n", 1, "no such section" },
+	{ "[peer]\n", 1, "[peer]: no such section" },
+	{ "name=a\n", 1, "name: a key before any [section]" },
+	{ "[mesh]\n  mtu = 1400\n  mtu = 1400\n", 3, "mtu is given twice" },
+	{ "[mesh]\n\tmtu=1400\n \tprot=5\n", 3, "prot: no such key" },
+	{ "  [mesh]\n  [mash]\n", 2, "[mash]: no such section" },
 	{ "[node]\n\nnames=a\n", 3, "names: no such key in [node]" },
 	{ "[node]\nport=1\n", 2, "no such key" },
 	{ "[node]\nname=a\nname=b\n", 3, "name is given twice" },
-	{ "[node]\nname=a\n b\n", 3, "name is given twice" },
+	{ "[node]\nname=a\n b\n", 3, "neither" },
 	{ "[node]\nname=\n", 2, "not a name" },
 	{ "[node]\nname=-a\n", 2, "not a name" },
 	{ "[node]\nname=a/b\n", 2, "not a name" },
@@ -317,6 +323,25 @@ static const struct {
 	{ "[mesh]\nendpoint=2001:db8::1:51822\n", 2, "not ADDRESS:PORT" },
 	{ "[mesh]\nendpoint=[2001:db8::1]\n", 2, "not ADDRESS:PORT" },
 	{ "[mesh]\nendpoint=[192.0.2.1]:1\n", 2, "not ADDRESS:PORT" },
+	{ "[mesh]\nnetwork=169.254.0.0/16\n", 2, "not an IPv4 network" },
+	{ "[mesh]\nnetwork=169.254.9.0/24\n", 2, "not an IPv4 network" },
+	{ "[mesh]\nendpoint=0.0.0.0:51822\n", 2, "no host" },
+	{ "[mesh]\nendpoint=127.0.0.1:51822\n", 2, "loopback" },
+	{ "[mesh]\nendpoint=224.0.0.1:51822\n", 2, "multicast" },
+	{ "[mesh]\nendpoint=255.255.255.255:51822\n", 2, "broadcast" },
+	{ "[mesh]\nendpoint=[::]:51822\n", 2, "no host" },
+	{ "[mesh]\nendpoint=[::1]:51822\n", 2, "loopback" },
+	{ "[mesh]\nendpoint=[ff02::1]:51822\n", 2, "multicast" },
+	{ "[mesh]\nendpoint=[fe80::1]:51822\n", 2, "one link" },
+	{ "[mesh]\nendpoint=[::ffff:127.0.0.1]:51822\n", 2, "IPv6's form" },
+	{ "[mesh]\nendpoint=10.10.0.9:51822\n", 2, "inside the mesh" },
+	{ "[mesh]\nendpoint=10.20.1.1:51822\nnetwork=10.20.0.0/16\n", 2,
+		"inside the mesh" },
+	{ "[publish]\nport=9000\n[grant]\nport=9000\n", 4,
+		"9000 is the other server's" },
+	{ "[grant]\nport=9000\n[publish]\nport=9000\n", 4,
+		"9000 is the other server's" },
+	{ "[publish]\nport=8798\n", 2, "8798 is the other server's" },
 	{ "[grant]\nttl=59\n", 2, "not a number" },
 	{ "[grant]\nttl=86401\n", 2, "not a number" },
 	{ "[peer a]\nurl=ftp://a/\n", 2, "not http(s)" },
@@ -326,6 +351,16 @@ static const struct {
 	{ "[peer a]\nurl=http://user@a/\n", 2, "not http(s)" },
 	{ "[peer a]\nurl=http://a/?q\n", 2, "not http(s)" },
 	{ "[peer a]\nurl=http://a b/\n", 2, "not http(s)" },
+	{ "[peer a]\nurl=http://a:0/\n", 2, "not http(s)" },
+	{ "[peer a]\nurl=http://a:65536/\n", 2, "not http(s)" },
+	{ "[peer a]\nurl=http://a:/\n", 2, "not http(s)" },
+	{ "[peer a]\nurl=http://a:1x/\n", 2, "not http(s)" },
+	{ "[peer a]\nurl=https://[::1]:99999\n", 2, "not http(s)" },
+	{ "[peer a]\nurl=https://[::1/\n", 2, "not http(s)" },
+	{ "[peer a]\n", 1, "peer a has no url" },
+	{ "[node]\n[peer a]\n\n[peer b]\nurl=http://b/\n", 2,
+		"peer a has no url" },
+	{ "[peer ]\n", 1, "no url" },
 	{ "[peer a]\nuri=http://a/\n", 2, "uri: no such key" },
 	{ "[peer a]\nurl=http://a/\n[peer a]\nurl=http://b/\n", 4,
 		"peer a is given twice" },
@@ -389,6 +424,26 @@ START_TEST(a_file_too_long_is_refused)
 }
 END_TEST
 
+START_TEST(an_indented_key_is_a_key_of_its_own)
+{
+	static const char text[] = "[mesh]\n  mtu = 1400\n\tport = 5000\n"
+				   "  ; a comment\n  [peer a]\n"
+				   "    url = http://[::1]:8799\n";
+
+	ck_assert_int_eq(load(text, strlen(text)), 0);
+	ck_assert_int_eq(conf.mesh_mtu, 1400);
+	ck_assert_int_eq(conf.mesh_port, 5000);
+	ck_assert_str_eq(conf.peers[0].url, "http://[::1]:8799/");
+}
+END_TEST
+
+START_TEST(a_key_before_any_section_says_where_it_belongs)
+{
+	ck_assert_int_eq(load("name=a\n", 7), SBX_E_USAGE);
+	ck_assert_ptr_nonnull(strstr(err.hint, "[node]"));
+}
+END_TEST
+
 START_TEST(the_last_line_needs_no_newline)
 {
 	ck_assert_int_eq(load("[node]\nname=gk2", 15), 0);
@@ -418,6 +473,8 @@ main(void)
 	tcase_add_test(t, a_nul_byte_hides_nothing);
 	tcase_add_test(t, a_line_too_long_is_refused_not_cut);
 	tcase_add_test(t, a_file_too_long_is_refused);
+	tcase_add_test(t, an_indented_key_is_a_key_of_its_own);
+	tcase_add_test(t, a_key_before_any_section_says_where_it_belongs);
 	tcase_add_test(t, the_last_line_needs_no_newline);
 	return finish_suite(s);
 }
