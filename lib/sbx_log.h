@@ -159,6 +159,17 @@ struct sbx_checkpoint {
 int sbx_checkpoint_parse(struct sbx_checkpoint *c, const char *text, size_t len,
 	struct sbx_err *err);
 void sbx_checkpoint_write(const struct sbx_checkpoint *c, struct sbx_buf *out);
+/* Append key's line in note, which must hold, with its newline.  A name alone
+ * tells nothing: anybody may add a line of it. */
+bool sbx_note_line(struct sbx_buf *out, const char *note,
+	const struct sbx_vkey *key);
+/* The note with the line of key alone, which must hold. */
+void sbx_note_only(struct sbx_buf *out, const struct sbx_note *n,
+	const struct sbx_vkey *key);
+/* When the key of a log has last said that this head of it is all there is;
+ * 0: never, or it does not hold. */
+int64_t sbx_freshness_read(const char *note, size_t len, const struct sbx_vkey *log);
+
 /* ---- logtree: the tree of a journal -------------------------------------- */
 
 /* Good as long as log is open. */
@@ -275,9 +286,6 @@ void sbx_site_sweep(const char *dir, uint64_t old, uint64_t size);
 
 /* ---- prove: that an entry is in a log, to who has neither ------------------- */
 
-/* The entry that ref names: its number, or eight and more digits of its id. */
-int sbx_prove_find(struct sbx_log *log, const char *ref, int64_t *seq,
-	struct sbx_err *err);
 /* A C2SP tlog-proof that entry seq is under the last signed head; its extra
  * data are the entry's line and the delegation of the key that signed. */
 int sbx_prove_entry(struct sbx_log *log, const struct sbx_conf *conf,

@@ -7,6 +7,22 @@
 #ifndef SBX_SIGN_H
 #define SBX_SIGN_H
 
+/* ---- upkeep: what is derived from the journal is kept beside it ----------- */
+
+/* Once in each process that writes a journal or checks all of it. */
+void sbx_upkeep(void);
+
+/* ---- quota_retry: a source is read again once its authors are members ------ */
+
+/* In the transaction in which something of source was refused for want of room:
+ * again, when the members are others than then. */
+int sbx_quota_retry_mark(struct sbx_log *log, const char *source,
+	struct sbx_err *err);
+int sbx_quota_retry_again(struct sbx_log *log, const char *source, bool *again,
+	struct sbx_err *err);
+int sbx_quota_retry_clear(struct sbx_log *log, const char *source,
+	struct sbx_err *err);
+
 /* ---- seal: an author's own order, forks, recovery ------------------------- */
 
 /* Sign SbxHeads over what this node has said since its last one; *count is how

@@ -249,13 +249,11 @@ int sbx_tool_num(struct sbx_ctx *ctx, const char *name, int64_t min,
 	int64_t max, int64_t otherwise, int64_t *value);
 bool sbx_num_parse(int64_t *value, const char *text, int64_t min, int64_t max);
 
-/* One line to stdout; text from outside goes through sbx_tool_safe. */
+/* One line to stdout; text from outside goes through sbx_text_safe. */
 void sbx_tool_out(struct sbx_ctx *ctx, const char *fmt, ...) SBX_PRINTF(2, 3);
 /* One line to stderr: "tool: ...", unless -q. */
 void sbx_tool_say(struct sbx_ctx *ctx, const char *fmt, ...) SBX_PRINTF(2, 3);
 void sbx_tool_warn(struct sbx_ctx *ctx, const struct sbx_err *err); /* even -q */
-/* Append text with control bytes, ESC and bidi marks made visible (\x1b). */
-void sbx_tool_safe(struct sbx_buf *out, const char *text, size_t len);
 
 struct sbx_col {
 	const char *key;   /* a member of the row */

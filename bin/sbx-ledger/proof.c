@@ -23,7 +23,7 @@ cmd_prove(struct sbx_ctx *ctx)
 		if (from > 0)
 			r = sbx_prove_from(
 				log, &ctx->conf, from, &out, &ctx->err);
-		else if ((r = sbx_prove_find(
+		else if ((r = sbx_log_find(
 				  log, ctx->argv[0], &seq, &ctx->err)) == 0)
 			r = sbx_prove_entry(
 				log, &ctx->conf, seq, &out, &ctx->err);

@@ -233,7 +233,7 @@ show_member(struct sbx_ctx *ctx, const struct sbx_json *v)
 		sbx_buf_add(&text, v->text, v->len);
 	else
 		sbx_canon_write(&text, v, NULL, NULL);
-	sbx_tool_safe(&safe, sbx_buf_text(&text), text.len);
+	sbx_text_safe(&safe, sbx_buf_text(&text), text.len);
 	sbx_tool_out(ctx, "%-14s %s", v->key, sbx_buf_text(&safe));
 	sbx_buf_free(&text);
 	sbx_buf_free(&safe);

@@ -378,3 +378,17 @@ sbx_checkpoint_write(const struct sbx_checkpoint *c, struct sbx_buf *out)
 	sbx_b64_write(out, c->root, SBX_HASH_BYTES);
 	sbx_buf_str(out, "\n");
 }
+
+int64_t
+sbx_freshness_read(const char *note, size_t len, const struct sbx_vkey *log)
+{
+	struct sbx_vkey key;
+	struct sbx_note n;
+
+	/* Anybody can take the line away: a wrong one is worth no less. */
+	if (sbx_vkey_make(&key, log->name, SBX_NOTE_COSIGNATURE, log->pub,
+		    NULL) != 0 ||
+		sbx_note_check(note, len, &key, 1, &n, NULL) != 0)
+		return 0;
+	return n.sig[0].time;
+}

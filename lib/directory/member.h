@@ -121,20 +121,6 @@ bool sbx_fold_stands(const struct sbx_person *p);
 void sbx_fold_run(struct sbx_fold *f);
 void sbx_fold_clear(struct sbx_fold *f);
 
-/* The tables that the fold fills: in the TEMP schema, and kept in the file. */
-#define SBX_MEMBER_COLUMNS "(did TEXT PRIMARY KEY, state TEXT, " \
-	"depth INTEGER, inviter TEXT, since TEXT, from_us INTEGER, " \
-	"domain TEXT, rights TEXT, invitation TEXT, accepted TEXT, " \
-	"removed TEXT) WITHOUT ROWID"
-#define SBX_INVITE_COLUMNS "(invite_id TEXT, inviter TEXT, domain TEXT, " \
-	"rights TEXT, max_uses INTEGER, used INTEGER, expires_at TEXT, " \
-	"status TEXT, PRIMARY KEY(invite_id, inviter)) WITHOUT ROWID"
-#define SBX_PROPOSAL_COLUMNS "(entry BLOB PRIMARY KEY, proposer TEXT, " \
-	"opens_us INTEGER, closes_us INTEGER, counts TEXT, passed INTEGER, " \
-	"yes INTEGER, no INTEGER, whole INTEGER) WITHOUT ROWID"
-#define SBX_RULES_COLUMNS "(quorum_rule TEXT, quorum_millionths INTEGER, " \
-	"emancipation_level INTEGER, missing TEXT)"
-
 bool sbx_member_is_unproven(void);
 
 /* cache: what the fold gave, kept; by the rules of this number, which goes up

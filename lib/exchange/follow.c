@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "batch.h"
+#include "store.h"
 #include "walk.h"
 
 #define COMMIT_US 200000 /* microseconds a bundle waits for others */
@@ -297,7 +298,7 @@ settle(struct walk *w, struct sbx_err *err)
 	w->src.prefix = (struct sbx_prefix){ .count = w->head.size };
 	if ((r = save_peer(w, err)) == 0 &&
 		(r = sbx_source_save(w->log, f->base, &w->src, err)) == 0 &&
-		(!news || (r = sbx_beat_keep(w->log, f->base, w->peer.did,
+		(!news || (r = sbx_freshness_keep(w->log, f->base, w->peer.did,
 				   f->said, err)) == 0))
 		r = sbx_log_commit(w->log, err);
 	else
@@ -390,7 +391,7 @@ follow(struct walk *w, struct sbx_err *err)
 	if (w->f->repin)
 		memset(&w->src, 0, sizeof(w->src));
 	if ((r = sbx_walk_head(w, err)) != 0 || !w->f->found ||
-		(r = sbx_beat_here(w->log, w->f->base,
+		(r = sbx_freshness_here(w->log, w->f->base,
 			 w->same ? w->src.did : w->peer.did, &w->f->shown,
 			 err)) != 0)
 		return r;
@@ -428,7 +429,7 @@ again(struct sbx_log *log, const struct sbx_import *im, bool *yes,
 	struct sbx_err *err)
 {
 	*yes = false;
-	return im->source != NULL ? sbx_missed_again(log, im->source, yes, err)
+	return im->source != NULL ? sbx_quota_retry_again(log, im->source, yes, err)
 				  : SBX_OK;
 }
 
@@ -437,7 +438,7 @@ static int
 read_whole(struct sbx_log *log, const struct sbx_import *im, struct sbx_err *err)
 {
 	return im->late == 0 && im->source != NULL
-		       ? sbx_missed_clear(log, im->source, err)
+		       ? sbx_quota_retry_clear(log, im->source, err)
 		       : SBX_OK;
 }
 

@@ -33,14 +33,6 @@ int sbx_source_load(struct sbx_log *log, const char *url, struct sbx_source *s,
 int sbx_source_save(struct sbx_log *log, const char *url,
 	const struct sbx_source *s, struct sbx_err *err);
 
-/* In the transaction in which something of source was refused for want of room:
- * again, when the members are others than then. */
-int sbx_missed_mark(struct sbx_log *log, const char *source,
-	struct sbx_err *err);
-int sbx_missed_again(struct sbx_log *log, const char *source, bool *again,
-	struct sbx_err *err);
-int sbx_missed_clear(struct sbx_log *log, const char *source,
-	struct sbx_err *err);
 
 /* Which leaves the journal holds, as far as it was looked through. */
 struct sbx_known;
@@ -95,21 +87,11 @@ void sbx_cosigned_free(struct sbx_cosigned *s);
 int sbx_cosigned_key(const struct sbx_conf_witness *w,
 	const struct sbx_cosigned *s, struct sbx_vkey *key,
 	struct sbx_err *err);
-/* Append key's line in note, which must hold, with its newline.  A name alone
- * tells nothing: anybody may add a line of it. */
-bool sbx_note_line(struct sbx_buf *out, const char *note,
-	const struct sbx_vkey *key);
-/* The note with the line of key alone, which must hold. */
-void sbx_note_only(struct sbx_buf *out, const struct sbx_note *n,
-	const struct sbx_vkey *key);
-/* When the key of a log has last said that this head of it is all there is;
- * 0: never, or it does not hold. */
-int64_t sbx_beat_read(const char *note, size_t len, const struct sbx_vkey *log);
 /* When base has shown that of did's log the last time, 0: never; and that it
  * did so now. */
-int sbx_beat_here(struct sbx_log *log, const char *base, const char *did,
+int sbx_freshness_here(struct sbx_log *log, const char *base, const char *did,
 	int64_t *at, struct sbx_err *err);
-int sbx_beat_keep(struct sbx_log *log, const char *base, const char *did,
+int sbx_freshness_keep(struct sbx_log *log, const char *base, const char *did,
 	int64_t at, struct sbx_err *err);
 /* What w has signed of this log: *size 0 when that is nothing.  SBX_E_NO: a
  * head that this node's key has signed and that its journal does not hold. */

@@ -29,7 +29,7 @@ check_note(struct walk *w, const struct sbx_delegation *d, struct sbx_err *err)
 		w->head.size > SBX_MAX_TREE)
 		return sbx_err_set(
 			err, SBX_E_INPUT, "not a head of %s", d->did);
-	w->f->said = sbx_beat_read(sbx_buf_text(&w->note), w->note.len, &key);
+	w->f->said = sbx_freshness_read(sbx_buf_text(&w->note), w->note.len, &key);
 	/* Other lines are anybody's: no evidence, and not to be passed on. */
 	sbx_note_only(&only, &n, &key);
 	sbx_buf_free(&w->note);

@@ -42,12 +42,42 @@ int sbx_db_int(sqlite3 *db, const char *sql, int64_t otherwise, int64_t *value,
 int sbx_db_text(sqlite3 *db, const char *sql, const char *a, const char *b,
 	struct sbx_buf *out, struct sbx_err *err);
 
+/* The tables that the fold fills: in the TEMP schema, and kept in the file. */
+#define SBX_MEMBER_COLUMNS "(did TEXT PRIMARY KEY, state TEXT, " \
+	"depth INTEGER, inviter TEXT, since TEXT, from_us INTEGER, " \
+	"domain TEXT, rights TEXT, invitation TEXT, accepted TEXT, " \
+	"removed TEXT) WITHOUT ROWID"
+#define SBX_INVITE_COLUMNS "(invite_id TEXT, inviter TEXT, domain TEXT, " \
+	"rights TEXT, max_uses INTEGER, used INTEGER, expires_at TEXT, " \
+	"status TEXT, PRIMARY KEY(invite_id, inviter)) WITHOUT ROWID"
+#define SBX_PROPOSAL_COLUMNS "(entry BLOB PRIMARY KEY, proposer TEXT, " \
+	"opens_us INTEGER, closes_us INTEGER, counts TEXT, passed INTEGER, " \
+	"yes INTEGER, no INTEGER, whole INTEGER) WITHOUT ROWID"
+#define SBX_RULES_COLUMNS "(quorum_rule TEXT, quorum_millionths INTEGER, " \
+	"emancipation_level INTEGER, missing TEXT)"
+
 /* In SQL: f and e, rows of fact and entry, are those of the id given.  Only one
  * that begins as an earlier id is not in the index. */
 #define SBX_OF_ID(id) "(f.eid=sbx_first64(" id ") OR f.eid IS NULL) AND e.id=" id
 
 /* In SQL: f, a row of fact, claims that identifier. */
 #define SBX_CLAIMING(f, id) f ".idhash=sbx_idhash(" id ") AND " f ".id=" id
+
+/* What later layers derive from the journal and keep in its file.  The ledger
+ * calls them, so that it need not know them; a process that registers none
+ * keeps nothing and compares nothing. */
+struct sbx_log_upkeep {
+	/* When a writer closes: is what is kept old?  Then derive it again, on a
+	 * connection of its own; it may fail silently. */
+	bool (*wanted)(sqlite3 *db);
+	void (*refresh)(const char *path);
+	/* SBX_E_NO: what is kept is not what the entries give. */
+	int (*check)(const char *path, struct sbx_err *err);
+	/* In the transaction of sbx_log_rebuild, after the facts. */
+	int (*rebuild)(struct sbx_log *log, struct sbx_err *err);
+};
+void sbx_log_set_upkeep(const struct sbx_log_upkeep *u); /* borrowed */
+const struct sbx_log_upkeep *sbx_log_get_upkeep(void);
 
 /* The journal's own connection: state reads through it. */
 sqlite3 *sbx_log_db(struct sbx_log *log);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "derived.h"
-#include "member.h"
 #include "pages.h"
 
 struct sbx_derived {
@@ -48,8 +47,8 @@ check_file(void *ctx, size_t from, size_t to)
 		d->r = sbx_pages_check(db, d->size, &d->indices, &d->err);
 	}
 	sbx_db_close(db);
-	if (d->r == 0)
-		d->r = sbx_cache_check(d->path, &d->err);
+	if (d->r == 0 && sbx_log_get_upkeep() != NULL)
+		d->r = sbx_log_get_upkeep()->check(d->path, &d->err);
 }
 
 int

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "batch.h"
-#include "member.h"
 #include "schema.h"
 
 enum {
@@ -87,6 +86,20 @@ out:
 	return r;
 }
 
+static const struct sbx_log_upkeep *upkeep;
+
+void
+sbx_log_set_upkeep(const struct sbx_log_upkeep *u)
+{
+	upkeep = u;
+}
+
+const struct sbx_log_upkeep *
+sbx_log_get_upkeep(void)
+{
+	return upkeep;
+}
+
 void
 sbx_log_close(struct sbx_log *log)
 {
@@ -95,7 +108,8 @@ sbx_log_close(struct sbx_log *log)
 
 	if (log == NULL)
 		return;
-	if (log->write && !log->busy && sbx_cache_wanted(log->db)) {
+	if (log->write && !log->busy && upkeep != NULL &&
+		upkeep->wanted(log->db)) {
 		name = sqlite3_db_filename(log->db, "main");
 		path = sbx_mem_text(name, strlen(name));
 	}
@@ -104,7 +118,7 @@ sbx_log_close(struct sbx_log *log)
 	sbx_db_close(log->db);
 	free(log);
 	if (path != NULL)
-		sbx_cache_refresh(path);
+		upkeep->refresh(path);
 	free(path);
 }
 
@@ -462,7 +476,7 @@ sbx_log_rebuild(struct sbx_log *log, struct sbx_err *err)
 		(r = sbx_schema_index(log->db, false, err)) == 0 &&
 		(r = sbx_log_each(log, 1, 0, rebuild_row, log, err)) == 0 &&
 		(r = sbx_schema_index(log->db, true, err)) == 0 &&
-		(r = sbx_quota_rebuild(log, err)) == 0)
+		(upkeep == NULL || (r = upkeep->rebuild(log, err)) == 0))
 		return sbx_log_commit(log, err);
 	sbx_log_rollback(log);
 	return r;

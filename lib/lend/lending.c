@@ -79,7 +79,7 @@ put_word(struct sbx_doc *doc, const char *key, const char *text)
 
 	if (text == NULL)
 		return;
-	sbx_tool_safe(&b, text, strnlen(text, MAX_WORD));
+	sbx_text_safe(&b, text, strnlen(text, MAX_WORD));
 	sbx_json_add_str(doc, sbx_doc_root(doc), key, sbx_buf_text(&b));
 	sbx_buf_free(&b);
 }

@@ -34,7 +34,7 @@ read_head(const char *path, const struct sbx_vkey *key,
 	if (r != 0)
 		sbx_err_at(err, "%s", path);
 	else
-		*said = sbx_beat_read(sbx_buf_text(&text), text.len, key);
+		*said = sbx_freshness_read(sbx_buf_text(&text), text.len, key);
 	sbx_buf_free(&text);
 	return r;
 }

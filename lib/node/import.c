@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "batch.h"
+#include "store.h"
 #include "db.h"
 
 #define GROUP 32 /* batches of a file that share a commit */

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "batch.h"
+#include "store.h"
 #include "db.h"
 
 #define DAY (86400 * INT64_C(1000000))

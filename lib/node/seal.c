@@ -197,7 +197,7 @@ sbx_seal_keep(struct sbx_log *log, const struct sbx_conf *conf,
 		(r = last_head(&s, did, err)) != 0 || s.seq == 0 ||
 		(kept != NULL && seq_of(kept) >= s.seq))
 		goto out;
-	if ((r = sbx_prove_find(log, s.prev, &row, err)) == 0 &&
+	if ((r = sbx_log_find(log, s.prev, &row, err)) == 0 &&
 		(r = sbx_log_line(log, row, &line, err)) == 0)
 		r = sbx_io_save(s.path, line.data, line.len, 0644, 0, err);
 out:

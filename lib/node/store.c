@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "batch.h"
-#include "follow.h"
+#include "db.h"
+#include "store.h"
 
 /* An older node exports a null key for an author it holds no Identity of;
  * the first key that we pinned for the name serves. */
@@ -148,7 +149,7 @@ sbx_store_end(struct sbx_store *s, int r, struct sbx_err *err)
 			err);
 	if (r == 0 && im->late > s->was.late && im->resumed &&
 		im->source != NULL)
-		r = sbx_missed_mark(s->log, im->source, err);
+		r = sbx_quota_retry_mark(s->log, im->source, err);
 	if (r == 0)
 		r = sbx_log_commit(s->log, err);
 	else

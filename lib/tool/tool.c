@@ -15,7 +15,7 @@ complain(const char *tool, const char *what, const char *text)
 {
 	struct sbx_buf line = SBX_BUF(65536);
 
-	sbx_tool_safe(&line, text, strlen(text));
+	sbx_text_safe(&line, text, strlen(text));
 	fprintf(stderr, "%s: %s%s\n", tool, what, sbx_buf_text(&line));
 	sbx_buf_free(&line);
 }
@@ -165,6 +165,7 @@ sbx_tool_main(const struct sbx_tool *tool, int argc, char **argv)
 		complain(tool->name, "", "cannot start safely");
 		return -SBX_E_SYS;
 	}
+	sbx_upkeep();
 	ctx.argv = sbx_mem_alloc((size_t)argc + 1, sizeof(*ctx.argv));
 	r = work(&ctx, argc, argv);
 	if (r != 0 && ctx.err.text[0] != '\0')

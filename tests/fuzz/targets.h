@@ -142,7 +142,7 @@ run_lines(const char *data, size_t len)
 	MUST(!note.over);
 	if (sbx_note_check(note.data, note.len, &key, 1, &n, NULL) == 0 &&
 		n.len == strlen(text)) {
-		MUST(sbx_beat_read(note.data, note.len, &key) == 0);
+		MUST(sbx_freshness_read(note.data, note.len, &key) == 0);
 		sbx_note_only(&only, &n, &key);
 		MUST(sbx_note_check(only.data, only.len, &key, 1, &n, NULL) ==
 				0 &&
@@ -390,7 +390,7 @@ run_text(const char *data, size_t len)
 	sbx_ip4_parse(&addr, text);
 	sbx_num_parse(&n, text, INT64_MIN, INT64_MAX);
 	sbx_buf_clear(&raw);
-	sbx_tool_safe(&raw, data, len);
+	sbx_text_safe(&raw, data, len);
 	for (size_t i = 0; i < raw.len; i++)
 		MUST((unsigned char)raw.data[i] >= 0x20 && raw.data[i] != 0x7f);
 	free(text);

@@ -6,6 +6,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "sbx.h"
+
 /* As CK_VERBOSITY says.  What main returns. */
 __attribute__((unused)) static int
 finish_suite(Suite *suite)
@@ -13,6 +15,7 @@ finish_suite(Suite *suite)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
+	sbx_upkeep();
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -185,12 +185,12 @@ START_TEST(what_was_heard_is_kept_for_each_address_and_log)
 	ck_assert_int_eq(sbx_heard_load(logh, &conf, "http://x/", a, &h, &why),
 		0);
 	ck_assert(h.at == 0 && !h.stale);
-	ck_assert_int_eq(sbx_beat_keep(logh, "http://x/", a, 5, &why), 0);
-	ck_assert_int_eq(sbx_beat_keep(logh, "http://y/", a, 30, &why), 0);
-	ck_assert_int_eq(sbx_beat_keep(logh, "http://z/", b, 40, &why), 0);
-	ck_assert_int_eq(sbx_beat_here(logh, "http://x/", a, &at, &why), 0);
+	ck_assert_int_eq(sbx_freshness_keep(logh, "http://x/", a, 5, &why), 0);
+	ck_assert_int_eq(sbx_freshness_keep(logh, "http://y/", a, 30, &why), 0);
+	ck_assert_int_eq(sbx_freshness_keep(logh, "http://z/", b, 40, &why), 0);
+	ck_assert_int_eq(sbx_freshness_here(logh, "http://x/", a, &at, &why), 0);
 	ck_assert_int_eq(at, 5);
-	ck_assert_int_eq(sbx_beat_here(logh, "http://x/", b, &at, &why), 0);
+	ck_assert_int_eq(sbx_freshness_here(logh, "http://x/", b, &at, &why), 0);
 	ck_assert_int_eq(at, 0);
 	ck_assert_int_eq(sbx_heard_load(logh, &conf, "http://x/", a, &h, &why),
 		0);

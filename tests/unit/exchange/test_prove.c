@@ -321,19 +321,19 @@ START_TEST(an_entry_is_found_by_number_and_by_its_id)
 	int64_t seq = 0;
 
 	sbx_hex_write(id, e->id, SBX_HASH_BYTES);
-	ck_assert_int_eq(sbx_prove_find(logh, "300", &seq, &why), 0);
+	ck_assert_int_eq(sbx_log_find(logh, "300", &seq, &why), 0);
 	ck_assert_int_eq(seq, 300);
-	ck_assert_int_eq(sbx_prove_find(logh, "301", &seq, &why), SBX_E_NO);
-	ck_assert_int_eq(sbx_prove_find(logh, "0", &seq, &why), SBX_E_NO);
-	ck_assert_int_eq(sbx_prove_find(logh, id, &seq, &why), 0);
+	ck_assert_int_eq(sbx_log_find(logh, "301", &seq, &why), SBX_E_NO);
+	ck_assert_int_eq(sbx_log_find(logh, "0", &seq, &why), SBX_E_NO);
+	ck_assert_int_eq(sbx_log_find(logh, id, &seq, &why), 0);
 	ck_assert_int_eq(seq, 42);
 	id[8] = '\0';
-	ck_assert_int_eq(sbx_prove_find(logh, id, &seq, &why), 0);
+	ck_assert_int_eq(sbx_log_find(logh, id, &seq, &why), 0);
 	ck_assert_int_eq(seq, 42);
 	id[7] = '\0';
-	ck_assert_int_ne(sbx_prove_find(logh, id, &seq, &why), 0);
+	ck_assert_int_ne(sbx_log_find(logh, id, &seq, &why), 0);
 	ck_assert_int_eq(
-		sbx_prove_find(logh, "ABCDEF0123", &seq, &why), SBX_E_USAGE);
+		sbx_log_find(logh, "ABCDEF0123", &seq, &why), SBX_E_USAGE);
 	sbx_entry_free(e);
 	sbx_key_free(key);
 }
@@ -352,20 +352,20 @@ START_TEST(an_entry_is_not_found_by_what_several_begin_with)
 	       "UPDATE fact SET eid=0x0011223344556677 WHERE seq=1; "
 	       "UPDATE fact SET eid=NULL WHERE seq=2; "
 	       "UPDATE fact SET eid=0x0011223345000000 WHERE seq=3");
-	ck_assert_int_eq(sbx_prove_find(logh, "0011223344", &seq, &why),
+	ck_assert_int_eq(sbx_log_find(logh, "0011223344", &seq, &why),
 		SBX_E_USAGE);
 	ck_assert_str_eq(why.text, "several entries begin with 0011223344");
-	ck_assert_int_eq(sbx_prove_find(logh, "00112233445566778", &seq, &why),
+	ck_assert_int_eq(sbx_log_find(logh, "00112233445566778", &seq, &why),
 		SBX_E_USAGE);
-	ck_assert_int_eq(sbx_prove_find(logh, "001122334455667788990", &seq,
+	ck_assert_int_eq(sbx_log_find(logh, "001122334455667788990", &seq,
 		&why), 0);
 	ck_assert_int_eq(seq, 1);
-	ck_assert_int_eq(sbx_prove_find(logh, "0011223344556677881", &seq, &why),
+	ck_assert_int_eq(sbx_log_find(logh, "0011223344556677881", &seq, &why),
 		0);
 	ck_assert_int_eq(seq, 2);
-	ck_assert_int_eq(sbx_prove_find(logh, "0011223345", &seq, &why), 0);
+	ck_assert_int_eq(sbx_log_find(logh, "0011223345", &seq, &why), 0);
 	ck_assert_int_eq(seq, 3);
-	ck_assert_int_eq(sbx_prove_find(logh, "00112233446", &seq, &why),
+	ck_assert_int_eq(sbx_log_find(logh, "00112233446", &seq, &why),
 		SBX_E_NO);
 }
 END_TEST

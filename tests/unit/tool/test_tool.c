@@ -35,7 +35,7 @@ START_TEST(what_a_terminal_would_obey_is_shown)
 {
 	struct sbx_buf b = SBX_BUF(1000);
 
-	sbx_tool_safe(&b, safe[_i].text, strlen(safe[_i].text));
+	sbx_text_safe(&b, safe[_i].text, strlen(safe[_i].text));
 	ck_assert_str_eq(sbx_buf_text(&b), safe[_i].shown);
 	sbx_buf_free(&b);
 }
@@ -45,7 +45,7 @@ START_TEST(a_nul_byte_does_not_end_the_text)
 {
 	struct sbx_buf b = SBX_BUF(1000);
 
-	sbx_tool_safe(&b, "a\0b", 3);
+	sbx_text_safe(&b, "a\0b", 3);
 	ck_assert_str_eq(sbx_buf_text(&b), "a\\x00b");
 	sbx_buf_free(&b);
 }

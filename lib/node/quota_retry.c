@@ -4,7 +4,7 @@
  * members who change that: no stranger can have us read a log twice. */
 #include <string.h>
 
-#include "follow.h"
+#include "db.h"
 
 static int
 add_member(void *ctx, const struct sbx_json *row, struct sbx_err *err)
@@ -41,7 +41,7 @@ members(struct sbx_log *log, char hex[static 2 * SBX_HASH_BYTES + 1],
 }
 
 int
-sbx_missed_mark(struct sbx_log *log, const char *source, struct sbx_err *err)
+sbx_quota_retry_mark(struct sbx_log *log, const char *source, struct sbx_err *err)
 {
 	char hex[2 * SBX_HASH_BYTES + 1];
 	int r;
@@ -53,7 +53,7 @@ sbx_missed_mark(struct sbx_log *log, const char *source, struct sbx_err *err)
 }
 
 int
-sbx_missed_again(struct sbx_log *log, const char *source, bool *again,
+sbx_quota_retry_again(struct sbx_log *log, const char *source, bool *again,
 	struct sbx_err *err)
 {
 	struct sbx_buf was = SBX_BUF(2 * SBX_HASH_BYTES);
@@ -71,7 +71,7 @@ sbx_missed_again(struct sbx_log *log, const char *source, bool *again,
 }
 
 int
-sbx_missed_clear(struct sbx_log *log, const char *source, struct sbx_err *err)
+sbx_quota_retry_clear(struct sbx_log *log, const char *source, struct sbx_err *err)
 {
 	return sbx_db_text(sbx_log_db(log), "DELETE FROM local WHERE "
 		"key='missed ' || ?", source, NULL, NULL, err);

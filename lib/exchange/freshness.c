@@ -5,20 +5,6 @@
  * more of it (c2sp.org/tlog-cosignature). */
 #include "follow.h"
 
-int64_t
-sbx_beat_read(const char *note, size_t len, const struct sbx_vkey *log)
-{
-	struct sbx_vkey key;
-	struct sbx_note n;
-
-	/* Anybody can take the line away: a wrong one is worth no less. */
-	if (sbx_vkey_make(&key, log->name, SBX_NOTE_COSIGNATURE, log->pub,
-		    NULL) != 0 ||
-		sbx_note_check(note, len, &key, 1, &n, NULL) != 0)
-		return 0;
-	return n.sig[0].time;
-}
-
 /* ---- what is remembered of it -------------------------------------------- */
 
 /* A row of local for each address: whose log it has shown, when it was vouched
@@ -42,14 +28,14 @@ time_of(struct sbx_log *log, const char *sql, const char *a, const char *b,
 }
 
 int
-sbx_beat_here(struct sbx_log *log, const char *base, const char *did,
+sbx_freshness_here(struct sbx_log *log, const char *base, const char *did,
 	int64_t *at, struct sbx_err *err)
 {
 	return time_of(log, HERE, base, did, at, err);
 }
 
 int
-sbx_beat_keep(struct sbx_log *log, const char *base, const char *did,
+sbx_freshness_keep(struct sbx_log *log, const char *base, const char *did,
 	int64_t at, struct sbx_err *err)
 {
 	char value[SBX_DID_SIZE + 24];
