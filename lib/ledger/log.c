@@ -29,7 +29,8 @@ static const char *const statements[COUNT] = {
 	[FIND_AUTHOR] = "SELECT id, pub FROM author WHERE did=?",
 	[ADD_AUTHOR] = "INSERT INTO author(did, pub) VALUES(?, ?)",
 	[FIND_ENTRY] = "SELECT 1 FROM fact f CROSS JOIN entry e USING(seq) "
-		       "WHERE " SBX_OF_ID("?1") " AND e.author=?2",
+		       "CROSS JOIN author a ON a.id=e.author "
+		       "WHERE " SBX_OF_ID("?1") " AND a.did=?2",
 	[ADD_ENTRY] = "INSERT INTO entry(seq, author, op, type, payload, sig, id, "
 		      "hash) VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
 	[ADD_FACT] = "INSERT INTO fact(seq, type, author, id, ref, time, leaf, "
@@ -288,14 +289,14 @@ author_row(struct sbx_log *log, const struct sbx_entry *e, int64_t *id,
 
 /* One that is there already changes nothing. */
 static int
-find_entry(struct sbx_log *log, const struct sbx_entry *e, int64_t author,
+find_entry(struct sbx_log *log, const struct sbx_entry *e,
 	enum sbx_log_how *how, struct sbx_err *err)
 {
 	sqlite3_stmt *st = log->st[FIND_ENTRY];
 	int step;
 
 	sbx_db_bind_blob(st, 1, e->id, SBX_HASH_BYTES);
-	sqlite3_bind_int64(st, 2, author);
+	sbx_db_bind_text(st, 2, e->author);
 	step = sqlite3_step(st);
 	sqlite3_reset(st);
 	*how = step == SQLITE_ROW ? SBX_LOG_DUP : SBX_LOG_NEW;
@@ -303,7 +304,9 @@ find_entry(struct sbx_log *log, const struct sbx_entry *e, int64_t author,
 		sbx_db_fail(log->db, "ledger", err);
 }
 
-/* How much is held of whom is for the caller to bound: see quota. */
+/* How much is held of whom is for the caller to bound: see quota.  An entry
+ * that is in the journal is known whatever this clock says: it was taken when
+ * the clock said another time. */
 static int
 hold(struct sbx_log *log, const struct sbx_entry *e, enum sbx_log_how *how,
 	struct sbx_err *err)
@@ -312,6 +315,8 @@ hold(struct sbx_log *log, const struct sbx_entry *e, enum sbx_log_how *how,
 	sqlite3_stmt *st = log->st[HOLD];
 	int r;
 
+	if ((r = find_entry(log, e, how, err)) != 0 || *how == SBX_LOG_DUP)
+		return r;
 	sbx_entry_line(e, &line);
 	sbx_db_bind_text(st, 1, e->author);
 	sbx_db_bind_blob(st, 2, e->id, SBX_HASH_BYTES);
@@ -368,7 +373,7 @@ derive(struct sbx_log *log, const struct sbx_entry *e, int64_t seq,
 		return r;
 	if (!added) {
 		if (how != NULL &&
-			((r = find_entry(log, e, author, how, err)) != 0 ||
+			((r = find_entry(log, e, how, err)) != 0 ||
 				*how == SBX_LOG_DUP))
 			return r;
 		r = add_fact(log, e, seq, author, false, &added, err);

@@ -140,6 +140,21 @@ START_TEST(a_future_entry_is_held_and_taken_when_its_time_comes)
 }
 END_TEST
 
+/* The clock went back after it was taken: to hold it would take it twice. */
+START_TEST(an_entry_of_the_journal_is_known_however_far_the_clock_is_behind)
+{
+	static const int64_t clocks[] = { 0, 120, 3600 };
+	struct sbx_entry *e = ban(3600);
+
+	ck_assert_int_eq(add(logh, e), SBX_LOG_NEW);
+	for (size_t i = 0; i < sizeof(clocks) / sizeof(clocks[0]); i++) {
+		sbx_clock_set(1 + clocks[i] * SBX_SECOND); /* 1970 */
+		ck_assert_int_eq(add(logh, e), SBX_LOG_DUP);
+	}
+	sbx_entry_free(e);
+}
+END_TEST
+
 static void
 reopen(void)
 {
@@ -596,6 +611,8 @@ main(void)
 	tcase_add_test(t, the_chain_is_what_design_says);
 	tcase_add_test(t, a_future_entry_is_held_and_taken_when_its_time_comes);
 	tcase_add_test(t, the_limit_on_dates_ahead_is_exact);
+	tcase_add_test(t,
+		an_entry_of_the_journal_is_known_however_far_the_clock_is_behind);
 	tcase_add_loop_test(t, update_and_delete_are_refused_by_the_database_itself,
 		0, 4);
 	tcase_add_loop_test(t, verify_names_the_first_op_that_was_changed, 0,
