@@ -124,11 +124,6 @@ const char *sbx_buf_text(const struct sbx_buf *b); /* "" when empty */
 void sbx_buf_clear(struct sbx_buf *b);		   /* keeps max and memory */
 void sbx_buf_free(struct sbx_buf *b);		   /* wipes, keeps max */
 
-/* ---- safe: text from outside ------------------------------------------- */
-
-/* Append text with control bytes, ESC and bidi marks made visible (\x1b). */
-void sbx_text_safe(struct sbx_buf *out, const char *text, size_t len);
-
 /* ---- enc: strict hexadecimal and base64 (RFC 4648) ------------------- */
 
 /* True when text is exactly 2 * len lower-case hex digits; fills out. */
@@ -455,9 +450,6 @@ int sbx_log_append(struct sbx_log *log, const struct sbx_entry *e,
 int sbx_log_each(struct sbx_log *log, int64_t from, int64_t to,
 	int (*fn)(void *ctx, const struct sbx_row *row, struct sbx_err *err),
 	void *ctx, struct sbx_err *err);
-/* The entry that ref names: its number, or eight and more digits of its id. */
-int sbx_log_find(struct sbx_log *log, const char *ref, int64_t *seq,
-	struct sbx_err *err);
 int sbx_log_head(struct sbx_log *log, int64_t *size,
 	unsigned char hash[static SBX_HASH_BYTES], struct sbx_err *err);
 /* Recompute every hash and signature, and root, the tree's over the first at

@@ -170,6 +170,12 @@ void sbx_note_only(struct sbx_buf *out, const struct sbx_note *n,
  * 0: never, or it does not hold. */
 int64_t sbx_freshness_read(const char *note, size_t len, const struct sbx_vkey *log);
 
+/* ---- find: one entry of a journal ---------------------------------------- */
+
+/* The entry that ref names: its number, or eight and more digits of its id. */
+int sbx_log_find(struct sbx_log *log, const char *ref, int64_t *seq,
+	struct sbx_err *err);
+
 /* ---- logtree: the tree of a journal -------------------------------------- */
 
 /* Good as long as log is open. */

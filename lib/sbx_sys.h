@@ -7,6 +7,11 @@
 #ifndef SBX_SYS_H
 #define SBX_SYS_H
 
+/* ---- safe: text from outside ------------------------------------------- */
+
+/* Append text with control bytes, ESC and bidi marks made visible (\x1b). */
+void sbx_text_safe(struct sbx_buf *out, const char *text, size_t len);
+
 /* ---- work: on all cores ------------------------------------------------ */
 
 #define SBX_MAX_CORES 16

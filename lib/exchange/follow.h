@@ -33,7 +33,6 @@ int sbx_source_load(struct sbx_log *log, const char *url, struct sbx_source *s,
 int sbx_source_save(struct sbx_log *log, const char *url,
 	const struct sbx_source *s, struct sbx_err *err);
 
-
 /* Which leaves the journal holds, as far as it was looked through. */
 struct sbx_known;
 struct sbx_known *sbx_known_new(void);
