@@ -15,7 +15,7 @@ need_root(struct sbx_ctx *ctx)
 	if (geteuid() == 0)
 		return 0;
 	r = sbx_err_set(&ctx->err, SBX_E_USAGE, "must be root");
-	sbx_err_hint(&ctx->err, "call it by sudo");
+	sbx_err_hint(&ctx->err, "sudo sbx-macroctl %s", ctx->cmd->verb);
 	return r;
 }
 

@@ -15,9 +15,25 @@
 
 #define MAX_TOOLS 64
 
-static const char *const aliases[][3] = {
-	{ "status", "ledger", "status" },
-	{ NULL, NULL, NULL },
+/* One word here, two there; the third says what it does. */
+static const char *const aliases[][4] = {
+	{ "status", "ledger", "status", "what this box holds, and of whom" },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const struct {
+	const char *name, *words;
+} known[] = {
+	{ "grant", "answers subscribers' requests (run by the web server)" },
+	{ "help", "this list; sbx help VERB tells of one" },
+	{ "ledger", "the log: make, append, import, export, verify" },
+	{ "macroctl", "lend a port, take it back, keep it so (root)" },
+	{ "member", "who belongs: invite, accept, list, revoke, vote" },
+	{ "mesh-up", "bring the WireGuard mesh to what the directory says "
+		     "(root)" },
+	{ "offer", "services: publish, subscribe, approve, use" },
+	{ "pull", "fetch what is new from peers, verify, merge" },
+	{ "why", "what allows or denies somebody a service, now or then" },
 };
 
 /* Where tools are looked for; here[0] is '\0' when it cannot be told. */
@@ -71,17 +87,44 @@ collect(const char *dir, char *names[static MAX_TOOLS], size_t *count)
 		closedir(list);
 }
 
-static int
-list_tools(const char *const dirs[])
+/* Every verb there is, sorted, with the short ones and help; how many. */
+static size_t
+all_verbs(const char *const dirs[], char *names[static MAX_TOOLS + 8])
 {
-	char *names[MAX_TOOLS];
 	size_t count = 0;
 
 	for (size_t i = 0; dirs[i] != NULL; i++)
 		collect(dirs[i], names, &count);
+	if (count == 0)
+		return 0;
+	for (size_t i = 0; aliases[i][0] != NULL; i++)
+		names[count++] = sbx_mem_text(aliases[i][0],
+			strlen(aliases[i][0]));
+	names[count++] = sbx_mem_text("help", 4);
 	qsort(names, count, sizeof(names[0]), compare);
+	return count;
+}
+
+static const char *
+words_for(const char *name)
+{
+	for (size_t i = 0; aliases[i][0] != NULL; i++)
+		if (strcmp(aliases[i][0], name) == 0)
+			return aliases[i][3];
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strcmp(known[i].name, name) == 0)
+			return known[i].words;
+	return "";
+}
+
+static int
+list_tools(const char *const dirs[])
+{
+	char *names[MAX_TOOLS + 8];
+	size_t count = all_verbs(dirs, names);
+
 	for (size_t i = 0; i < count; i++) {
-		puts(names[i]);
+		printf("%-12s %s\n", names[i], words_for(names[i]));
 		free(names[i]);
 	}
 	if (count == 0) {
@@ -103,9 +146,29 @@ finish(void)
 static void
 usage(FILE *to)
 {
-	fputs("usage: sbx [-hV] [VERB [ARGUMENT...]]\n"
-	      "sbx VERB runs sbx-VERB; sbx alone lists the verbs\n",
+	fputs("usage: sbx [-hV] [OPTION...] [VERB [ARGUMENT...]]\n"
+	      "sbx VERB runs sbx-VERB; sbx alone lists the verbs; options before "
+	      "the verb are its own\n",
 		to);
+}
+
+static int
+no_verb(const char *const dirs[], const char *verb)
+{
+	struct sbx_near near = { .word = verb };
+	char *names[MAX_TOOLS + 8];
+	size_t count = all_verbs(dirs, names);
+
+	for (size_t i = 0; i < count; i++)
+		sbx_near_see(&near, names[i]);
+	fprintf(stderr, "sbx: no such verb: %s\nsbx: hint: ", verb);
+	if (sbx_near_word(&near) != NULL)
+		fprintf(stderr, "did you mean \"%s\"?  else ",
+			sbx_near_word(&near));
+	fputs("sbx lists the verbs\n", stderr);
+	for (size_t i = 0; i < count; i++)
+		free(names[i]);
+	return -SBX_E_USAGE;
 }
 
 static int
@@ -123,53 +186,98 @@ run_tool(const char *const dirs[], const char *verb, char **argv)
 			return -SBX_E_SYS;
 		}
 	}
-	fprintf(stderr,
-		"sbx: no such verb: %s\nsbx: hint: sbx lists the verbs\n",
-		verb);
-	return -SBX_E_USAGE;
+	return no_verb(dirs, verb);
+}
+
+/* Options before the verb are the tool's: how many words they take.  Of the
+ * common ones only -C has an argument. */
+static int
+options(char *const *argv)
+{
+	int n = 0;
+
+	for (; argv[n] != NULL && argv[n][0] == '-' && argv[n][1] != '\0'; n++) {
+		const char *word = argv[n];
+		bool takes = word[1] == '-' ? strcmp(word, "--state") == 0 :
+			word[strlen(word) - 1] == 'C';
+
+		if (takes && argv[n + 1] != NULL)
+			n++;
+	}
+	return n;
+}
+
+/* sbx OPTIONS VERB REST as sbx-TOOL OPTIONS [VERB] REST. */
+static int
+run_verb(const char *const dirs[], int argc, char **argv)
+{
+	/* Two more than argc: an alias is one word here and two there. */
+	char **args = sbx_mem_alloc((size_t)argc + 3, sizeof(*args)), name[64];
+	int lead = options(argv + 1), at = 1, r;
+	const char *verb = argv[1 + lead], *tool = verb, *then = NULL;
+
+	if (verb == NULL || !verb_ok(verb)) {
+		fputs("sbx: not a verb\n", stderr);
+		usage(stderr);
+		free(args);
+		return -SBX_E_USAGE;
+	}
+	for (size_t i = 0; aliases[i][0] != NULL; i++)
+		if (strcmp(verb, aliases[i][0]) == 0) {
+			tool = aliases[i][1];
+			then = aliases[i][2];
+		}
+	snprintf(name, sizeof(name), "sbx-%s", tool);
+	args[0] = name;
+	for (int i = 1; i <= lead; i++)
+		args[at++] = argv[i];
+	if (then != NULL)
+		args[at++] = (char *)then;
+	for (int i = 2 + lead; i < argc; i++)
+		args[at++] = argv[i];
+	r = run_tool(dirs, tool, args);
+	free(args);
+	return r;
+}
+
+static int
+help(const char *const dirs[], int argc, char **argv)
+{
+	char *args[] = { argv[0], argv[2], (char *)"-h", NULL };
+
+	if (argc > 3) {
+		fprintf(stderr, "sbx: %s: one argument too many\n", argv[3]);
+		usage(stderr);
+		return -SBX_E_USAGE;
+	}
+	if (argc == 3 && strcmp(argv[2], "help") != 0)
+		return run_verb(dirs, 3, args);
+	usage(stdout);
+	putchar('\n');
+	return list_tools(dirs);
 }
 
 int
 main(int argc, char **argv)
 {
-	char here[PATH_MAX], name[64];
+	char here[PATH_MAX];
 	const char *const dirs[] = { here, SBX_BINDIR, SBX_SBINDIR, NULL };
-	char **args;
-	int at = 1;
+	const char *first = argc > 1 ? argv[1] : "";
+	int r;
 
 	if (sbx_priv_start() != 0)
 		return -SBX_E_SYS;
 	find_here(here);
-	if (argc < 2 && list_tools(dirs) != 0)
-		return -SBX_E_SYS;
-	if (argc < 2)
-		return finish();
-	if (strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0) {
-		usage(stdout);
-		return finish();
-	}
-	if (strcmp(argv[1], "-V") == 0 || strcmp(argv[1], "--version") == 0) {
+	if (argc < 2) {
+		r = list_tools(dirs);
+	} else if (strcmp(first, "-h") == 0 || strcmp(first, "--help") == 0 ||
+		strcmp(first, "help") == 0) {
+		r = help(dirs, argc, argv);
+	} else if (strcmp(first, "-V") == 0 || strcmp(first, "--version") == 0) {
 		puts("sbx " SBX_VERSION);
-		return finish();
+		r = 0;
+	} else {
+		return run_verb(dirs, argc, argv);
 	}
-	if (!verb_ok(argv[1])) {
-		fputs("sbx: not a verb\n", stderr);
-		usage(stderr);
-		return -SBX_E_USAGE;
-	}
-	/* One more than argc: an alias is one word here and two there. */
-	args = sbx_mem_alloc((size_t)argc + 2, sizeof(*args));
-	for (size_t i = 0; aliases[i][0] != NULL; i++)
-		if (strcmp(argv[1], aliases[i][0]) == 0) {
-			args[at++] = (char *)aliases[i][2];
-			argv[1] = (char *)aliases[i][1];
-			break;
-		}
-	for (int i = 2; i < argc; i++)
-		args[at++] = argv[i];
-	snprintf(name, sizeof(name), "sbx-%s", argv[1]);
-	args[0] = name;
-	at = run_tool(dirs, argv[1], args);
-	free(args);
-	return at;
+	return r == 0 ? finish() : r;
 }

@@ -69,6 +69,8 @@ int sbx_run_wait(pid_t pid, int fds[2], struct sbx_buf *const bufs[2],
 /* First thing in every main: descriptors 0-2 open, umask 077, default
  * signals, no core files.  SBX_E_SYS when that cannot be had. */
 int sbx_priv_start(void);
+/* Whether this process may have any capability. */
+bool sbx_priv_caps(void);
 /* Become uid and gid for good, groups dropped; re-read and try to go back. */
 int sbx_priv_drop(uid_t uid, gid_t gid, struct sbx_err *err);
 /* Call fn in a child that has dropped to uid and gid (-1: as we are) and holds
@@ -239,12 +241,38 @@ struct sbx_ctx {
 	const char *values[16];
 	void *rows;
 	struct sbx_names *names; /* see sbx_tool_names */
+	bool became; /* started as root, works as the directory's owner */
 };
+
+/* ---- near: "did you mean" ---- */
+
+/* Set word, show each known word to sbx_near_see: it keeps the pointer. */
+struct sbx_near {
+	const char *word, *best;
+	size_t far;
+	bool twice;
+};
+void sbx_near_see(struct sbx_near *n, const char *known);
+/* The one that is nearest, or NULL: none is near, or two are. */
+const char *sbx_near_word(const struct sbx_near *n);
+
+/* ---- tool ---- */
+
+/* Whose a node's state is decides who works on it.  Called by sbx_tool_main:
+ * _become makes root the owner of dir, if it is there and another's; _check
+ * refuses (SBX_E_USAGE, with the command to use) a tool of root's to others
+ * that hold no capability either;
+ * _hint gives an error that comes of being the wrong user, in place of what
+ * the system said of it or beside that, the command to use. */
+int sbx_user_become(struct sbx_ctx *ctx, const char *dir);
+int sbx_user_check(struct sbx_ctx *ctx);
+int sbx_user_hint(struct sbx_ctx *ctx, int r); /* r, or SBX_E_USAGE */
 
 /* Everything a main does: sbx_priv_start, common options (-h -V -v -q -n -j
  * -C DIR, before the verb or after), the configuration, the verb, what it left
  * in ctx->err, a flush of stdout that is checked.  Returns the exit status.
- * Unless SBX_TOOL_ROOT: SBX_STATE (-C), SBX_CONF, SBX_KEY and SBX_NOW
+ * A tool without flags that root started works as the owner of the state
+ * directory.  Unless SBX_TOOL_ROOT: SBX_STATE (-C), SBX_CONF, SBX_KEY and SBX_NOW
  * (RFC 3339, for tests) are read from the environment. */
 int sbx_tool_main(const struct sbx_tool *tool, int argc, char **argv);
 /* The option's argument; "" for a flag that was given; NULL: not given. */

@@ -90,8 +90,8 @@ sbx_priv_start(void)
 	return SBX_OK;
 }
 
-static bool
-holds_caps(void)
+bool
+sbx_priv_caps(void)
 {
 	struct __user_cap_header_struct head = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
@@ -119,7 +119,7 @@ sbx_priv_drop(uid_t uid, gid_t gid, struct sbx_err *err)
 {
 	if (uid == (uid_t)-1 || gid == (gid_t)-1)
 		return sbx_err_set(err, SBX_E_USAGE, "no such user");
-	if (geteuid() != 0 && is_only(uid, gid) && !holds_caps())
+	if (geteuid() != 0 && is_only(uid, gid) && !sbx_priv_caps())
 		return SBX_OK;
 	if (prctl(PR_SET_KEEPCAPS, 0) != 0 ||
 		prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
@@ -134,7 +134,7 @@ sbx_priv_drop(uid_t uid, gid_t gid, struct sbx_err *err)
 	if (setresuid(0, 0, 0) == 0 ||
 		setresuid((uid_t)-1, 0, (uid_t)-1) == 0 ||
 		(gid != 0 && setresgid((gid_t)-1, 0, (gid_t)-1) == 0) ||
-		holds_caps())
+		sbx_priv_caps())
 		return sbx_err_set(
 			err, SBX_E_SYS, "rights given up could be had again");
 	return SBX_OK;

@@ -111,6 +111,30 @@ sbx_line_misuse(struct sbx_ctx *ctx, const char *fmt, ...)
 	return SBX_E_USAGE;
 }
 
+/* The same, with the word that was meant, if that can be told. */
+static int
+misspelt(struct sbx_ctx *ctx, const struct sbx_near *near, const char *what)
+{
+	const char *meant = sbx_near_word(near);
+	char learn[sizeof(ctx->err.hint)];
+	int r = sbx_line_misuse(ctx, "%s: no such %s", near->word, what);
+
+	if (meant != NULL) {
+		memcpy(learn, ctx->err.hint, sizeof(learn));
+		sbx_err_hint(&ctx->err, "did you mean \"%s\"?  else %.120s",
+			meant, learn);
+	}
+	return r;
+}
+
+static void
+see_opts(struct sbx_near *near, const struct sbx_opt *opts, unsigned flags)
+{
+	for (; opts != NULL && opts->name != NULL; opts++)
+		if (!hidden(opts, flags))
+			sbx_near_see(near, opts->name);
+}
+
 /* getopt_long(3)'s tables: the verb's own options have the values 0, 1, ...
  * past 1000, the common ones past 2000, whichever form was used. */
 struct table {
@@ -238,6 +262,7 @@ take_own(struct sbx_ctx *ctx, size_t i)
 static int
 take_word(struct sbx_ctx *ctx, char *word)
 {
+	struct sbx_near near = { .word = word };
 	const struct sbx_cmd *cmd;
 
 	if (ctx->cmd != NULL) {
@@ -248,8 +273,29 @@ take_word(struct sbx_ctx *ctx, char *word)
 		if (strcmp(cmd->verb, word) == 0) {
 			ctx->cmd = cmd;
 			return SBX_OK;
+		} else {
+			sbx_near_see(&near, cmd->verb);
 		}
-	return sbx_line_misuse(ctx, "%s: no such verb", word);
+	return misspelt(ctx, &near, "verb");
+}
+
+static int
+unknown_option(struct sbx_ctx *ctx, const char *word)
+{
+	struct sbx_near near = { .word = word + 2 };
+
+	if (ctx->cmd != NULL)
+		see_opts(&near, ctx->cmd->opts, 0);
+	see_opts(&near, common, ctx->tool->flags);
+	near.word = word; /* as it was typed */
+	if (near.best != NULL && !near.twice) {
+		char meant[80];
+
+		snprintf(meant, sizeof(meant), "--%s", near.best);
+		near.best = meant;
+		return misspelt(ctx, &near, "option");
+	}
+	return sbx_line_misuse(ctx, "%s: no such option", word);
 }
 
 static int
@@ -270,7 +316,7 @@ take_wrong(struct sbx_ctx *ctx, int c, char **argv)
 	if (optopt >= OWN)
 		return sbx_line_misuse(ctx, "option %s takes no argument",
 			word);
-	return sbx_line_misuse(ctx, "%s: no such option", word);
+	return unknown_option(ctx, word);
 }
 
 static int

@@ -100,6 +100,9 @@ configure(struct sbx_ctx *ctx, const char *dir)
 		if (dir == NULL && (flags & SBX_TOOL_FIXED) == 0)
 			dir = env("SBX_STATE");
 	}
+	/* Before a file in there is opened: what it names is its owner's say. */
+	if (dir != NULL && (r = sbx_user_become(ctx, dir)) != 0)
+		return r;
 	if (now != NULL) {
 		if (!sbx_time_parse(&us, now, strlen(now)))
 			return sbx_err_set(&ctx->err, SBX_E_USAGE,
@@ -108,6 +111,10 @@ configure(struct sbx_ctx *ctx, const char *dir)
 	}
 	r = sbx_conf_load(&ctx->conf, dir, file,
 		(flags & SBX_TOOL_ROOT) != 0 ? SBX_IO_ROOT : 0, &ctx->err);
+	if (r == 0 && dir == NULL)
+		r = sbx_user_become(ctx, ctx->conf.dir);
+	if (r != 0 && dir != NULL && ctx->conf.dir == NULL)
+		ctx->conf.dir = sbx_mem_text(dir, strlen(dir)); /* for a hint */
 	if (r == 0)
 		sbx_member_unproven(ctx->conf.accept_unproven);
 	if (r == 0 && key != NULL) {
@@ -133,7 +140,8 @@ work(struct sbx_ctx *ctx, int argc, char **argv)
 		sbx_line_usage(ctx);
 		return SBX_OK;
 	}
-	if ((r = configure(ctx, line.dir)) != 0)
+	if ((r = configure(ctx, line.dir)) != 0 ||
+		(r = sbx_user_check(ctx)) != 0)
 		return r;
 	if (ctx->witnessed &&
 		(r = sbx_witness_require(&ctx->conf, &ctx->err)) != 0)
@@ -168,6 +176,8 @@ sbx_tool_main(const struct sbx_tool *tool, int argc, char **argv)
 	sbx_upkeep();
 	ctx.argv = sbx_mem_alloc((size_t)argc + 1, sizeof(*ctx.argv));
 	r = work(&ctx, argc, argv);
+	if (r != 0 && ctx.err.text[0] != '\0')
+		r = sbx_user_hint(&ctx, r);
 	if (r != 0 && ctx.err.text[0] != '\0')
 		sbx_tool_warn(&ctx, &ctx.err);
 	if (finish_stdout(&err) != 0) {

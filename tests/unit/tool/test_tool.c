@@ -51,6 +51,36 @@ START_TEST(a_nul_byte_does_not_end_the_text)
 }
 END_TEST
 
+static const struct {
+	const char *typed, *meant;
+} nearly[] = {
+	{ "verfiy", "verify" },	 /* two that changed places */
+	{ "verif", "verify" },
+	{ "exprot", "export" },
+	{ "in", NULL },		 /* init, invite and invites begin so */
+	{ "invte", "invite" },
+	{ "invit", NULL },	 /* invite and invites begin so */
+	{ "frob", NULL },
+	{ "", NULL },
+	{ "x", NULL },
+	{ "a-word-that-is-longer-than-any-verb-of-any-tool", NULL },
+};
+
+START_TEST(one_word_is_meant_or_none)
+{
+	static const char *const verbs[] = { "init", "verify", "invite",
+		"invites", "export", "import", "list" };
+	struct sbx_near n = { .word = nearly[_i].typed };
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++)
+		sbx_near_see(&n, verbs[i]);
+	if (nearly[_i].meant == NULL)
+		ck_assert_ptr_null(sbx_near_word(&n));
+	else
+		ck_assert_str_eq(sbx_near_word(&n), nearly[_i].meant);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -58,6 +88,8 @@ main(void)
 	TCase *t = tcase_create("safe");
 
 	suite_add_tcase(s, t);
+	tcase_add_loop_test(t, one_word_is_meant_or_none, 0,
+		(int)(sizeof(nearly) / sizeof(nearly[0])));
 	tcase_add_loop_test(t, what_a_terminal_would_obey_is_shown, 0,
 		sizeof(safe) / sizeof(safe[0]));
 	tcase_add_test(t, a_nul_byte_does_not_end_the_text);
