@@ -25,7 +25,7 @@ struct work {
 	struct sbx_log *log;
 	struct sbx_state *st;
 	struct sbx_request *req;
-	struct sbx_doc *offer;
+	struct sbx_verdict verdict; /* with the offer */
 };
 
 static const struct {
@@ -156,7 +156,7 @@ name_subscriber(struct work *w, bool tell)
 }
 
 static int
-judge(struct work *w)
+check(struct work *w)
 {
 	struct sbx_err *err = &w->ctx->err;
 	bool tell = false;
@@ -166,15 +166,10 @@ judge(struct work *w)
 		(r = sbx_log_self(w->log, w->self, err)) != 0 ||
 		(r = sbx_state_open(w->log, &w->st, err)) != 0)
 		return SBX_E_SYS; /* ours to mend, whatever it is */
-	r = sbx_request_offer(w->st, w->self, w->cgi.service, &w->offer, err);
-	if (r != 0 || strcmp(w->req->provider, w->self) != 0) {
-		w->http = r == 0 || r == SBX_E_NO ? 404 : 503;
-		return r != 0 ? r
-			      : sbx_err_set(err, SBX_E_NO,
-					"the request is for another provider");
-	}
-	r = sbx_request_judge(w->log, w->st, w->req, sbx_doc_root(w->offer),
-		w->cgi.address, &w->http, &tell, err);
+	r = sbx_request_check(w->log, w->st, w->self, w->req, w->cgi.address,
+		&w->verdict, &w->http, &tell, err);
+	if (r != 0 && r != SBX_E_NO)
+		w->http = 503;
 	if (r == SBX_E_NO && strncmp(err->text, w->req->subscriber,
 				     strlen(w->req->subscriber)) == 0)
 		name_subscriber(w, tell);
@@ -214,7 +209,7 @@ run_macro(struct work *w, const struct sbx_json *macro)
 static int
 give_grant(struct work *w)
 {
-	const struct sbx_json *offer = sbx_doc_root(w->offer);
+	const struct sbx_json *offer = sbx_doc_root(w->verdict.offer_row);
 	const struct sbx_json *macro = sbx_json_get(offer, "macro");
 	int64_t ttl = w->ctx->conf.grant_ttl, now = sbx_clock_now();
 	struct sbx_doc *doc;
@@ -250,7 +245,7 @@ serve(struct work *w)
 		r = give_nonce(w);
 	else if ((r = read_request(w)) == 0 && (r = redeem(w)) == 0 &&
 		 (r = sbx_request_verify(w->req, err)) == 0 &&
-		 (r = judge(w)) == 0)
+		 (r = check(w)) == 0)
 		r = give_grant(w);
 	return r;
 }
@@ -275,7 +270,7 @@ cmd_grant(struct sbx_ctx *ctx)
 		sbx_err_at(
 			&ctx->err, "%s: %.12s", w.cgi.address, w.cgi.service);
 	sbx_request_free(w.req);
-	sbx_doc_free(w.offer);
+	sbx_verdict_free(&w.verdict);
 	sbx_state_free(w.st);
 	sbx_log_close(w.log);
 	return r;

@@ -78,14 +78,17 @@ say_ends(struct sbx_ctx *ctx, struct sbx_state *st, const struct why *w)
 {
 	const struct sbx_json *offer = sbx_doc_root(w->offer);
 	const char *provider = sbx_json_str(offer, "provider"), *sub;
+	const struct sbx_use use = { .subscriber = w->did,
+		.service = sbx_json_str(offer, "service_id"),
+		.provider = provider };
 	struct sbx_buf who = SBX_BUF(1024), by = SBX_BUF(1024);
-	struct sbx_doc *doc = NULL;
+	struct sbx_verdict v;
 	int r;
 
-	if ((r = sbx_sub_mine(st, w->did, offer, &doc, &ctx->err)) != 0)
+	if ((r = sbx_use_check(st, &use, &v, &ctx->err)) != 0)
 		goto out;
-	sub = doc != NULL ? sbx_json_str(sbx_doc_root(doc), "subscription_id") :
-			    "";
+	sub = v.sub_row != NULL ?
+		sbx_json_str(sbx_doc_root(v.sub_row), "subscription_id") : "";
 	sbx_name_write(st, w->did, &who);
 	sbx_name_write(st, provider, &by);
 	sbx_tool_out(ctx, "it would end when one of these is signed:");
@@ -100,7 +103,7 @@ say_ends(struct sbx_ctx *ctx, struct sbx_state *st, const struct why *w)
 	sbx_tool_out(ctx, "  by %s itself, one above it or an anchor: "
 		"sbx-member revoke %s", sbx_buf_text(&by), provider);
 out:
-	sbx_doc_free(doc);
+	sbx_verdict_free(&v);
 	sbx_buf_free(&who);
 	sbx_buf_free(&by);
 	return r;
@@ -161,7 +164,8 @@ answer(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_state *st,
 {
 	struct sbx_question q = { .subject = w->did, .action = "service.use",
 		.target = sbx_json_str(sbx_doc_root(w->offer), "service_id"),
-		.domain = "" };
+		.domain = "",
+		.provider = sbx_json_str(sbx_doc_root(w->offer), "provider") };
 	struct since s = { .ctx = ctx, .st = st };
 	struct sbx_json *root;
 	bool allowed;

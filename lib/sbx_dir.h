@@ -37,7 +37,7 @@ enum sbx_view {
 	SBX_VIEW_INVITE,  /* invite_id inviter domain rights max_uses used expires_at status */
 	SBX_VIEW_NODE,	  /* did node_id boxname mesh_ip pubkey_wg endpoint ddns created_at member */
 	SBX_VIEW_OFFER,	  /* service_id provider boxname name kind endpoint approval_mode macro description created_at status member entry */
-	SBX_VIEW_SUB,	  /* subscription_id service_id subscriber provider requested_at status offer_status member entry; status: waiting live rejected cancelled ended contested (two claim a number that is neither's own) */
+	SBX_VIEW_SUB,	  /* subscription_id service_id subscriber provider requested_at status offer_status member entry denied; status: waiting live rejected cancelled ended contested (two claim a number that is neither's own); denied: the provider's last word on it is no, whatever else came of it */
 	SBX_VIEW_CONFIG,  /* publisher config_id scope version content_hash valid_from valid_until status member */
 	SBX_VIEW_FORK,	  /* did seq heads: authors frozen from head seq on */
 	SBX_VIEW_BAN,	  /* publisher ban_id ip reason severity expires_at status member */
@@ -130,10 +130,61 @@ int sbx_proposal_id(const struct sbx_json *payload,
 int sbx_emancipate_check(struct sbx_state *st, int64_t level, const char *gone,
 	struct sbx_err *err);
 
+/* ---- use: may S use O of P, and why not ------------------------------------ */
+
+/* Why not, in the order in which it is asked. */
+enum sbx_use_why {
+	SBX_USE_YES,
+	SBX_USE_NO_OFFER,  /* no member offers it */
+	SBX_USE_CONTESTED, /* several do, and the question names none of them */
+	SBX_USE_WITHDRAWN, /* or its provider is no member */
+	SBX_USE_CHANGED,   /* the offer lends something else */
+	SBX_USE_STRANGER,  /* the subscriber is not a member */
+	SBX_USE_NO_NODE,   /* it has no address on the mesh */
+	SBX_USE_ELSEWHERE, /* it has another address than that one */
+	SBX_USE_REJECTED,  /* the provider rejected a subscription of its */
+	SBX_USE_WAITING,   /* its subscription waits for the provider's approval */
+	SBX_USE_ENDED,	   /* its subscription is over */
+	SBX_USE_NO_SUB,	   /* it has none */
+};
+
+/* The question.  All text is the caller's; what is NULL is not asked. */
+struct sbx_use {
+	const char *subscriber; /* a DID; never NULL */
+	const char *service;	/* NULL: membership and address alone */
+	const char *provider;	/* NULL: the only member that offers it */
+	const char *address;	/* that the subscriber asks from, as text */
+	const char *kind, *params; /* what would be lent; params canonical */
+	/* Its signed Subscription was seen, which the log may lack yet; its
+	 * identifier, if that is known. */
+	bool carried;
+	const char *subscription;
+};
+
+struct sbx_verdict {
+	enum sbx_use_why why; /* of the parts below the first that fails */
+	enum sbx_use_why offer, member, node, sub; /* each by itself; sub is
+						    * that of offer if that fails */
+	char mesh_ip[46]; /* the subscriber's node's, or "" */
+	struct sbx_doc *offer_row; /* of SBX_VIEW_OFFER, or NULL */
+	struct sbx_doc *sub_row;   /* of SBX_VIEW_SUB: what sub rests on, or NULL */
+};
+
+/* The one answer for everybody who asks: by the state, in which entries that
+ * others than S and P signed about O count for nothing (I15).  Any rejected
+ * subscription to O outweighs every other until P approves that one.
+ * sbx_verdict_free in any case. */
+int sbx_use_check(struct sbx_state *st, const struct sbx_use *use,
+	struct sbx_verdict *v, struct sbx_err *err);
+void sbx_verdict_free(struct sbx_verdict *v);
+/* A clause about the subscriber: "not a member"; never NULL. */
+const char *sbx_use_text(enum sbx_use_why why);
+
 /* ---- can: may this one do that? ------------------------------------------- */
 
 struct sbx_question {
 	const char *subject, *action, *target, *domain; /* domain: or "" */
+	const char *provider; /* of a service; NULL: see struct sbx_use */
 };
 
 /* *answer: {"subject", "action", "target", "domain", "allowed": bool, "legs":

@@ -20,12 +20,6 @@ bool sbx_offer_same(const struct sbx_json *a, const struct sbx_json *b);
 bool sbx_offer_live(const struct sbx_json *row); /* and a member's */
 /* A row of SBX_VIEW_SUB that waits or is live. */
 bool sbx_sub_open(const struct sbx_json *row);
-/* Self's subscription to an offer: one that is open, else a rejected one;
- * *doc is NULL when there is none. */
-int sbx_sub_mine(struct sbx_state *st, const char *self,
-	const struct sbx_json *offer, struct sbx_doc **doc,
-	struct sbx_err *err);
-
 enum sbx_find {
 	SBX_FIND_ANY,	    /* any offer */
 	SBX_FIND_LIVE,	    /* a member's live offer */
@@ -35,7 +29,8 @@ enum sbx_find {
 };
 
 /* The one row meant by ref: an id, four or more of its first digits, or an
- * offer's name.  SBX_E_NO: none.  SBX_E_USAGE: several, listed in *err. */
+ * offer's name; behind an offer's maybe "@" and its box's name, its provider's
+ * DID, or what members call that.  SBX_E_NO: none.  SBX_E_USAGE: several, listed in *err. */
 int sbx_find(struct sbx_state *st, enum sbx_find which, const char *self,
 	const char *ref, struct sbx_doc **doc, struct sbx_err *err);
 
@@ -75,7 +70,7 @@ struct sbx_cgi {
  * address, for a POST a length.  *http is 400, 404 or 413 when refused. */
 int sbx_cgi_check(struct sbx_cgi *cgi, int *http, struct sbx_err *err);
 
-/* ---- request: a subscriber's request, made and judged ------------------------- */
+/* ---- request: a subscriber's request, made and checked ------------------------- */
 
 struct sbx_request {
 	unsigned char nonce[SBX_NONCE_BYTES];
@@ -98,15 +93,14 @@ int sbx_request_parse(const char *text, size_t len, struct sbx_request **g,
 int sbx_request_verify(const struct sbx_request *g, struct sbx_err *err);
 void sbx_request_free(struct sbx_request *g);
 
-/* The provider's own live offer with a macro: *doc's root. */
-int sbx_request_offer(struct sbx_state *st, const char *self, const char *service,
-	struct sbx_doc **doc, struct sbx_err *err);
-/* After verify: is the subscriber a member by this very key, is address its
- * own, does its subscription stand?  SBX_E_NO: *http is 403 or 409; *tell says
- * whether the reason is for the subscriber, who is proven, or for the log. */
-int sbx_request_judge(struct sbx_log *log, struct sbx_state *st,
-	const struct sbx_request *g, const struct sbx_json *offer,
-	const char *address, int *http, bool *tell, struct sbx_err *err);
+/* After verify, for the provider self: may the subscriber, by the one key that
+ * is known of it, use the service from that address?  By sbx_use_check, so *v
+ * is to be freed in any case; its offer has a macro on SBX_OK.  SBX_E_NO: *http
+ * is 403, 404 or 409; *tell says whether the reason, behind "DID: ", is for the
+ * subscriber, who is proven then, or for the log alone. */
+int sbx_request_check(struct sbx_log *log, struct sbx_state *st,
+	const char *self, const struct sbx_request *g, const char *address,
+	struct sbx_verdict *v, int *http, bool *tell, struct sbx_err *err);
 
 /* What a provider answers, read by the subscriber. */
 int sbx_request_nonce(const char *text, size_t len,

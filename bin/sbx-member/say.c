@@ -260,8 +260,10 @@ can(struct sbx_ctx *ctx, struct sbx_state *st)
 	if ((r = sbx_name_resolve(st, ctx->argv[0], did, &ctx->err)) != 0)
 		return r;
 	if (strcmp(q.action, "service.use") == 0 &&
-		sbx_find(st, SBX_FIND_ANY, "", q.target, &offer, NULL) == 0)
+		sbx_find(st, SBX_FIND_ANY, "", q.target, &offer, NULL) == 0) {
 		q.target = sbx_json_str(sbx_doc_root(offer), "service_id");
+		q.provider = sbx_json_str(sbx_doc_root(offer), "provider");
+	}
 	if ((r = sbx_can(st, &q, &answer, &ctx->err)) == 0) {
 		if (ctx->json)
 			sbx_tool_row(ctx, NULL, sbx_doc_root(answer));

@@ -5,42 +5,63 @@
 
 #include "sbx-offer.h"
 
+/* What the directory says of this box and that offer; v is to be freed. */
+static int
+standing(struct offer_work *w, const struct sbx_json *offer,
+	struct sbx_verdict *v)
+{
+	const struct sbx_use use = { .subscriber = w->self,
+		.service = sbx_json_str(offer, "service_id"),
+		.provider = sbx_json_str(offer, "provider") };
+
+	return sbx_use_check(w->st, &use, v, &w->ctx->err);
+}
+
+static int
+subscribe_anew(struct offer_work *w, const char *service,
+	char id[static SBX_ID_SIZE])
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	int64_t now = sbx_clock_now();
+	int r;
+
+	sbx_sub_id(id, w->self, service, now);
+	sbx_json_add_str(doc, sbx_doc_root(doc), "subscription_id", id);
+	sbx_json_add_str(doc, sbx_doc_root(doc), "service_id", service);
+	sbx_json_add_time(doc, sbx_doc_root(doc), "requested_at", now);
+	r = offer_sign(w, "service_subscribe", sbx_doc_root(doc));
+	sbx_doc_free(doc);
+	return r;
+}
+
 /* The subscription there is, or a new one. */
 static int
 subscribe(struct offer_work *w, const struct sbx_json *offer,
 	char id[static SBX_ID_SIZE], bool *fresh)
 {
-	const char *service = sbx_json_str(offer, "service_id");
-	struct sbx_doc *doc = NULL;
+	struct sbx_verdict v = { 0 };
+	const char *sub = NULL;
 	int r;
 
 	if (offer_has(offer, "provider", w->self))
 		return sbx_err_set(
 			&w->ctx->err, SBX_E_USAGE, "an offer of this box");
-	if ((r = sbx_sub_mine(w->st, w->self, offer, &doc, &w->ctx->err)) != 0)
-		return r;
-	if (doc != NULL && !sbx_sub_open(sbx_doc_root(doc))) {
-		sbx_err_set(&w->ctx->err, SBX_E_NO,
-			"the provider rejected subscription %.12s",
-			sbx_json_str(sbx_doc_root(doc), "subscription_id"));
+	if ((r = standing(w, offer, &v)) != 0)
+		goto out;
+	if (v.sub_row != NULL)
+		sub = sbx_json_str(sbx_doc_root(v.sub_row), "subscription_id");
+	*fresh = v.sub != SBX_USE_YES && v.sub != SBX_USE_WAITING;
+	if (v.sub == SBX_USE_REJECTED) {
+		r = sbx_err_set(&w->ctx->err, SBX_E_NO,
+			"the provider rejected subscription %.12s", sub);
 		sbx_err_hint(&w->ctx->err, "it can approve that one yet");
-		r = SBX_E_NO;
-	} else if (doc != NULL) {
-		snprintf(id, SBX_ID_SIZE, "%s",
-			sbx_json_str(sbx_doc_root(doc), "subscription_id"));
-		*fresh = false;
+	} else if (*fresh) {
+		r = subscribe_anew(w, sbx_json_str(offer, "service_id"), id);
 	} else {
-		int64_t now = sbx_clock_now();
-
-		*fresh = true;
-		doc = sbx_doc_new();
-		sbx_sub_id(id, w->self, service, now);
-		sbx_json_add_str(doc, sbx_doc_root(doc), "subscription_id", id);
-		sbx_json_add_str(doc, sbx_doc_root(doc), "service_id", service);
-		sbx_json_add_time(doc, sbx_doc_root(doc), "requested_at", now);
-		r = offer_sign(w, "service_subscribe", sbx_doc_root(doc));
+		snprintf(id, SBX_ID_SIZE, "%s", sub);
 	}
-	sbx_doc_free(doc);
+out:
+	sbx_verdict_free(&v);
 	return r;
 }
 
@@ -126,11 +147,12 @@ cmd_subs(struct sbx_ctx *ctx)
 }
 
 static int
-decide(struct sbx_ctx *ctx, const char *op, const char *result)
+decide(struct sbx_ctx *ctx, const char *op, bool approves)
 {
 	const struct sbx_json *row;
 	struct sbx_doc *doc = NULL;
 	struct offer_work w;
+	bool lifts; /* a rejection, which outlasts what was rejected */
 	int r;
 
 	if ((r = offer_open(&w, ctx, SBX_LOG_WRITE)) != 0 ||
@@ -138,10 +160,12 @@ decide(struct sbx_ctx *ctx, const char *op, const char *result)
 			0)
 		goto out;
 	row = sbx_doc_root(doc);
-	if (offer_has(row, "status", result))
-		sbx_tool_say(ctx, "it is %s already: nothing signed", result);
-	else if (offer_has(row, "status", "cancelled") ||
-		 offer_has(row, "status", "ended"))
+	lifts = approves && sbx_json_get(row, "denied")->yes;
+	if (offer_has(row, "status", approves ? "live" : "rejected"))
+		sbx_tool_say(ctx, "it is %s already: nothing signed",
+			approves ? "live" : "rejected");
+	else if (!lifts && (offer_has(row, "status", "cancelled") ||
+				   offer_has(row, "status", "ended")))
 		r = sbx_err_set(&ctx->err, SBX_E_NO, "the subscription is %s",
 			sbx_json_str(row, "status"));
 	else
@@ -157,13 +181,31 @@ out:
 int
 cmd_approve(struct sbx_ctx *ctx)
 {
-	return decide(ctx, "service_approve", "live");
+	return decide(ctx, "service_approve", true);
 }
 
 int
 cmd_reject(struct sbx_ctx *ctx)
 {
-	return decide(ctx, "service_reject", "rejected");
+	return decide(ctx, "service_reject", false);
+}
+
+struct open_sub {
+	const struct sbx_json *offer;
+	struct sbx_doc *doc;
+};
+
+static int
+see_open(void *arg, const struct sbx_json *row, struct sbx_err *err)
+{
+	struct open_sub *o = arg;
+
+	(void)err;
+	if (!sbx_sub_open(row) || !offer_has(row, "provider",
+		sbx_json_str(o->offer, "provider")))
+		return 0;
+	o->doc = sbx_doc_copy(row);
+	return 1;
 }
 
 /* What is named may be the subscription or what it is a subscription to. */
@@ -171,17 +213,24 @@ static int
 find_own_sub(struct offer_work *w, struct sbx_doc **doc)
 {
 	struct sbx_doc *offer = NULL;
+	struct open_sub o = { 0 };
+	struct sbx_subs subs;
 	int r;
 
 	r = offer_find(w, SBX_FIND_SUB, w->ctx->argv[0], doc);
 	if (r != SBX_E_NO ||
 		offer_find(w, SBX_FIND_ANY, w->ctx->argv[0], &offer) != 0)
 		return r;
-	r = sbx_sub_mine(
-		w->st, w->self, sbx_doc_root(offer), doc, &w->ctx->err);
-	sbx_doc_free(offer);
-	if (r == 0 && (*doc == NULL || !sbx_sub_open(sbx_doc_root(*doc))))
+	o.offer = sbx_doc_root(offer);
+	subs = (struct sbx_subs){ .subscriber = w->self,
+		.service = sbx_json_str(o.offer, "service_id") };
+	r = sbx_state_subs(w->st, &subs, see_open, &o, &w->ctx->err);
+	if (r == 0)
 		r = sbx_err_set(&w->ctx->err, SBX_E_NO, "not subscribed");
+	else if (r > 0)
+		r = SBX_OK;
+	*doc = o.doc;
+	sbx_doc_free(offer);
 	return r;
 }
 

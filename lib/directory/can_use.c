@@ -8,8 +8,7 @@
 
 /* Nobody offers it, or more than one member does, under one identifier. */
 static void
-explain_no_offer(struct sbx_asked *a, struct sbx_leg *l,
-	const struct sbx_err *why)
+explain_no_offer(struct sbx_asked *a, struct sbx_leg *l)
 {
 	sqlite3_stmt *q = NULL;
 	int n = 0;
@@ -19,16 +18,15 @@ explain_no_offer(struct sbx_asked *a, struct sbx_leg *l,
 		return;
 	sbx_db_bind_text(q, 1, a->q->target);
 	while (sqlite3_step(q) == SQLITE_ROW) {
-		sbx_buf_str(&l->remedy, n++ > 0 ? " or " : "all of these but one "
-			"are revoked (sbx-member revoke, by one above it or an "
-			"anchor): ");
-		sbx_name_write(a->st, (const char *)sqlite3_column_text(q, 0),
-			&l->remedy);
+		sbx_buf_fmt(&l->remedy, "%s%.64s@%s", n++ > 0 ? " or " :
+			"nothing: ask of one of them: ", a->q->target,
+			(const char *)sqlite3_column_text(q, 0));
 		sbx_leg_entry(a, l, (const char *)sqlite3_column_text(q, 1));
 	}
 	sqlite3_finalize(q);
 	if (n > 0) {
-		sbx_buf_str(&l->why, why->text);
+		sbx_buf_fmt(&l->why, "%.64s: contested: %d members claim it",
+			a->q->target, n);
 	} else {
 		sbx_buf_fmt(&l->why, "no member offers %.64s", a->q->target);
 		sbx_buf_str(&l->remedy, "its provider, as a member, signs: "
@@ -36,47 +34,38 @@ explain_no_offer(struct sbx_asked *a, struct sbx_leg *l,
 	}
 }
 
-static int
-check_offer(struct sbx_asked *a, struct sbx_doc **offer, struct sbx_err *err)
+static void
+offer_leg(struct sbx_asked *a, const struct sbx_verdict *v)
 {
-	struct sbx_err why = { 0 };
 	const struct sbx_json *row, *member;
 	struct sbx_leg l;
-	int r;
 
-	r = sbx_state_one(a->st, SBX_VIEW_OFFER, a->q->target, offer, &why);
-	if (r != 0 && r != SBX_E_NO) {
-		if (err != NULL)
-			*err = why;
-		return r;
-	}
 	sbx_leg_begin(a, &l, "offer");
-	if (r != 0) {
-		explain_no_offer(a, &l, &why);
+	if (v->offer_row == NULL || v->offer == SBX_USE_CONTESTED) {
+		explain_no_offer(a, &l);
 		sbx_leg_end(a, &l);
-		return SBX_OK;
+		return;
 	}
-	row = sbx_doc_root(*offer);
+	row = sbx_doc_root(v->offer_row);
 	member = sbx_json_get(row, "member");
 	sbx_leg_entry(a, &l, sbx_json_str(row, "entry"));
-	l.holds = sbx_offer_live(row);
+	l.holds = v->offer == SBX_USE_YES;
 	sbx_name_write(a->st, sbx_json_str(row, "provider"), &l.why);
 	if (l.holds)
 		sbx_buf_fmt(&l.why, " offers %s", sbx_json_str(row, "name"));
-	else if (member != NULL && member->yes)
+	else if (member->yes)
 		sbx_buf_fmt(&l.why, " withdrew %s", sbx_json_str(row, "name"));
 	else
 		sbx_buf_fmt(&l.why, ", which offers %s, is not a member, or was "
 				    "revoked since it said so",
 			sbx_json_str(row, "name"));
-	if (member == NULL || !member->yes)
+	if (!member->yes)
 		sbx_buf_fmt(&l.remedy, "unless it is one, a member signs an "
 				       "invitation and it accepts it; then ");
 	sbx_name_write(a->st, sbx_json_str(row, "provider"), &l.remedy);
 	sbx_buf_fmt(&l.remedy, " signs: sbx-offer publish %s",
 		sbx_json_str(row, "name"));
 	sbx_leg_end(a, &l);
-	return SBX_OK;
 }
 
 /* Who would have to sign what, for sub (or none) to be live. */
@@ -89,7 +78,8 @@ mend_sub(struct sbx_asked *a, struct sbx_leg *l, const struct sbx_json *offer,
 	struct sbx_buf by = SBX_BUF(1024);
 
 	sbx_name_write(a->st, sbx_json_str(offer, "provider"), &by);
-	if (strcmp(status, "waiting") == 0 || strcmp(status, "rejected") == 0)
+	if (strcmp(status, "waiting") == 0 ||
+		(sub != NULL && sbx_json_get(sub, "denied")->yes))
 		sbx_buf_fmt(&l->remedy, "%s, the provider, signs: sbx-offer approve "
 			"%s", sbx_buf_text(&by),
 			sbx_json_str(sub, "subscription_id"));
@@ -107,10 +97,7 @@ explain_sub(struct sbx_asked *a, struct sbx_leg *l, const struct sbx_json *offer
 {
 	const char *status = sbx_json_str(sub, "status");
 	bool pending = sbx_json_is(sbx_json_get(offer, "approval_mode"), "pending");
-	const struct sbx_json *member = sbx_json_get(sub, "member");
 
-	l->holds = sbx_json_is(sbx_json_get(sub, "status"), "live") &&
-		member != NULL && member->yes;
 	sbx_buf_fmt(&l->why, "%s subscribed on %.19s", sbx_buf_text(&a->subject),
 		sbx_json_str(sub, "requested_at"));
 	if (l->holds)
@@ -125,6 +112,9 @@ explain_sub(struct sbx_asked *a, struct sbx_leg *l, const struct sbx_json *offer
 	else if (strcmp(status, "contested") == 0)
 		sbx_buf_str(&l->why, ", by a number that another claims too, so no "
 				     "approval is its own");
+	else if (strcmp(status, "cancelled") == 0 &&
+		sbx_json_get(sub, "denied")->yes)
+		sbx_buf_str(&l->why, ", which was rejected, and is cancelled");
 	else
 		sbx_buf_fmt(&l->why, ", which is %s", status);
 }
@@ -149,83 +139,38 @@ add_answer(struct sbx_asked *a, struct sbx_leg *l, const struct sbx_json *sub)
 	sqlite3_finalize(q);
 }
 
-struct best {
-	const char *provider;
-	struct sbx_doc *doc;
-	int rank;
-};
-
-/* The one that comes nearest to a yes; of two the later. */
-static int
-see_sub(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+static void
+sub_leg(struct sbx_asked *a, const struct sbx_verdict *v)
 {
-	static const char *const ranks[] = { "contested", "cancelled", "ended",
-		"rejected", "waiting", "live", NULL };
-	struct best *b = ctx;
-	int rank = 0;
-
-	(void)err;
-	while (ranks[rank] != NULL &&
-		!sbx_json_is(sbx_json_get(row, "status"), ranks[rank]))
-		rank++;
-	if (!sbx_json_is(sbx_json_get(row, "provider"), b->provider) ||
-		(b->doc != NULL && (rank < b->rank || (rank == b->rank &&
-			strcmp(sbx_json_str(row, "requested_at"), sbx_json_str(
-				sbx_doc_root(b->doc), "requested_at")) <= 0))))
-		return SBX_OK;
-	sbx_doc_free(b->doc);
-	b->doc = sbx_doc_copy(row);
-	b->rank = rank;
-	return SBX_OK;
-}
-
-static int
-check_sub(struct sbx_asked *a, const struct sbx_json *offer, struct sbx_err *err)
-{
-	struct sbx_subs subs = { .subscriber = a->q->subject,
-		.service = a->q->target };
-	struct best best = { .provider = sbx_json_str(offer, "provider") };
-	struct sbx_doc *sub;
+	const struct sbx_json *offer = sbx_doc_root(v->offer_row);
+	const struct sbx_json *sub =
+		v->sub_row != NULL ? sbx_doc_root(v->sub_row) : NULL;
 	struct sbx_leg l;
-	int r;
 
-	if ((r = sbx_state_subs(a->st, &subs, see_sub, &best, err)) != 0) {
-		sbx_doc_free(best.doc);
-		return r;
-	}
-	sub = best.doc;
 	sbx_leg_begin(a, &l, "subscription");
+	l.holds = v->sub == SBX_USE_YES;
 	if (sub != NULL) {
-		sbx_leg_entry(a, &l, sbx_json_str(sbx_doc_root(sub), "entry"));
-		add_answer(a, &l, sbx_doc_root(sub));
-		explain_sub(a, &l, offer, sbx_doc_root(sub));
+		sbx_leg_entry(a, &l, sbx_json_str(sub, "entry"));
+		add_answer(a, &l, sub);
+		explain_sub(a, &l, offer, sub);
 	} else {
 		sbx_buf_fmt(&l.why, "%s has no subscription to it",
 			sbx_buf_text(&a->subject));
 	}
-	mend_sub(a, &l, offer, sub != NULL ? sbx_doc_root(sub) : NULL);
-	sbx_doc_free(sub);
+	mend_sub(a, &l, offer, sub);
 	sbx_leg_end(a, &l);
-	return SBX_OK;
 }
 
-static int
-check_node(struct sbx_asked *a, struct sbx_err *err)
+static void
+node_leg(struct sbx_asked *a, const struct sbx_verdict *v)
 {
-	sqlite3_stmt *q = NULL;
 	struct sbx_leg l;
-	int r;
 
-	if ((r = sbx_db_prepare(a->st->db, "SELECT mesh_ip FROM temp.v_node WHERE "
-		     "did=? AND member AND mesh_ip IS NOT NULL", &q, err)) != 0)
-		return r;
 	sbx_leg_begin(a, &l, "node");
-	sbx_db_bind_text(q, 1, a->q->subject);
-	if (sqlite3_step(q) == SQLITE_ROW) {
-		l.holds = true;
+	l.holds = v->node == SBX_USE_YES;
+	if (l.holds) {
 		sbx_buf_fmt(&l.why, "%s has the mesh address %s",
-			sbx_buf_text(&a->subject),
-			(const char *)sqlite3_column_text(q, 0));
+			sbx_buf_text(&a->subject), v->mesh_ip);
 	} else {
 		sbx_buf_fmt(&l.why, "%s has no address on the mesh",
 			sbx_buf_text(&a->subject));
@@ -233,21 +178,24 @@ check_node(struct sbx_asked *a, struct sbx_err *err)
 				       "sbx-ledger append node_publish",
 			sbx_buf_text(&a->subject));
 	}
-	sqlite3_finalize(q);
 	sbx_leg_end(a, &l);
-	return SBX_OK;
 }
 
 int
 sbx_can_use(struct sbx_asked *a, struct sbx_err *err)
 {
-	struct sbx_doc *offer = NULL;
+	const struct sbx_use use = { .subscriber = a->q->subject,
+		.service = a->q->target, .provider = a->q->provider };
+	struct sbx_verdict v;
 	int r;
 
-	if ((r = check_node(a, err)) == 0 &&
-		(r = check_offer(a, &offer, err)) == 0 && offer != NULL)
-		r = check_sub(a, sbx_doc_root(offer), err);
-	sbx_doc_free(offer);
+	if ((r = sbx_use_check(a->st, &use, &v, err)) == 0) {
+		node_leg(a, &v);
+		offer_leg(a, &v);
+		if (v.offer_row != NULL && v.offer != SBX_USE_CONTESTED)
+			sub_leg(a, &v);
+	}
+	sbx_verdict_free(&v);
 	return r;
 }
 

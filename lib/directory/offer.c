@@ -84,6 +84,7 @@ static const struct {
 struct search {
 	enum sbx_find which;
 	const char *self, *ref;
+	const char *box, *did; /* whose it is to be, or NULL */
 	struct sbx_doc *doc; /* the first match */
 	struct sbx_buf all;  /* for the error */
 	bool exact;
@@ -129,6 +130,10 @@ eligible(const struct search *s, const struct sbx_json *row)
 {
 	const char *who = searches[s->which].who;
 
+	if (s->box != NULL &&
+		!sbx_json_is(sbx_json_get(row, "boxname"), s->box) &&
+		!sbx_json_is(sbx_json_get(row, "provider"), s->did))
+		return false;
 	return (who == NULL || sbx_json_is(sbx_json_get(row, who), s->self)) &&
 	       (searches[s->which].fits == NULL ||
 		       searches[s->which].fits(row));
@@ -153,6 +158,41 @@ see_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 	return 0;
 }
 
+static int
+search(struct sbx_state *st, struct search *s, struct sbx_err *err)
+{
+	struct sbx_subs subs = { .id = s->ref };
+
+	if (searches[s->which].view != SBX_VIEW_SUB)
+		return sbx_state_each(st, searches[s->which].view, NULL, see_row,
+			s, err);
+	if (s->which == SBX_FIND_SUB)
+		subs.subscriber = s->self;
+	else
+		subs.provider = s->self;
+	return sbx_state_subs(st, &subs, see_row, s, err);
+}
+
+/* REF@BOX: of that box, or of whoever is called so. */
+static int
+search_at(struct sbx_state *st, struct search *s, struct sbx_err *err)
+{
+	const char *at = strrchr(s->ref, '@');
+	char did[SBX_DID_SIZE] = "", *ref;
+	int r;
+
+	if (at == NULL || searches[s->which].view != SBX_VIEW_OFFER)
+		return SBX_OK;
+	ref = sbx_mem_text(s->ref, (size_t)(at - s->ref));
+	s->box = at + 1;
+	s->did = sbx_name_resolve(st, s->box, did, NULL) == 0 ? did : "";
+	s->ref = ref;
+	r = search(st, s, err);
+	free(ref);
+	s->ref = "";
+	return r;
+}
+
 int
 sbx_find(struct sbx_state *st, enum sbx_find which, const char *self,
 	const char *ref, struct sbx_doc **doc, struct sbx_err *err)
@@ -161,22 +201,19 @@ sbx_find(struct sbx_state *st, enum sbx_find which, const char *self,
 		.self = self,
 		.ref = ref,
 		.all = SBX_BUF(SBX_MAX_LINE) };
-	struct sbx_subs subs = { .id = ref };
 	int r;
 
-	if (which == SBX_FIND_SUB)
-		subs.subscriber = self;
-	else
-		subs.provider = self;
-	r = searches[which].view == SBX_VIEW_SUB ?
-		sbx_state_subs(st, &subs, see_row, &s, err) :
-		sbx_state_each(st, searches[which].view, NULL, see_row, &s, err);
+	if ((r = search(st, &s, err)) == 0 && s.count == 0)
+		r = search_at(st, &s, err);
 	if (r == 0 && s.count == 0) {
 		r = sbx_err_set(err, SBX_E_NO, "no such %s: %.100s",
 			searches[which].what, ref);
 	} else if (r == 0 && s.count > 1) {
 		r = sbx_err_set(err, SBX_E_USAGE, "%.64s is ambiguous: %s", ref,
 			sbx_buf_text(&s.all));
+		if (searches[which].view == SBX_VIEW_OFFER)
+			sbx_err_hint(err, "add @ and its box, or @ and its "
+				"provider's did");
 	} else if (r == 0) {
 		*doc = s.doc;
 		s.doc = NULL; /* transferred */
@@ -212,45 +249,4 @@ sbx_offer_same(const struct sbx_json *a, const struct sbx_json *b)
 		if (!same(sbx_json_get(a, *p), sbx_json_get(b, *p)))
 			return false;
 	return true;
-}
-
-struct mine {
-	const struct sbx_json *offer;
-	struct sbx_doc *doc;
-};
-
-/* One that is open goes before one that was rejected. */
-static int
-see_mine(void *ctx, const struct sbx_json *row, struct sbx_err *err)
-{
-	struct mine *m = ctx;
-
-	(void)err;
-	if (!same(sbx_json_get(row, "provider"),
-		    sbx_json_get(m->offer, "provider")))
-		return 0;
-	if (!sbx_sub_open(row) &&
-		(m->doc != NULL ||
-			!sbx_json_is(sbx_json_get(row, "status"), "rejected")))
-		return 0;
-	sbx_doc_free(m->doc);
-	m->doc = sbx_doc_copy(row);
-	return 0;
-}
-
-int
-sbx_sub_mine(struct sbx_state *st, const char *self,
-	const struct sbx_json *offer, struct sbx_doc **doc, struct sbx_err *err)
-{
-	struct sbx_subs subs = { .subscriber = self,
-		.service = sbx_json_str(offer, "service_id") };
-	struct mine m = { .offer = offer };
-	int r;
-
-	r = sbx_state_subs(st, &subs, see_mine, &m, err);
-	if (r == 0)
-		*doc = m.doc;
-	else
-		sbx_doc_free(m.doc);
-	return r;
 }

@@ -77,7 +77,8 @@
 	"WHEN s.contested AND s.approval_mode<>'auto' THEN 'contested' " \
 	"WHEN s.rejected>=coalesce(s.approved, s.rejected) THEN 'rejected' " \
 	"WHEN s.approved IS NOT NULL OR s.approval_mode='auto' THEN 'live' " \
-	"ELSE 'waiting' END AS status FROM (SELECT l.id AS " \
+	"ELSE 'waiting' END AS status, coalesce(s.rejected>=" \
+	"coalesce(s.approved, s.rejected), 0) AS denied FROM (SELECT l.id AS " \
 	"subscription_id, l.idhash, l.ref AS service_id, a.did AS subscriber, " \
 	"o.provider AS provider, " P("requested_at") " AS requested_at, " \
 	"o.status AS offer_status, o.member AS offered, " \
@@ -102,6 +103,7 @@
 #define B(n) { n, SBX_COLUMN_BOOL, false }
 #define J(n) { n, SBX_COLUMN_JSON, false }
 #define NOW(n) { n, SBX_COLUMN_TEXT, true }
+#define ASIDE(n) { n, SBX_COLUMN_BOOL, true }
 
 const char *const sbx_view_tables =
 	/* The anchors of then: today's without what was changed since, by the
@@ -210,7 +212,8 @@ const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 		SUBS("", "temp.v_offer"),
 		{ ID("subscription_id"), T("service_id"), T("subscriber"),
 			T("provider"), T("requested_at"), T("status"),
-			T("offer_status"), B("member"), T("entry") } },
+			T("offer_status"), B("member"), T("entry"),
+			ASIDE("denied") } },
 	[SBX_VIEW_CONFIG] = { "v_config",
 		"SELECT a.did AS publisher, l.id AS config_id, " P("scope")
 		" AS scope, " P("version") " AS version, " P("content_hash")

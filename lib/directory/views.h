@@ -16,7 +16,8 @@ enum sbx_column_kind {
 struct sbx_column {
 	const char *name;
 	enum sbx_column_kind kind;
-	bool now; /* depends on the clock: no part of the state's digest */
+	bool now; /* depends on the clock, or follows from what other columns
+		   * do not show: no part of the state's digest */
 };
 
 struct sbx_view_def {

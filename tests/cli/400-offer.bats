@@ -203,6 +203,49 @@ offer_as() { # NODE ID PORT: whoever has that id
 	carry c3box gk2
 	at gk2 2 sbx-offer show "$id"
 	assert_says sbx-offer ambiguous
+	assert_hint sbx-offer
+	at gk2 sbx-offer -j show "$id@$(did gk2)"
+	assert_eq "$(jq -r .endpoint <<<"$output")" 10.10.0.2:1 "the one that was named"
+	at gk2 sbx-member name box2 "$(did c3box)"
+	at gk2 sbx-offer -j show "mirror@box2"
+	assert_eq "$(jq -r .endpoint <<<"$output")" 10.10.0.2:2 "the other"
+	at gk2 1 sbx-offer show "mirror@nobody"
+}
+
+# I15: and whoever asks says so
+@test "another member's offer under a loose id neither opens nor closes it" {
+	id=$(printf 'e%.0s' {1..64})
+	printf '{"service_id":"%s","name":"mirror","kind":"web","endpoint":"10.10.0.1:80",
+		"scope":{},"approval_mode":"pending","description":""}' "$id" |
+		at gk2 sbx-ledger append service_offer
+	carry gk2 c3box
+	subscribe
+	who=$(did c3box) ours=$id@$(did gk2)
+	node eve
+	SBX_STATE=$BATS_TEST_TMPDIR/eve sbx-ledger init --no-recovery >"$BATS_TEST_TMPDIR/eve.did"
+	at gk2 sbx-member trust "$(did eve)"
+	offer_as eve "$id" 3
+	printf '{"subscription_id":"%s","service_id":"%s"}' "$sub" "$id" |
+		at eve sbx-ledger append service_approve
+	carry eve gk2
+	at gk2 1 sbx-member -j can "$who" service.use "$ours"
+	assert_eq "$(jq -c '.legs[] | select(.leg=="offer" or .leg=="subscription").holds' <<<"$output" | paste -sd,)" \
+		true,false "opened by another's word"
+	at gk2 1 sbx-why "$who" "$ours"
+	assert_has "$output" "waits for the provider's approval" "why"
+	at gk2 1 sbx-member -j can "$who" service.use "$id"
+	leg=$(jq -c '.legs[] | select(.leg=="offer")' <<<"$output")
+	assert_has "$leg" contested "the offer that several members claim"
+	assert_has "$leg" "$ours" "it does not say how to ask of one of them"
+	tick
+	at gk2 sbx-offer approve "$sub"
+	tick
+	printf '{"subscription_id":"%s","service_id":"%s"}' "$sub" "$id" |
+		at eve sbx-ledger append service_reject
+	carry eve gk2
+	at gk2 1 sbx-member -j can "$who" service.use "$ours"
+	assert_eq "$(jq -c '.legs[] | select(.leg=="offer" or .leg=="subscription").holds' <<<"$output" | paste -sd,)" \
+		true,true "closed by another's word"
 }
 
 @test "an auto offer's subscription is live at once, on both sides" {
@@ -261,6 +304,25 @@ offer_as() { # NODE ID PORT: whoever has that id
 	at gk2 sbx-offer approve "$sub"
 	carry gk2 c3box
 	assert_eq "$(status_of c3box)" live "not approved"
+}
+
+@test "a rejection outlasts the subscription, until the provider lifts it" {
+	publish mirror
+	subscribe
+	tick
+	at gk2 sbx-offer reject "$sub"
+	carry gk2 c3box
+	printf '{"subscription_id":"%s"}' "$sub" | at c3box sbx-ledger append service_revoke_sub
+	carry c3box gk2
+	tick
+	at c3box 1 sbx-offer subscribe mirror
+	assert_says sbx-offer rejected
+	at gk2 1 sbx-offer reject "$sub"
+	at gk2 sbx-offer approve "$sub"
+	carry gk2 c3box
+	tick
+	at c3box sbx-offer subscribe mirror
+	assert_ne "$output" "$sub" "what was cancelled came back"
 }
 
 @test "only the provider decides, only the subscriber cancels" {

@@ -337,7 +337,7 @@ judge(const struct sbx_key *key, const char *id, const char *address)
 	struct verdict v = { .tell = false };
 	struct sbx_entry *e = subscription(key, id, service);
 	struct sbx_buf body = SBX_BUF(SBX_MAX_LINE);
-	struct sbx_doc *found = NULL;
+	struct sbx_verdict verdict = { 0 };
 	struct sbx_request *g = NULL;
 	struct sbx_state *st;
 
@@ -346,12 +346,9 @@ judge(const struct sbx_key *key, const char *id, const char *address)
 		0);
 	ck_assert_int_eq(read_body(body.data, body.len, &g, NULL), 0);
 	ck_assert_int_eq(sbx_state_open(ledger, &st, &v.err), 0);
-	ck_assert_int_eq(
-		sbx_request_offer(st, sbx_key_did(gk2), service, &found, NULL),
-		0);
-	v.r = sbx_request_judge(ledger, st, g, sbx_doc_root(found), address,
-		&v.http, &v.tell, &v.err);
-	sbx_doc_free(found);
+	v.r = sbx_request_check(ledger, st, sbx_key_did(gk2), g, address,
+		&verdict, &v.http, &v.tell, &v.err);
+	sbx_verdict_free(&verdict);
 	sbx_state_free(st);
 	sbx_request_free(g);
 	sbx_entry_free(e);
@@ -494,31 +491,33 @@ START_TEST(a_cancelled_subscription_has_ended)
 }
 END_TEST
 
-static int
-offered(const struct sbx_key *self)
-{
-	struct sbx_doc *doc = NULL;
-	struct sbx_state *st;
-	int r;
-
-	ck_assert_int_eq(sbx_state_open(ledger, &st, NULL), 0);
-	r = sbx_request_offer(st, sbx_key_did(self), service, &doc, NULL);
-	sbx_doc_free(doc);
-	sbx_state_free(st);
-	return r;
-}
-
 START_TEST(only_an_own_live_offer_with_a_macro_is_lent)
 {
-	ck_assert_int_eq(offered(gk2), SBX_E_NO);
+	refused(judge(c3box, sub_id, IP), 404, false);
 	offer(gk2, "mirror", "auto", false);
-	ck_assert_int_eq(offered(gk2), SBX_E_NO);
+	refused(judge(c3box, sub_id, IP), 404, false);
 	offer(gk2, "mirror", "auto", true);
-	ck_assert_int_eq(offered(gk2), 0);
-	ck_assert_int_eq(offered(c3box), SBX_E_NO);
+	ck_assert_int_eq(judge(c3box, sub_id, IP).r, 0);
 	add(entry(gk2, "service_revoke_offer",
 		(const char *[]){ "service_id", service, NULL }));
-	ck_assert_int_eq(offered(gk2), SBX_E_NO);
+	refused(judge(c3box, sub_id, IP), 404, false);
+}
+END_TEST
+
+/* A rejection is lifted by the provider, not by whom it keeps out. */
+START_TEST(cancelling_what_was_rejected_is_no_way_back)
+{
+	char again[SBX_ID_SIZE];
+
+	offer(gk2, "mirror", "auto", true);
+	add(subscription(c3box, sub_id, service));
+	decide(gk2, "service_reject", sub_id);
+	decide(c3box, "service_revoke_sub", sub_id);
+	refused(judge(c3box, sub_id, IP), 403, true);
+	sbx_sub_id(again, sbx_key_did(c3box), service, now);
+	refused(judge(c3box, again, IP), 403, true);
+	decide(gk2, "service_approve", sub_id);
+	ck_assert_int_eq(judge(c3box, again, IP).r, 0);
 }
 END_TEST
 
@@ -649,6 +648,7 @@ main(void)
 	tcase_add_test(state, another_key_than_the_one_known_is_refused);
 	tcase_add_test(state, a_cancelled_subscription_has_ended);
 	tcase_add_test(state, only_an_own_live_offer_with_a_macro_is_lent);
+	tcase_add_test(state, cancelling_what_was_rejected_is_no_way_back);
 	suite_add_tcase(s, state);
 	return finish_suite(s);
 }
