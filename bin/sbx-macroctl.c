@@ -177,7 +177,7 @@ cmd_list(struct sbx_ctx *ctx)
 	if ((r = open_lending(ctx, &l)) != 0)
 		return r;
 	if ((r = sbx_lending_load(&l, &ctx->err)) != 0 ||
-		(r = sbx_nft_read(ctx->conf.mesh_if, &nft, &ctx->err)) != 0)
+		(r = sbx_nft_read(&ctx->conf, &nft, &ctx->err)) != 0)
 		goto out;
 	names = sbx_mem_alloc(l.grants.count + 1, sizeof(*names));
 	if (!ctx->json) /* without a directory the dids will do */
@@ -313,16 +313,17 @@ check_firewall(struct checking *c, const struct sbx_grants *g)
 	struct sbx_nft nft;
 	char text[160];
 
-	if (sbx_nft_read(c->ctx->conf.mesh_if, &nft, &why) != 0) {
+	if (sbx_nft_read(&c->ctx->conf, &nft, &why) != 0) {
 		check_row(c, "firewall", why.text);
 		return;
 	}
-	if (!nft.there && g->nports > 0)
+	if (!nft.fw.there)
 		check_row(c, "firewall",
-			"our table is not there: every "
-			"lent port is open to the mesh");
-	else if (nft.there)
-		check_row(c, "firewall", nft.wrong);
+			"our table is not there: lent ports are open to the "
+			"mesh, and the mesh address to other links");
+	else
+		check_row(c, "firewall",
+			nft.fw.wrong[0] != '\0' ? nft.fw.wrong : NULL);
 	sbx_lending_plan(g, &nft, &plan);
 	snprintf(text, sizeof(text),
 		"%zu missing, %zu that no grant stands behind, "

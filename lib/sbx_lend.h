@@ -120,9 +120,30 @@ bool sbx_own_check(const struct stat *st, bool dir);
  * SBX_E_NO when not.  The caller closes *fd. */
 int sbx_own_dir(const char *path, int *fd, struct sbx_err *err);
 
-/* ---- nft: our table inet sbx (design 7) --------------------------------- */
+/* ---- firewall: our table inet sbx -------------------------------------------- */
 
 #define SBX_MAX_PORTS 1024 /* ports that were ever lent */
+
+struct sbx_firewall {
+	bool there;
+	char wrong[128]; /* how it differs from what we load; "": it does not */
+};
+
+/* One transaction: the whole table, awake and as we make it, and the nft(8)
+ * commands in elements, which fill a part's own sets; other parts' elements
+ * stay, unless anew, which takes away all that is in the table first.  It is
+ * read back: SBX_E_SYS when it is not so then. */
+int sbx_firewall_load(const struct sbx_conf *conf, bool anew,
+	const struct sbx_buf *elements, struct sbx_err *err);
+/* Sets, chains, rules and flags as they are, against what we load. */
+int sbx_firewall_see(const struct sbx_conf *conf, struct sbx_firewall *fw,
+	struct sbx_err *err);
+/* nft(8) with these words, NULL last: what it prints, at most max bytes, and
+ * its exit status. */
+int sbx_firewall_ask(const char *const *words, size_t max, struct sbx_buf *out,
+	int *status, struct sbx_err *err);
+
+/* ---- nft: lending's sets in it -------------------------------------------------- */
 
 /* One element: this address may reach this port. */
 struct sbx_lend {
@@ -134,20 +155,21 @@ struct sbx_lend {
 };
 
 struct sbx_nft {
-	bool there;
-	const char *wrong; /* how it is not what we load, or NULL */
+	struct sbx_firewall fw;
 	struct sbx_lend *lend, *ports;
 	size_t nlend, nports;
 };
 
 const char *sbx_proto_name(int proto);
-/* In one transaction: the table is there and as it should be, exactly these
- * ports are closed but for whom lend says, and each element of lend is there
- * for left seconds from now, or not at all.  Other elements stay. */
-int sbx_nft_load(const char *mesh_if, const struct sbx_lend *ports,
+/* In one transaction, read back: exactly these ports are closed but for whom
+ * lend says, and each element of lend is there for left seconds from now, or
+ * not at all.  Other elements stay, unless anew. */
+int sbx_nft_load(const struct sbx_conf *conf, bool anew,
+	const struct sbx_lend *ports,
 	size_t nports, const struct sbx_lend *lend, size_t nlend,
 	struct sbx_err *err);
-int sbx_nft_read(const char *mesh_if, struct sbx_nft *nft, struct sbx_err *err);
+int sbx_nft_read(const struct sbx_conf *conf, struct sbx_nft *nft,
+	struct sbx_err *err);
 void sbx_nft_free(struct sbx_nft *nft);
 
 /* ---- macro: the vetted plugins ------------------------------------------- */

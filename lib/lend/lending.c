@@ -61,7 +61,7 @@ sbx_lending_load(struct sbx_lending *l, struct sbx_err *err)
 	if ((r = sbx_grants_load(l->path, &l->grants, err)) != 0 ||
 		l->grants.nports > 0)
 		return r;
-	if ((r = sbx_nft_read(l->conf->mesh_if, &nft, err)) != 0)
+	if ((r = sbx_nft_read(l->conf, &nft, err)) != 0)
 		return r;
 	for (i = 0; i < nft.nports && r == 0; i++)
 		r = sbx_grants_port(
@@ -133,7 +133,7 @@ element_set(struct sbx_lending *l, struct sbx_lend *e, struct sbx_err *err)
 {
 	sbx_grants_left(&l->grants, e);
 	return sbx_nft_load(
-		l->conf->mesh_if, l->grants.ports, l->grants.nports, e, 1, err);
+		l->conf, false, l->grants.ports, l->grants.nports, e, 1, err);
 }
 
 static char *
@@ -311,7 +311,7 @@ sbx_lending_close_all(struct sbx_lending *l, const char *verb,
 		sbx_grants_left(&l->grants, &e[i]);
 	}
 	sbx_lending_note(&r, err,
-		sbx_nft_load(l->conf->mesh_if, l->grants.ports,
+		sbx_nft_load(l->conf, false, l->grants.ports,
 			l->grants.nports, e, count, &why),
 		&why);
 	i = (size_t)sbx_grants_save(l->path, &l->grants, &l->audit, &why);

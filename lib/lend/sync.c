@@ -69,30 +69,59 @@ sbx_lending_plan(const struct sbx_grants *g, const struct sbx_nft *nft,
 	}
 }
 
-/* Load what the plan says; restore false: nothing that is missing. */
+/* Without what is missing: what is there and to be changed. */
+static void
+plan_only_there(struct sbx_lending_plan *p, const struct sbx_nft *nft)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < p->count; i++)
+		if (has(nft->lend, nft->nlend, &p->set[i]))
+			p->set[kept++] = p->set[i];
+	p->count = kept;
+	p->missing = 0;
+}
+
+/* All that is to be in a table that is made anew. */
+static void
+plan_all(struct sbx_lending_plan *p, const struct sbx_grants *g,
+	const struct sbx_nft *nft, bool restore)
+{
+	struct sbx_lend want;
+
+	p->count = 0;
+	for (size_t i = 0; i < g->count; i++) {
+		want = g->list[i].lend;
+		sbx_grants_left(g, &want);
+		if (want.left > 0 &&
+			(restore || has(nft->lend, nft->nlend, &want)))
+			plan_set(p, &want, want.left);
+	}
+}
+
+/* Load what the plan says; restore false: nothing that is missing.  A table
+ * with something in it that no load mends is made anew. */
 static int
 settle(struct sbx_lending *l, bool restore, bool dry,
 	struct sbx_lending_plan *p, struct sbx_err *err)
 {
+	const struct sbx_grants *g = &l->grants;
 	struct sbx_nft nft;
-	size_t i, kept = 0;
+	bool anew;
 	int r;
 
-	if ((r = sbx_nft_read(l->conf->mesh_if, &nft, err)) != 0)
+	if ((r = sbx_nft_read(l->conf, &nft, err)) != 0)
 		return r;
-	p->set =
-		sbx_mem_alloc(nft.nlend + l->grants.count + 1, sizeof(*p->set));
-	sbx_lending_plan(&l->grants, &nft, p);
-	if (!restore) {
-		for (i = 0; i < p->count; i++)
-			if (has(nft.lend, nft.nlend, &p->set[i]))
-				p->set[kept++] = p->set[i];
-		p->count = kept;
-		p->missing = 0;
-	}
+	p->set = sbx_mem_alloc(nft.nlend + g->count + 1, sizeof(*p->set));
+	sbx_lending_plan(g, &nft, p);
+	anew = nft.fw.there && nft.fw.wrong[0] != '\0';
+	if (!restore)
+		plan_only_there(p, &nft);
+	if (anew)
+		plan_all(p, g, &nft, restore);
 	if (!dry)
-		r = sbx_nft_load(l->conf->mesh_if, l->grants.ports,
-			l->grants.nports, p->set, p->count, err);
+		r = sbx_nft_load(l->conf, anew, g->ports, g->nports, p->set,
+			p->count, err);
 	free(p->set);
 	p->set = NULL;
 	sbx_nft_free(&nft);
@@ -257,7 +286,7 @@ sbx_lending_forget(struct sbx_lending *l, int proto, int port, bool dry,
 		(g->nports - at) * sizeof(*g->ports));
 	/* Saved first: if the rest fails, the port is closed a while longer. */
 	if ((r = sbx_grants_save(l->path, g, &l->audit, err)) == 0)
-		r = sbx_nft_load(l->conf->mesh_if, g->ports, g->nports, NULL, 0,
+		r = sbx_nft_load(l->conf, false, g->ports, g->nports, NULL, 0,
 			err);
 	sbx_lending_note(&r, err,
 		sbx_lending_record(l, &ask, "forget",

@@ -214,7 +214,8 @@ revoke() {
 		'add chain inet sbx other' 'add set inet sbx other { type ipv4_addr; }' \
 		'flush set inet sbx lend' 'add element inet sbx lend { 10.10.0.3 . tcp . 8080 }' \
 		'add element inet sbx lend { 10.10.0.3 . tcp . 8080 timeout 5m }' \
-		'flush set inet sbx ports'; do
+		'flush set inet sbx ports' 'add table inet sbx { flags dormant; }' 'add counter inet sbx c' \
+		'add map inet sbx m { type ipv4_addr : inet_service; }' 'flush chain inet sbx guard_in'; do
 		gk nft "$how"
 		run_gk 1 sbx-macroctl check
 		gk nft delete table inet sbx 2>/dev/null || :
@@ -226,6 +227,20 @@ revoke() {
 	grant
 	run_gk sbx-macroctl check
 	assert_eq "$(gk nft -a list chain inet sbx input | grep -c ' handle .*[0-9]$')" 4 "rules and their chain"
+}
+
+@test "M45: sync makes a table anew that has something foreign in it" {
+	local how
+	gk sh -c 'cd /var/lib/sbx; for f in *; do [ -e "$f" ] && exit 1; done; :'
+	for how in 'add counter inet sbx c' 'add map inet sbx m { type ipv4_addr : inet_service; }' \
+		'add chain inet sbx other' 'add table inet sbx { flags dormant; }'; do
+		grant
+		gk nft "$how"
+		run_gk 1 sbx-macroctl check
+		run_gk 4 sbx-macroctl sync # there is no directory here
+		run_gk sbx-macroctl check
+		assert_eq "$(elements)" '["10.10.0.2","tcp",8080]' "the elements after: $how"
+	done
 }
 
 @test "M45: a set of another's making is not touched and nothing is granted" {
@@ -259,7 +274,7 @@ revoke() {
 @test "M46: without a working nft nothing is granted" {
 	local args how
 	grant_args
-	for how in 'exit 1' 'echo "Fehler: kaputt" >&2; exit 1' 'kill -9 $$' 'yes' ; do
+	for how in 'exit 0' 'exit 1' 'echo "Fehler: kaputt" >&2; exit 1' 'kill -9 $$' 'yes' ; do
 		gk sh -c 'mv /usr/sbin/nft /usr/sbin/nft.real; printf "#!/bin/sh\n%s\n" "$1" >/usr/sbin/nft; chmod 755 /usr/sbin/nft' sh "$how"
 		run gk timeout 30 sbx-macroctl "${args[@]}"
 		gk mv /usr/sbin/nft.real /usr/sbin/nft
