@@ -82,14 +82,16 @@ static const char keep_sql[] =
 	"INSERT INTO main.cache_proposal SELECT * FROM temp.proposal; "
 	"INSERT INTO main.cache_rules SELECT * FROM temp.rules; "
 	/* A proposal that closes changes it without an entry coming in, and so
-	 * does a witness whose clock is ahead. */
+	 * do a witness whose clock is ahead and what was signed ahead of this
+	 * box's clock: it is left out until its time has come. */
 	"INSERT OR REPLACE INTO main.local(key, value) SELECT 'folded', "
 	"json_object('upto', e.seq, 'hash', lower(hex(e.hash)), 'anchors', "
 	ANCHORS ", 'unproven', %d, 'rules', %d, 'since', c.us, 'until', (SELECT "
 	"coalesce(min(us)-1, 9007199254740991) FROM (SELECT closes_us AS us FROM "
 	"temp.proposal UNION ALL SELECT time FROM main.fact WHERE "
-	"type='WitnessAttest') t WHERE t.us>c.us)) FROM main.entry e, temp.clock c ORDER BY e.seq DESC "
-	"LIMIT 1";
+	"type='WitnessAttest' UNION ALL SELECT time-(SELECT due-us FROM "
+	"temp.clock) FROM main.fact WHERE time>(SELECT due FROM temp.clock)) t WHERE t.us>c.us)) FROM main.entry "
+	"e, temp.clock c ORDER BY e.seq DESC LIMIT 1";
 
 static int
 refresh(sqlite3 *db)

@@ -63,6 +63,18 @@ sql_sub_id(sqlite3_context *ctx, int argc, sqlite3_value **argv)
 	sqlite3_result_text(ctx, id, -1, SQLITE_TRANSIENT);
 }
 
+/* What the index over entries has of the id that these digits are. */
+static void
+sql_item(sqlite3_context *ctx, int argc, sqlite3_value **argv)
+{
+	const char *text = (const char *)sqlite3_value_text(argv[0]);
+	unsigned char id[SBX_HASH_BYTES];
+
+	(void)argc;
+	if (text != NULL && sbx_hex_parse(id, sizeof(id), text, strlen(text)))
+		sqlite3_result_int64(ctx, sbx_first64(id));
+}
+
 static void
 add_functions(sqlite3 *db)
 {
@@ -73,6 +85,7 @@ add_functions(sqlite3 *db)
 	} functions[] = {
 		{ "sbx_time", 1, sql_time },
 		{ "sbx_is_name", 1, sql_is_name },
+		{ "sbx_item", 1, sql_item },
 		{ "sbx_offer_id", 2, sql_offer_id },
 		{ "sbx_sub_id", 3, sql_sub_id },
 	};
@@ -90,26 +103,51 @@ static const enum sbx_view order[] = { SBX_VIEW_NODE, SBX_VIEW_NAME,
 	SBX_VIEW_INVITE, SBX_VIEW_OFFER, SBX_VIEW_SUB, SBX_VIEW_CONFIG,
 	SBX_VIEW_FORK, SBX_VIEW_BAN };
 
+/* What all the views rest on.  us: the clock's time; due: what is dated later
+ * is left out, as an import of it would be; upto: the anchors are those of
+ * then. */
+static int
+prepare_tables(sqlite3 *db, const int64_t *at, bool cached, struct sbx_err *err)
+{
+	int64_t now = sbx_clock_now(), due = now + SBX_MAX_AHEAD;
+	struct sbx_buf sql = SBX_BUF(1 << 16);
+	int r;
+
+	if (at != NULL && *at < due)
+		due = *at;
+	sbx_buf_fmt(&sql, "CREATE TABLE temp.clock(us INTEGER, due INTEGER, "
+			  "upto INTEGER);"
+			  "INSERT INTO temp.clock VALUES(%lld, %lld, %lld);",
+		(long long)(at != NULL ? *at : now), (long long)due,
+		(long long)(at != NULL ? *at : INT64_MAX));
+	sbx_buf_str(&sql, sbx_view_tables);
+	sbx_buf_str(&sql, cached ? sbx_view_cached : sbx_view_folded);
+	r = sbx_db_exec(db, sql.data, err);
+	sbx_buf_free(&sql);
+	return r;
+}
+
 int
 sbx_state_prepare(sqlite3 *db, const int64_t *at, bool cached,
 	struct sbx_err *err)
 {
 	struct sbx_buf sql = SBX_BUF(1 << 16);
+	int64_t due, early;
 	int r;
 
 	add_functions(db);
-	/* What is dated after upto is left out. */
-	sbx_buf_fmt(&sql, "CREATE TABLE temp.clock(us INTEGER, upto INTEGER);"
-			  "INSERT INTO temp.clock VALUES(%lld, %lld);",
-		(long long)(at != NULL ? *at : sbx_clock_now()),
-		(long long)(at != NULL ? *at : INT64_MAX));
-	sbx_buf_str(&sql, sbx_view_tables);
-	sbx_buf_str(&sql, cached ? sbx_view_cached : sbx_view_folded);
-	sbx_buf_str(&sql, "CREATE TEMP VIEW claim AS SELECT * FROM main.fact "
-			  "WHERE seq NOT IN (SELECT seq FROM temp.frozen)");
-	if (at != NULL)
-		sbx_buf_fmt(&sql, " AND time<=%lld", (long long)*at);
-	sbx_buf_str(&sql, ";");
+	if ((r = prepare_tables(db, at, cached, err)) != 0 ||
+		(r = sbx_db_int(db, "SELECT due FROM temp.clock", 0, &due, err)) !=
+			0 ||
+		(r = sbx_db_int(db, "SELECT count(*) FROM temp.said", 0, &early,
+			 err)) != 0)
+		return r;
+	/* Nearly always everything was said at its date. */
+	sbx_buf_fmt(&sql, "CREATE TEMP VIEW claim AS SELECT f.*, %s AS said FROM "
+			  "main.fact f WHERE f.seq NOT IN (SELECT seq FROM "
+			  "temp.frozen) AND f.time<=%lld;",
+		early == 0 ? "f.time" : "coalesce((SELECT s.time FROM temp.said "
+			"s WHERE s.seq=f.seq), f.time)", (long long)due);
 	sbx_buf_str(&sql, sbx_view_called);
 	sbx_buf_str(&sql, sbx_view_wanted);
 	for (size_t i = 0; i < SBX_VIEWS; i++)

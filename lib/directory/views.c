@@ -2,8 +2,10 @@
 /* Each view is made in the connection's own TEMP schema, so nothing that
  * stands in the file decides what the directory says.
  *
- * Within an author the claim with the latest date wins, then the lowest hash;
- * a removal as late as the claim beats it. */
+ * Within an author the claim that was said last wins, then the lowest hash; a
+ * removal said as late as the claim beats it.  A claim was said at its date,
+ * unless its author's heads prove that it was said before one of an earlier
+ * date: see temp.said. */
 #include "member.h"
 #include "views.h"
 
@@ -15,23 +17,24 @@
  * alone and would look through all of them for each row of another table. */
 #define BY_ID "f.idhash, f.id, f.author"
 #define CLAIMS_THAT(also, type, by, order) \
-	"(SELECT f.seq, f.author, f.id, f.idhash, f.ref, f.time, row_number() OVER " \
+	"(SELECT f.seq, f.author, f.id, f.idhash, f.ref, f.time, f.said, " \
+	"row_number() OVER " \
 	"(PARTITION BY " by " ORDER BY " order ") AS place FROM temp.claim f " \
 	"CROSS JOIN main.entry e USING(seq) WHERE " also \
 	"likelihood(f.type='" type "', 0.05)) l CROSS JOIN main.entry e " \
 	"USING(seq) CROSS JOIN main.author a ON a.id=l.author "
 #define CLAIMS(type, by, order) CLAIMS_THAT("", type, by, order)
 #define FROM_LATEST(type, by, order) \
-	" FROM " CLAIMS(type, by, order "f.time DESC, e.id")
+	" FROM " CLAIMS(type, by, order "f.said DESC, e.id")
 #define FROM_LATEST_THAT(also, type) \
-	" FROM " CLAIMS_THAT(also, type, BY_ID, "f.time DESC, e.id")
+	" FROM " CLAIMS_THAT(also, type, BY_ID, "f.said DESC, e.id")
 
 /* The index has the hash, and in what it finds the identifier decides. */
 #define SAME_ID "r.idhash=l.idhash AND r.id=l.id"
 
 #define REMOVED(type) \
 	"EXISTS(SELECT 1 FROM temp.claim r WHERE r.type='" type "' AND " \
-	SAME_ID " AND r.author=l.author AND r.time>=l.time)"
+	SAME_ID " AND r.author=l.author AND r.said>=l.said)"
 
 /* What was said before a removal ended with it, readmitted or not. */
 #define IS_MEMBER(did) \
@@ -85,10 +88,10 @@
 	"o.approval_mode AS approval_mode, " ENTRY ", " \
 	IS_MEMBER("a.did") " AS member, " \
 	REMOVED("SubscriptionRevoke") " AS cancelled, " \
-	"(SELECT max(r.time) FROM temp.claim r WHERE r.type=" \
+	"(SELECT max(r.said) FROM temp.claim r WHERE r.type=" \
 	"'ServiceApprove' AND " SAME_ID " AND r.ref=l.ref AND " \
 	"r.author=o.author AND r.time>=(SELECT from_us FROM temp.member " \
-	"WHERE did=o.provider)) AS approved, (SELECT max(r.time) FROM " \
+	"WHERE did=o.provider)) AS approved, (SELECT max(r.said) FROM " \
 	"temp.claim r WHERE r.type='ServiceReject' AND " SAME_ID " AND " \
 	"r.ref=l.ref AND r.author=o.author) AS rejected, " SHARED("Subscription") " AND l.id<>" \
 	SUB_ID("a.did", "e.payload") " AS contested, " \
@@ -96,6 +99,14 @@
 	FROM_LATEST_THAT(also, "Subscription") "LEFT JOIN " offers " o ON " \
 	"o.service_id=l.ref WHERE l.place=1) s WHERE NOT " \
 	"(s.contested AND s.taken)"
+
+/* g, the due fact of the entry by author whose id is written in those digits;
+ * the index has but the beginning of an id. */
+#define ITEM(digits, author_is) \
+	"main.fact g CROSS JOIN main.entry x ON x.seq=g.seq WHERE " \
+	"(g.eid=sbx_item(" digits ") OR g.eid IS NULL) AND g.author=" \
+	author_is " AND lower(hex(x.id))=" digits " AND " \
+	"g.time<=(SELECT due FROM temp.clock)"
 
 #define T(n) { n, SBX_COLUMN_TEXT, false }
 #define ID(n) { n, SBX_COLUMN_ID, false }
@@ -118,21 +129,49 @@ const char *const sbx_view_tables =
 	"WHERE place=1 AND NOT yes;"
 	/* What a forked author's last good head does not cover; not how it
 	 * joined, or a stolen key could put its owner beyond recovery. */
+	/* Every author's heads; first: the date of the first entry it covers. */
+	"CREATE TABLE temp.head(seq INTEGER PRIMARY KEY, author INTEGER, "
+	"n INTEGER, time INTEGER, first INTEGER);"
+	"INSERT INTO temp.head SELECT f.seq, f.author, "
+	"json_extract(e.payload, '$.seq'), f.time, (SELECT g.time FROM " ITEM(
+		"json_extract(e.payload, '$.items[0]')", "f.author")
+	") FROM main.fact f JOIN main.entry e USING(seq) WHERE "
+	"f.type='SbxHead' AND f.time<=(SELECT due FROM temp.clock);"
 	"CREATE TABLE temp.fork(author INTEGER PRIMARY KEY, n INTEGER, "
 	"heads INTEGER);"
-	"INSERT INTO temp.fork SELECT author, min(n), c FROM (SELECT f.author, "
-	"json_extract(e.payload, '$.seq') AS n, count(*) AS c FROM main.fact f "
-	"JOIN main.entry e USING(seq) WHERE f.type='SbxHead' AND "
-	"f.time<=(SELECT upto FROM temp.clock) GROUP BY f.author, n "
-	"HAVING c>1) GROUP BY author;"
+	"INSERT INTO temp.fork SELECT author, min(n), c FROM (SELECT author, n, "
+	"count(*) AS c FROM temp.head GROUP BY author, n HAVING c>1) "
+	"GROUP BY author;"
 	"CREATE TABLE temp.frozen(seq INTEGER PRIMARY KEY);"
 	"INSERT INTO temp.frozen SELECT f.seq FROM temp.fork k CROSS JOIN "
 	"main.fact f ON f.author=k.author JOIN main.entry e USING(seq) WHERE "
 	"f.type NOT IN ('SbxHead', 'SbxRotate', 'InviteAccept') AND "
 	"lower(hex(e.id)) NOT IN (SELECT j.value FROM "
-	"main.fact g JOIN main.entry h USING(seq), json_each(h.payload, '$.items') "
-	"j WHERE g.type='SbxHead' AND g.author=k.author AND "
-	"json_extract(h.payload, '$.seq')<k.n);";
+	"temp.head g JOIN main.entry h USING(seq), json_each(h.payload, '$.items') "
+	"j WHERE g.author=k.author AND g.n<k.n);"
+	/* When an author whose clock was wrong said what it said.  Its heads are
+	 * in its own order.  One that begins with an entry dated after the head
+	 * itself, or that is dated before an earlier one, tells that the clock
+	 * was put back: then each entry that such heads cover was said before
+	 * the one behind it, at its own date at the latest. */
+	"CREATE TABLE temp.said(seq INTEGER PRIMARY KEY, time INTEGER);"
+	"INSERT INTO temp.said WITH "
+	"h AS (SELECT h.*, max(h.time) OVER up AS before, min(h.time) OVER "
+	"(PARTITION BY h.author ORDER BY h.n ROWS BETWEEN 1 FOLLOWING AND "
+	"UNBOUNDED FOLLOWING) AS after, max(iif(h.first>h.time, h.first, NULL)) "
+	"OVER (PARTITION BY h.author ORDER BY h.n) AS ahead FROM temp.head h "
+	"LEFT JOIN temp.fork k USING(author) WHERE k.n IS NULL OR h.n<k.n WINDOW "
+	"up AS (PARTITION BY h.author ORDER BY h.n ROWS BETWEEN UNBOUNDED "
+	"PRECEDING AND 1 PRECEDING)), "
+	"i AS (SELECT h.author, h.n*256+j.key AS place, j.value AS id FROM h "
+	"CROSS JOIN main.entry e USING(seq), json_each(e.payload, '$.items') j "
+	"WHERE h.time<h.before OR h.time>h.after OR h.time<=h.ahead), "
+	"c AS (SELECT g.seq, i.author, g.time, min(i.place) AS place FROM i CROSS "
+	"JOIN " ITEM("i.id", "i.author") " GROUP BY g.seq), "
+	"p AS (SELECT seq, author, time, row_number() OVER (PARTITION BY author "
+	"ORDER BY place) AS place FROM c) "
+	"SELECT seq, min(time-place) OVER (PARTITION BY author ORDER BY place "
+	"ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)+place FROM p;";
 
 const char *const sbx_view_folded =
 	"CREATE TABLE temp.member" SBX_MEMBER_COLUMNS ";"
@@ -237,7 +276,7 @@ const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 		P("expires_at") " AS expires_at, CASE WHEN EXISTS(SELECT 1 FROM "
 		"temp.claim r WHERE r.type='BanRevoke' AND "
 		SBX_CLAIMING("r", "l.ref") " AND "
-		"r.author=l.author AND r.time>=l.time) THEN 'lifted' WHEN "
+		"r.author=l.author AND r.said>=l.said) THEN 'lifted' WHEN "
 		"sbx_time(" P("expires_at") ")<(SELECT us FROM temp.clock) THEN "
 		"'expired' ELSE 'live' END AS status, " IS_MEMBER("a.did")
 		" AS member" FROM_LATEST("BanRecord", BY_ID, "")
