@@ -12,6 +12,7 @@
 
 #include "sbx.h"
 
+#define RECORD "sbx-mesh-up record | sudo -u sbx sbx-ledger append node_publish"
 #define MAX_DIRECTORY (16u << 20)
 #define READ_TIME     60000 /* ms for the directory */
 #define LOCK_TRIES    300   /* of 0.1 s */
@@ -168,19 +169,41 @@ static int
 no_key(struct sbx_ctx *ctx, int r)
 {
 	if (r == SBX_E_NO)
-		sbx_err_hint(&ctx->err, "sbx-mesh-up record | "
-					"sbx-ledger append node_publish");
+		sbx_err_hint(&ctx->err, RECORD);
 	return r;
 }
 
 /* ---- up, plan --------------------------------------------------------------
  */
 
+/* This node's claim is judged as the others judge it. */
+static int
+lost(struct sbx_ctx *ctx, const struct sbx_mesh *m)
+{
+	char ip[SBX_IP4_SIZE];
+
+	if (m->lost == SBX_MESH_KEY) {
+		sbx_err_set(&ctx->err, SBX_E_NO, "the WireGuard key in %s is "
+			"%s's, which had it first", ctx->conf.wg_key,
+			m->lost_to);
+		sbx_err_hint(&ctx->err, "make another: rm %s; " RECORD,
+			ctx->conf.wg_key);
+	} else {
+		sbx_ip4_write(ip, m->lost_addr);
+		sbx_err_set(&ctx->err, SBX_E_NO, "this node's address %s is "
+			"%s's, which had it first", ip, m->lost_to);
+		sbx_err_hint(&ctx->err, "take another: " RECORD);
+	}
+	return SBX_E_NO;
+}
+
 /* Is what the directory says of this node so? */
 static int
 check_self(
 	struct sbx_ctx *ctx, const struct sbx_mesh *m, const unsigned char *pub)
 {
+	if (m->lost != SBX_MESH_NONE)
+		return lost(ctx, m);
 	if (m->me == NULL)
 		sbx_err_set(&ctx->err, SBX_E_NO,
 			"this node has no address in "
@@ -196,10 +219,11 @@ check_self(
 }
 
 static const struct sbx_col change_cols[] = { { "change", "CHANGE", 0 },
-	{ "of", "OF", 44 }, { "to", "TO", 0 }, { NULL, NULL, 0 } };
+	{ "of", "OF", 44 }, { "to", "TO", 0 }, { "command", "COMMAND", 0 },
+	{ NULL, NULL, 0 } };
 
 static void
-tell_changes(struct sbx_ctx *ctx, const struct sbx_tunnel *t)
+tell_changes(struct sbx_ctx *ctx, const struct sbx_tunnel *t, int r)
 {
 	const struct sbx_change *c;
 	struct sbx_doc *doc;
@@ -215,13 +239,32 @@ tell_changes(struct sbx_ctx *ctx, const struct sbx_tunnel *t)
 		sbx_json_add_str(doc, sbx_doc_root(doc), "change", c->what);
 		sbx_json_add_str(doc, sbx_doc_root(doc), "of", c->who);
 		sbx_json_add_str(doc, sbx_doc_root(doc), "to", c->value);
+		sbx_json_add_str(doc, sbx_doc_root(doc), "command", c->command);
 		sbx_tool_row(ctx, change_cols, sbx_doc_root(doc));
 		sbx_doc_free(doc);
 	}
-	if (t->nchanges == 0 && ctx->verbose)
+	if (r == SBX_OK && t->nchanges == 0 && ctx->verbose)
 		sbx_tool_say(ctx, "up to date");
 }
 
+/* The plan, or why nothing can be given by it. */
+static int
+plan(struct sbx_ctx *ctx, struct sbx_mesh *m, struct sbx_tunnel *t,
+	struct sbx_buf *key)
+{
+	int r = sbx_wg_key(ctx->conf.wg_key, false, key, t->pub, &ctx->err);
+
+	sbx_mesh_plan(m, t->pub);
+	if (no_key(ctx, r) != SBX_OK || (r = check_self(ctx, m, t->pub)) != 0)
+		return r;
+	if (m->hub == NULL)
+		sbx_tool_say(ctx, "the directory has no hub yet");
+	else if (!m->is_hub && m->hub->endpoint[0] == '\0')
+		sbx_tool_say(ctx, "the hub, %s, has no endpoint", m->hub->name);
+	return SBX_OK;
+}
+
+/* Whatever is in the way of giving, who was put out goes. */
 static int
 bring(struct sbx_ctx *ctx, bool dry)
 {
@@ -230,24 +273,25 @@ bring(struct sbx_ctx *ctx, bool dry)
 	struct sbx_tunnel t = {
 		.name = ctx->conf.mesh_if, .mesh = &m, .key = &key, .dry = dry
 	};
-	int fd = -1, r;
+	struct sbx_err why;
+	int fd = -1, r, no;
 
 	/* The directory first: the child that reads it never held the key. */
 	if ((r = lock(ctx->conf.wg_key, &fd, &ctx->err)) != SBX_OK ||
 		(r = read_mesh(ctx, &m)) != SBX_OK)
 		goto out;
-	r = sbx_wg_key(ctx->conf.wg_key, false, &key, t.pub, &ctx->err);
-	if (no_key(ctx, r) != SBX_OK)
-		goto out;
-	sbx_mesh_plan(&m, t.pub);
-	if ((r = check_self(ctx, &m, t.pub)) != SBX_OK)
-		goto out;
-	if (m.hub == NULL)
-		sbx_tool_say(ctx, "the directory has no hub yet");
-	else if (!m.is_hub && m.hub->endpoint[0] == '\0')
-		sbx_tool_say(ctx, "the hub, %s, has no endpoint", m.hub->name);
-	if ((r = sbx_tunnel_up(&t, &ctx->err)) == SBX_OK)
-		tell_changes(ctx, &t);
+	no = plan(ctx, &m, &t, &key);
+	t.take_only = no != SBX_OK;
+	why = ctx->err;
+	if ((r = sbx_tunnel_open(&t, &ctx->err)) == SBX_OK)
+		r = sbx_tunnel_up(&t, &ctx->err);
+	tell_changes(ctx, &t, r);
+	if (no != SBX_OK) {
+		if (r != SBX_OK)
+			sbx_tool_warn(ctx, &ctx->err);
+		ctx->err = why;
+		r = no;
+	}
 out:
 	sbx_tunnel_free(&t);
 	sbx_mesh_free(&m);
@@ -338,7 +382,9 @@ cmd_record(struct sbx_ctx *ctx)
 		(r = sbx_wg_key(ctx->conf.wg_key, !ctx->dry, NULL, pub,
 			 &ctx->err)) == SBX_OK) {
 		sbx_mesh_plan(&m, pub);
-		if ((r = sbx_mesh_choose(&m, &addr, &ctx->err)) == SBX_OK)
+		if (m.lost == SBX_MESH_KEY)
+			r = lost(ctx, &m);
+		else if ((r = sbx_mesh_choose(&m, &addr, &ctx->err)) == SBX_OK)
 			r = print_record(ctx, &m, addr, pub);
 	}
 	sbx_mesh_free(&m);

@@ -25,6 +25,9 @@ bool sbx_net_parse(struct sbx_net *net, const char *text);
 /* True for what a host of net may have: in it, not its first nor last. */
 bool sbx_net_host(const struct sbx_net *net, uint32_t addr);
 bool sbx_net_overlap(const struct sbx_net *a, const struct sbx_net *b);
+/* The one spelling of a network or of an address in it: "10.10.0.1/24". */
+#define SBX_NET_SIZE (SBX_IP4_SIZE + 3)
+void sbx_net_write(char out[static SBX_NET_SIZE], const struct sbx_net *net);
 /* A name that is safe in a path and means one interface. */
 bool sbx_if_check(const char *name);
 /* An IPv4 or IPv6 address in its one spelling, inet_ntop(3)'s. */
@@ -48,6 +51,7 @@ bool sbx_url_check(const char *text);
 struct sbx_link {
 	int index, mtu;
 	bool up;
+	bool ours; /* sbx_nl_link_set was there */
 	char name[SBX_IF_SIZE], kind[SBX_IF_SIZE]; /* kind "": a real device */
 };
 
@@ -55,15 +59,27 @@ int sbx_nl_link(const char *name, struct sbx_link *link,
 	struct sbx_err *err); /* SBX_E_NO: there is none */
 /* SBX_E_NO: the kernel says that it has no such kind. */
 int sbx_nl_link_add(const char *name, const char *kind, struct sbx_err *err);
-int sbx_nl_link_up(int index, int mtu, struct sbx_err *err);
+int sbx_nl_link_set(int index, int mtu, bool up, struct sbx_err *err);
 int sbx_nl_link_del(int index, struct sbx_err *err);
-/* Is at the link's one IPv4 address?  And make it so. */
-int sbx_nl_addr_is(int index, const struct sbx_net *at, bool *is,
+
+#define SBX_NL_ADDR_SIZE 52 /* "IPv6 address/128" and NUL */
+
+struct sbx_nl_addr { /* an address and its network: "10.10.0.1/24" */
+	int index; /* of the link that has it */
+	char text[SBX_NL_ADDR_SIZE];
+};
+
+/* The addresses of a link (0: of all), IPv4 and IPv6, but IPv6's link-local
+ * ones; *list is the caller's to free. */
+int sbx_nl_addrs(int index, struct sbx_nl_addr **list, size_t *count,
 	struct sbx_err *err);
-int sbx_nl_addr_set(int index, const struct sbx_net *at, struct sbx_err *err);
-/* SBX_E_USAGE when an address or a route of another link than index overlaps
- * net; the reason names it. */
-int sbx_nl_overlap(int index, const struct sbx_net *net, struct sbx_err *err);
+/* What is so already is done. */
+int sbx_nl_addr_add(int index, const char *text, struct sbx_err *err);
+int sbx_nl_addr_del(int index, const char *text, struct sbx_err *err);
+/* SBX_E_USAGE when another link than index has an address in net ("10.0.0.0/24",
+ * or one of IPv6), or a route to it or to a part of it; the reason names it.  A
+ * route to a wider network is no overlap. */
+int sbx_nl_overlap(int index, const char *net, struct sbx_err *err);
 
 /* ---- wg: WireGuard's keys and settings, by wg(8) --------------------------- */
 
@@ -72,7 +88,7 @@ int sbx_nl_overlap(int index, const struct sbx_net *net, struct sbx_err *err);
 struct sbx_wg_peer {
 	unsigned char key[SBX_WG_KEY_BYTES];
 	char endpoint[SBX_ENDPOINT_SIZE]; /* "" when there is none */
-	char *allowed;			  /* as wg(8) prints it, "" for none */
+	char *allowed;			  /* see sbx_wg_allowed, "" for none */
 	int64_t handshake;		  /* seconds since 1970, 0: never */
 	uint64_t rx, tx;
 	int keepalive;			  /* seconds, 0: off */
@@ -89,7 +105,13 @@ struct sbx_wg {
  * there is none; SBX_E_NO when there is none.  text (to be wiped) may be NULL. */
 int sbx_wg_key(const char *path, bool new, struct sbx_buf *text,
 	unsigned char pub[static SBX_WG_KEY_BYTES], struct sbx_err *err);
+/* A peer's networks, divided by commas, in one order; the caller's to free. */
+char *sbx_wg_allowed(const char *text);
+/* SBX_E_USAGE: wg(8) says that it is none of WireGuard's. */
 int sbx_wg_read(const char *name, struct sbx_wg *wg, struct sbx_err *err);
+/* The private key that the interface has, nothing when it has none. */
+int sbx_wg_private(const char *name, struct sbx_buf *text,
+	struct sbx_err *err);
 int sbx_wg_parse(const char *dump, size_t len, struct sbx_wg *wg,
 	struct sbx_err *err);
 void sbx_wg_free(struct sbx_wg *wg);
@@ -107,6 +129,8 @@ void sbx_wg_set_peer(struct sbx_wg_set *set, const struct sbx_wg_peer *peer,
 	bool endpoint); /* endpoint: set that too, when there is one */
 void sbx_wg_set_remove(struct sbx_wg_set *set,
 	const unsigned char key[static SBX_WG_KEY_BYTES]);
+/* The words from that one on as a command to type; the caller's to free. */
+char *sbx_wg_set_text(const struct sbx_wg_set *set, size_t from);
 int sbx_wg_set(struct sbx_wg_set *set, struct sbx_err *err);
 void sbx_wg_set_free(struct sbx_wg_set *set);
 
@@ -121,6 +145,11 @@ struct sbx_mesh_node {
 
 struct sbx_mesh_member; /* mesh.c */
 
+struct sbx_mesh_claim { /* a WireGuard key that a member says is its own */
+	unsigned char key[SBX_WG_KEY_BYTES];
+	char did[SBX_DID_SIZE];
+};
+
 #define SBX_MAX_NODES 8192
 
 /* Pure: no clock, no file, no network.  Fill net, mtu, port and keepalive by
@@ -134,6 +163,8 @@ struct sbx_mesh {
 	size_t nnodes;
 	struct sbx_mesh_member *members;
 	size_t nmembers;
+	struct sbx_mesh_claim *claims;
+	size_t nclaims;
 	/* What was left out and why, one line each. */
 	void (*note)(void *ctx, const char *text);
 	void *ctx;
@@ -142,6 +173,11 @@ struct sbx_mesh {
 	const struct sbx_mesh_node *me, *hub; /* NULL: not in the directory,
 					       * or its address is another's */
 	bool is_hub;
+	/* Why me is NULL: what is claimed by one who was here first. */
+	enum { SBX_MESH_NONE, SBX_MESH_ADDRESS, SBX_MESH_KEY } lost;
+	char lost_to[64];
+	uint32_t lost_addr;
+	size_t ahead; /* nodes that are to be given another address before me */
 	struct sbx_wg_peer *peers;
 	size_t npeers;
 };
@@ -158,9 +194,13 @@ int sbx_mesh_line(struct sbx_mesh *m, const char *line, size_t len,
 void sbx_mesh_plan(struct sbx_mesh *m,
 	const unsigned char pub[static SBX_WG_KEY_BYTES]);
 /* The address to publish: mine, else the first for an anchor when it is free,
- * else the lowest free from the second.  SBX_E_SYS: the network is full. */
+ * else the lowest free from the second, passing over one for each of those who
+ * lost theirs and come first.  SBX_E_SYS: the network is full. */
 int sbx_mesh_choose(const struct sbx_mesh *m, uint32_t *addr,
 	struct sbx_err *err);
+/* Does a member say that it has that key: did, or with NULL any? */
+bool sbx_mesh_claims(const struct sbx_mesh *m, const char *did,
+	const unsigned char key[static SBX_WG_KEY_BYTES]);
 const struct sbx_mesh_node *sbx_mesh_by_key(const struct sbx_mesh *m,
 	const unsigned char key[static SBX_WG_KEY_BYTES]);
 void sbx_mesh_free(struct sbx_mesh *m);
@@ -169,24 +209,34 @@ void sbx_mesh_free(struct sbx_mesh *m);
 
 struct sbx_change {
 	const char *what; /* "add peer" */
-	char who[64], value[128];
+	char who[64], value[160];
+	char *command; /* that does it, to be typed; no key is in it */
 };
 
 struct sbx_tunnel {
 	const char *name;
-	const struct sbx_mesh *mesh; /* planned, with me in it */
+	const struct sbx_mesh *mesh; /* planned */
 	const struct sbx_buf *key;   /* the private key's text */
 	unsigned char pub[SBX_WG_KEY_BYTES];
 	bool dry;		     /* only say */
+	bool take_only; /* nothing can be given: take away who is to go */
 	struct sbx_change *changes;  /* what was, or would be, done */
 	size_t nchanges;
+	/* Set by open: */
+	bool found; /* it is there */
+	struct sbx_link link;
+	struct sbx_wg wg;
 };
 
 /* SBX_OK: it is a WireGuard interface, and this is how it stands; SBX_E_NO:
  * there is none; SBX_E_USAGE: something else has the name. */
 int sbx_tunnel_look(const char *name, struct sbx_link *link, struct sbx_wg *wg,
 	struct sbx_err *err);
-/* When it fails an interface that it made is gone again. */
+/* Look at it for up; that there is none is no failure. */
+int sbx_tunnel_open(struct sbx_tunnel *t, struct sbx_err *err);
+/* Peers that no member claims are removed first, whatever happens then.  When
+ * it fails all else is put back: an interface that it made is gone again.
+ * SBX_E_NO: the interface is another's. */
 int sbx_tunnel_up(struct sbx_tunnel *t, struct sbx_err *err);
 /* SBX_E_NO: there was none. */
 int sbx_tunnel_down(const char *name, bool dry, struct sbx_err *err);

@@ -76,6 +76,15 @@ sbx_net_parse(struct sbx_net *net, const char *text)
 	return true;
 }
 
+void
+sbx_net_write(char out[static SBX_NET_SIZE], const struct sbx_net *net)
+{
+	char ip[SBX_IP4_SIZE];
+
+	sbx_ip4_write(ip, net->addr);
+	snprintf(out, SBX_NET_SIZE, "%s/%d", ip, net->bits);
+}
+
 bool
 sbx_net_host(const struct sbx_net *net, uint32_t addr)
 {

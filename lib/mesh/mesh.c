@@ -136,6 +136,22 @@ unfit(const struct sbx_mesh *m, struct sbx_mesh_node *n,
 	return NULL;
 }
 
+/* Kept for a node that is left out as well: a mistake in it, or in our own
+ * configuration, is no reason to take a peer for one that was put out. */
+static void
+claim(struct sbx_mesh *m, const char *did, const char *key)
+{
+	struct sbx_mesh_claim c = { 0 };
+
+	if (key == NULL || !sbx_wgkey_parse(c.key, key, strlen(key)) ||
+		m->nclaims == SBX_MAX_NODES)
+		return;
+	snprintf(c.did, sizeof(c.did), "%s", did);
+	m->claims = sbx_mem_grow(
+		m->claims, m->nclaims + 1, sizeof(*m->claims));
+	m->claims[m->nclaims++] = c;
+}
+
 static int
 take_node(struct sbx_mesh *m, const struct sbx_json *row, struct sbx_err *err)
 {
@@ -152,6 +168,7 @@ take_node(struct sbx_mesh *m, const struct sbx_json *row, struct sbx_err *err)
 	n.depth = who->depth;
 	n.since = who->since;
 	memcpy(n.name, who->name, sizeof(n.name));
+	claim(m, n.did, sbx_json_str(row, "pubkey_wg"));
 	if ((why = unfit(m, &n, row)) != NULL) {
 		note(m, "%s (%s) is left out: %s", n.name, n.did, why);
 		return SBX_OK;
@@ -237,30 +254,49 @@ rival(const struct sbx_mesh *m, size_t count, const struct sbx_mesh_node *n)
 }
 
 static void
+leave_out(struct sbx_mesh *m, const struct sbx_mesh_node *n,
+	const struct sbx_mesh_node *first)
+{
+	bool addr = first->addr == n->addr;
+	char ip[SBX_IP4_SIZE];
+
+	sbx_ip4_write(ip, n->addr);
+	if (strcmp(n->did, m->self) == 0) {
+		m->lost = addr ? SBX_MESH_ADDRESS : SBX_MESH_KEY;
+		m->lost_addr = n->addr;
+		memcpy(m->lost_to, first->name, sizeof(m->lost_to));
+		return;
+	}
+	m->ahead += addr && m->lost == SBX_MESH_NONE;
+	note(m, "%s (%s) is left out: %s %s belongs to %s", n->name, n->did,
+		addr ? "address" : "key of", ip, first->name);
+}
+
+/* Who was first is one question, whoever asks: our own claim is judged as the
+ * others judge it, or we would take the traffic of the node that they see. */
+static void
 settle(struct sbx_mesh *m, const unsigned char *pub)
 {
 	const struct sbx_mesh_node *first, *n;
-	char ip[SBX_IP4_SIZE];
 	size_t kept = 0;
 
 	qsort(m->nodes, m->nnodes, sizeof(*m->nodes), by_age);
 	for (size_t i = 0; i < m->nnodes; i++) {
 		n = &m->nodes[i];
-		sbx_ip4_write(ip, n->addr);
-		if (memcmp(n->key, pub, SBX_WG_KEY_BYTES) == 0 &&
-			strcmp(n->did, m->self) != 0) {
-			note(m, "%s (%s) is left out: it claims our key",
-				n->name, n->did);
-		} else if ((first = rival(m, kept, n)) == NULL) {
+		if ((first = rival(m, kept, n)) == NULL)
 			m->nodes[kept++] = *n;
-		} else {
-			note(m, "%s (%s) is left out: %s %s belongs to %s",
-				n->name, n->did,
-				first->addr == n->addr ? "address" : "key of",
-				ip, first->name);
-		}
+		else
+			leave_out(m, n, first);
 	}
 	m->nnodes = kept;
+	/* A key that is not published yet can be another's as well. */
+	for (size_t i = 0; i < kept; i++)
+		if (strcmp(m->nodes[i].did, m->self) != 0 &&
+			memcmp(m->nodes[i].key, pub, SBX_WG_KEY_BYTES) == 0) {
+			m->lost = SBX_MESH_KEY;
+			memcpy(m->lost_to, m->nodes[i].name,
+				sizeof(m->lost_to));
+		}
 	if (kept > 0)
 		qsort(m->nodes, kept, sizeof(*m->nodes), by_addr);
 }
@@ -318,19 +354,32 @@ sbx_mesh_choose(const struct sbx_mesh *m, uint32_t *addr, struct sbx_err *err)
 {
 	const struct sbx_mesh_member *self = member(m, m->self);
 	uint32_t a = m->net.addr + 1;
+	size_t skip = m->ahead;
 
 	if (m->me != NULL) {
 		*addr = m->me->addr;
 		return SBX_OK;
 	}
 	if (self == NULL || self->depth != 0 || !is_free(m, a))
-		for (a++; sbx_net_host(&m->net, a) && !is_free(m, a); a++)
-			;
+		for (a++; sbx_net_host(&m->net, a); a++)
+			if (is_free(m, a) && skip-- == 0)
+				break;
 	if (!sbx_net_host(&m->net, a))
 		return sbx_err_set(err, SBX_E_SYS,
 			"every address of the mesh network is taken");
 	*addr = a;
 	return SBX_OK;
+}
+
+bool
+sbx_mesh_claims(const struct sbx_mesh *m, const char *did,
+	const unsigned char key[static SBX_WG_KEY_BYTES])
+{
+	for (size_t i = 0; i < m->nclaims; i++)
+		if (memcmp(m->claims[i].key, key, SBX_WG_KEY_BYTES) == 0 &&
+			(did == NULL || strcmp(m->claims[i].did, did) == 0))
+			return true;
+	return false;
 }
 
 const struct sbx_mesh_node *
@@ -352,6 +401,7 @@ sbx_mesh_free(struct sbx_mesh *m)
 		free(m->peers[i].allowed);
 	free(m->peers);
 	free(m->nodes);
+	free(m->claims);
 	free(m->members);
 	memset(m, 0, sizeof(*m));
 }

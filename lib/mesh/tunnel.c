@@ -1,65 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The interface: what it is, what it should be, and the way from one to the
  * other.  Every step looks first, so that a run that was cut off anywhere is
- * finished by the next. */
+ * finished by the next; one that fails puts back what was. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "sbx.h"
+#include "tunnel.h"
 
 #define WIREGUARD_GO "/usr/bin/wireguard-go"
 #define SOCKETS      "/var/run/wireguard"
-#define STALE        180 /* seconds: a session is renewed every 120 */
-
-/* What is being brought up. */
-struct work {
-	struct sbx_tunnel *t;
-	struct sbx_link link;
-	struct sbx_wg wg;
-	bool found, made; /* it was there; this run made it */
-};
-
-static void SBX_PRINTF(4, 5) changed(struct sbx_tunnel *t, const char *what,
-	const char *who, const char *fmt, ...)
-{
-	struct sbx_change *c;
-	va_list ap;
-
-	t->changes = sbx_mem_grow(t->changes, t->nchanges + 1, sizeof(*c));
-	c = &t->changes[t->nchanges++];
-	c->what = what;
-	snprintf(c->who, sizeof(c->who), "%s", who);
-	va_start(ap, fmt);
-	vsnprintf(c->value, sizeof(c->value), fmt, ap);
-	va_end(ap);
-}
 
 int
 sbx_tunnel_look(const char *name, struct sbx_link *link, struct sbx_wg *wg,
 	struct sbx_err *err)
 {
-	bool tun;
 	int r;
 
 	if ((r = sbx_nl_link(name, link, err)) != SBX_OK)
 		return r;
-	tun = strcmp(link->kind, "tun") == 0;
-	r = tun || strcmp(link->kind, "wireguard") == 0
-		    ? sbx_wg_read(name, wg, err)
-		    : SBX_E_USAGE;
 	/* wireguard-go's interface is a tun like any other; what tells it is
 	 * that it answers to wg(8). */
-	if (r == SBX_E_USAGE || (r != SBX_OK && tun)) {
+	r = strcmp(link->kind, "tun") == 0 ||
+			strcmp(link->kind, "wireguard") == 0
+		? sbx_wg_read(name, wg, err) : SBX_E_USAGE;
+	if (r == SBX_E_USAGE) {
 		r = sbx_err_set(err, SBX_E_USAGE,
 			"%s: exists and is not a WireGuard interface", name);
 		sbx_err_hint(err, "choose another: [mesh] interface=");
 	}
 	return r;
+}
+
+int
+sbx_tunnel_open(struct sbx_tunnel *t, struct sbx_err *err)
+{
+	int r = sbx_tunnel_look(t->name, &t->link, &t->wg, err);
+
+	t->found = r == SBX_OK;
+	if (r == SBX_E_NO && err != NULL)
+		memset(err, 0, sizeof(*err));
+	return r == SBX_E_NO ? SBX_OK : r;
 }
 
 /* Can the port be had?  Asked before anything is touched: wireguard-go closes
@@ -151,200 +139,271 @@ create(struct work *w, struct sbx_err *err)
 	}
 	w->made = r == SBX_OK;
 	if (r == SBX_OK)
-		r = sbx_tunnel_look(name, &w->link, &w->wg, err);
+		r = sbx_tunnel_look(name, &w->t->link, &w->t->wg, err);
 	if (r == SBX_OK)
-		changed(w->t, "add interface", name, "%s", by);
+		sbx_tunnel_changed(w->t, strcmp(by, "kernel") == 0
+			? sbx_tunnel_text("ip link add %s type wireguard", name)
+			: sbx_tunnel_text("wireguard-go %s", name),
+			"add interface", name, "%s", by);
 	return r;
 }
 
-static struct sbx_wg_peer *
-peer(struct sbx_wg_peer *peers, size_t n, const unsigned char *key)
+/* ---- addresses, the link, its settings ---- */
+
+static void
+done(struct work *w, enum step_kind kind, const char *text, int value)
 {
-	for (size_t i = 0; i < n; i++)
-		if (memcmp(peers[i].key, key, SBX_WG_KEY_BYTES) == 0)
-			return &peers[i];
-	return NULL;
+	struct step *s;
+
+	w->steps = sbx_mem_grow(w->steps, w->nsteps + 1, sizeof(*w->steps));
+	s = &w->steps[w->nsteps++];
+	s->kind = kind;
+	s->value = value;
+	snprintf(s->text, sizeof(s->text), "%s", text);
 }
 
-/* A peer that roams is where it was last heard; only one that has fallen
- * silent is looked for where the directory says. */
+static int
+set_addr(struct work *w, const char *text, bool add, struct sbx_err *err)
+{
+	struct sbx_tunnel *t = w->t;
+	int r = SBX_OK;
+
+	sbx_tunnel_changed(t, sbx_tunnel_text(add ? "ip addr add %s dev %s"
+		: "ip addr del %s dev %s", text, t->name),
+		add ? "set address" : "remove address", t->name, "%s", text);
+	if (t->dry)
+		return SBX_OK;
+	r = add ? sbx_nl_addr_add(t->link.index, text, err)
+		: sbx_nl_addr_del(t->link.index, text, err);
+	if (r == SBX_OK)
+		done(w, add ? STEP_ADDR_ADD : STEP_ADDR_DEL, text, 0);
+	return r;
+}
+
 static bool
-lost(const struct sbx_wg_peer *have, const struct sbx_wg_peer *want)
+has(const struct sbx_nl_addr *list, size_t count, const char *text)
 {
-	return want->endpoint[0] != '\0' &&
-	       strcmp(have->endpoint, want->endpoint) != 0 &&
-	       sbx_clock_now() / 1000000 - have->handshake > STALE;
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(list[i].text, text) == 0)
+			return true;
+	return false;
 }
 
-static void
-diff_peer(
-	struct work *w, struct sbx_wg_set *set, const struct sbx_wg_peer *want)
-{
-	const struct sbx_mesh_node *n = sbx_mesh_by_key(w->t->mesh, want->key);
-	const char *name = n != NULL ? n->name : "?";
-	const struct sbx_wg_peer *have =
-		peer(w->wg.peers, w->wg.npeers, want->key);
-
-	if (have == NULL) {
-		changed(w->t, "add peer", name, "%s", want->allowed);
-		sbx_wg_set_peer(set, want, true);
-	} else if (strcmp(have->allowed, want->allowed) != 0 ||
-		   have->keepalive != want->keepalive || lost(have, want)) {
-		changed(w->t, "change peer", name, "%s%s%s", want->allowed,
-			lost(have, want) ? " at " : "",
-			lost(have, want) ? want->endpoint : "");
-		sbx_wg_set_peer(set, want, lost(have, want));
-	}
-}
-
-/* Collect what wg(8) is to be told; count it among the changes. */
-static void
-diff(struct work *w, struct sbx_wg_set *set)
+/* Others go first: a primary address takes the secondary ones of its network
+ * with it, and ours would be one of those. */
+static int
+tell_addrs(struct work *w, struct sbx_err *err)
 {
 	const struct sbx_mesh *m = w->t->mesh;
-	char text[SBX_WGKEY_SIZE];
-
-	*set = (struct sbx_wg_set){ .name = w->t->name };
-	if (memcmp(w->wg.pub, w->t->pub, sizeof(w->wg.pub)) != 0) {
-		sbx_wgkey_write(text, w->t->pub);
-		changed(w->t, "set key", w->t->name, "%s", text);
-		set->key = w->t->key;
-	}
-	if (w->wg.port != m->port) {
-		changed(w->t, "set port", w->t->name, "%d", m->port);
-		set->port = m->port;
-	}
-	for (size_t i = 0; i < w->wg.npeers; i++) {
-		if (peer(m->peers, m->npeers, w->wg.peers[i].key) != NULL)
-			continue;
-		sbx_wgkey_write(text, w->wg.peers[i].key);
-		changed(w->t, "remove peer", text, "%s",
-			w->wg.peers[i].allowed);
-		sbx_wg_set_remove(set, w->wg.peers[i].key);
-	}
-	for (size_t i = 0; i < m->npeers; i++)
-		diff_peer(w, set, &m->peers[i]);
-}
-
-static int
-tell_wg(struct work *w, struct sbx_err *err)
-{
-	struct sbx_wg_set set;
-	size_t before = w->t->nchanges;
-	int r = SBX_OK;
-
-	diff(w, &set);
-	if (!w->t->dry)
-		r = sbx_wg_set(&set, err);
-	sbx_wg_set_free(&set);
-	if (r != SBX_OK || w->t->dry || w->t->nchanges == before)
-		return r;
-	/* Read back: what was told may not be what was taken. */
-	sbx_wg_free(&w->wg);
-	if ((r = sbx_wg_read(w->t->name, &w->wg, err)) != SBX_OK)
-		return r;
-	before = w->t->nchanges;
-	diff(w, &set);
-	sbx_wg_set_free(&set);
-	if (w->t->nchanges != before)
-		return sbx_err_set(err, SBX_E_SYS, "%s did not take: %s %s",
-			w->t->name, w->t->changes[before].what,
-			w->t->changes[before].who);
-	return SBX_OK;
-}
-
-static int
-tell_kernel(struct work *w, struct sbx_err *err)
-{
-	const struct sbx_mesh *m = w->t->mesh;
+	struct sbx_nl_addr want[1], *have = NULL;
 	struct sbx_net at = { m->me->addr, m->net.bits };
-	char ip[SBX_IP4_SIZE];
-	bool same = false;
+	size_t nhave = 0, nwant = 0, gone = 0;
 	int r = SBX_OK;
 
-	if (w->link.index != 0 &&
-		(r = sbx_nl_addr_is(w->link.index, &at, &same, err)) != SBX_OK)
+	sbx_net_write(want[nwant++].text, &at);
+	if (w->t->link.index != 0)
+		r = sbx_nl_addrs(w->t->link.index, &have, &nhave, err);
+	for (size_t i = 0; i < nhave && r == SBX_OK; i++)
+		if (!has(want, nwant, have[i].text)) {
+			r = set_addr(w, have[i].text, false, err);
+			gone++;
+		}
+	for (size_t i = 0; i < nwant && r == SBX_OK; i++) {
+		if (!has(have, nhave, want[i].text))
+			r = set_addr(w, want[i].text, true, err);
+		else if (gone > 0 && !w->t->dry)
+			r = sbx_nl_addr_add(
+				w->t->link.index, want[i].text, err);
+	}
+	free(have);
+	return r;
+}
+
+static int
+tell_link(struct work *w, struct sbx_err *err)
+{
+	struct sbx_tunnel *t = w->t;
+	int r, mtu = t->mesh->mtu;
+	char number[16];
+
+	if (t->link.up && t->link.mtu == mtu && t->link.ours)
+		return SBX_OK;
+	if (!t->link.up || t->link.mtu != mtu) {
+		snprintf(number, sizeof(number), "%d", mtu);
+		sbx_tunnel_changed(t, sbx_tunnel_text(
+			"ip link set %s mtu %s up", t->name, number),
+			"bring up", t->name, "mtu %d", mtu);
+	} else {
+		sbx_tunnel_changed(t, sbx_tunnel_text(
+			"ip link set %s alias sbx", t->name),
+			"take over", t->name, "%s", "it is ours now");
+	}
+	if (t->dry)
+		return SBX_OK;
+	r = sbx_nl_link_set(t->link.index, mtu, true, err);
+	if (r == SBX_OK)
+		done(w, STEP_LINK, "", t->link.mtu * 2 + t->link.up);
+	return r;
+}
+
+/* Of the interface of that index, whatever is called so by now: the file is
+ * opened by the name, and if the name still means our index after that, then
+ * it is that interface's file. */
+static int
+open_setting(struct work *w, const char *what, int flags, int *fd,
+	struct sbx_err *err)
+{
+	struct sbx_tunnel *t = w->t;
+	char path[96];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/%s", t->name,
+		what);
+	*fd = open(path, flags | O_CLOEXEC);
+	if (*fd < 0)
+		return sbx_err_sys(err, "%s", path);
+	if (if_nametoindex(t->name) == (unsigned)t->link.index)
+		return SBX_OK;
+	close(*fd);
+	*fd = -1;
+	return sbx_err_set(err, SBX_E_SYS,
+		"%s: another interface has the name by now", t->name);
+}
+
+static int
+put_setting(struct work *w, const char *what, char value, struct sbx_err *err)
+{
+	int fd, r;
+
+	if ((r = open_setting(w, what, O_WRONLY, &fd, err)) != SBX_OK)
 		return r;
-	if (!same) {
-		sbx_ip4_write(ip, at.addr);
-		changed(w->t, "set address", w->t->name, "%s/%d", ip, at.bits);
-		if (!w->t->dry)
-			r = sbx_nl_addr_set(w->link.index, &at, err);
-	}
-	if (r == SBX_OK && (!w->link.up || w->link.mtu != m->mtu)) {
-		changed(w->t, "bring up", w->t->name, "mtu %d", m->mtu);
-		if (!w->t->dry)
-			r = sbx_nl_link_up(w->link.index, m->mtu, err);
-	}
+	if (write(fd, &value, 1) != 1)
+		r = sbx_err_sys(err, "%s", what);
+	close(fd);
 	return r;
 }
 
 /* A setting of this interface alone; nobody else's forwarding is changed. */
 static int
-tell_sysctl(struct work *w, const char *what, const char *value,
-	struct sbx_err *err)
+tell_sysctl(struct work *w, const char *what, char value, struct sbx_err *err)
 {
-	char path[96], now = '\0';
-	int fd, r = SBX_OK;
+	struct sbx_tunnel *t = w->t;
+	char now = '\0', text[2] = { value, '\0' };
+	int fd, r;
 
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/%s",
-		w->t->name, what);
-	fd = open(path, (w->t->dry ? O_RDONLY : O_RDWR) | O_CLOEXEC);
-	if (fd < 0) {
-		if (!w->t->dry)
-			return sbx_err_sys(err, "%s", path);
-	} else if (read(fd, &now, 1) != 1) {
-		r = sbx_err_sys(err, "%s", path);
-	}
-	if (r == SBX_OK && now != value[0]) {
-		changed(w->t, "set", w->t->name, "%s=%s", what, value);
-		if (!w->t->dry && pwrite(fd, value, 1, 0) != 1)
-			r = sbx_err_sys(err, "%s", path);
-	}
-	if (fd >= 0)
+	if (t->link.index != 0) {
+		if ((r = open_setting(w, what, O_RDONLY, &fd, err)) != SBX_OK)
+			return r;
+		if (read(fd, &now, 1) != 1)
+			r = sbx_err_sys(err, "%s", what);
 		close(fd);
+		if (r != SBX_OK || now == value)
+			return r;
+	}
+	sbx_tunnel_changed(t, sbx_tunnel_text(
+		"sysctl -w net.ipv4.conf.%s.%s=%s", t->name, what, text),
+		"set", t->name, "%s=%s", what, text);
+	if (t->dry)
+		return SBX_OK;
+	if ((r = put_setting(w, what, value, err)) == SBX_OK)
+		done(w, STEP_SETTING, what, now);
 	return r;
 }
+
+/* ---- up, and back ---- */
 
 static int
 bring_up(struct work *w, struct sbx_err *err)
 {
 	const struct sbx_mesh *m = w->t->mesh;
+	struct sbx_tunnel *t = w->t;
+	char net[SBX_NET_SIZE];
 	int r;
 
-	if ((r = sbx_nl_overlap(w->link.index, &m->net, err)) != SBX_OK)
+	sbx_net_write(net, &m->net);
+	if ((r = sbx_nl_overlap(t->link.index, net, err)) != SBX_OK)
 		return r;
-	if (w->wg.port != m->port && (r = probe_port(m->port, err)) != SBX_OK)
+	if (t->wg.port != m->port && (r = probe_port(m->port, err)) != SBX_OK)
 		return r;
-	if (!w->found && w->t->dry)
-		changed(w->t, "add interface", w->t->name, "%s", "wireguard");
-	else if (!w->found && (r = create(w, err)) != SBX_OK)
+	if (!t->found && t->dry)
+		sbx_tunnel_changed(t, sbx_tunnel_text(
+			"ip link add %s type wireguard", t->name),
+			"add interface", t->name, "%s", "wireguard");
+	else if (!t->found && (r = create(w, err)) != SBX_OK)
 		return r;
-	if ((r = tell_wg(w, err)) != SBX_OK ||
-		(r = tell_kernel(w, err)) != SBX_OK)
+	if ((r = sbx_tunnel_tell(w, err)) != SBX_OK ||
+		(r = tell_addrs(w, err)) != SBX_OK ||
+		(r = tell_link(w, err)) != SBX_OK || !m->is_hub)
 		return r;
-	if (m->is_hub &&
-		((r = tell_sysctl(w, "forwarding", "1", err)) != SBX_OK ||
-			(r = tell_sysctl(w, "send_redirects", "0", err)) !=
-				SBX_OK))
-		return r;
-	return SBX_OK;
+	if ((r = tell_sysctl(w, "forwarding", '1', err)) == SBX_OK)
+		r = tell_sysctl(w, "send_redirects", '0', err);
+	return r;
+}
+
+/* The last step first.  What cannot be put back is passed over: the reason of
+ * the failure is the one to tell. */
+static void
+put_back(struct work *w)
+{
+	int index = w->t->link.index;
+	const struct step *s;
+
+	for (size_t i = w->nsteps; i-- > 0;) {
+		s = &w->steps[i];
+		switch (s->kind) {
+		case STEP_ADDR_ADD:
+			sbx_nl_addr_del(index, s->text, NULL);
+			break;
+		case STEP_ADDR_DEL:
+			sbx_nl_addr_add(index, s->text, NULL);
+			break;
+		case STEP_LINK:
+			sbx_nl_link_set(index, s->value / 2, s->value % 2 != 0,
+				NULL);
+			break;
+		case STEP_SETTING:
+			put_setting(w, s->text, (char)s->value, NULL);
+			break;
+		}
+	}
+	sbx_tunnel_untell(w);
+}
+
+/* One that sbx has made or taken over, one of our key, or of none yet. */
+static bool
+is_ours(const struct sbx_tunnel *t)
+{
+	return t->link.ours || sodium_is_zero(t->wg.pub, sizeof(t->wg.pub)) ||
+		memcmp(t->wg.pub, t->pub, sizeof(t->pub)) == 0 ||
+		sbx_mesh_claims(t->mesh, t->mesh->self, t->wg.pub);
 }
 
 int
 sbx_tunnel_up(struct sbx_tunnel *t, struct sbx_err *err)
 {
-	struct work w = { .t = t };
-	int r;
+	struct work w = { .t = t, .key = SBX_BUF(SBX_WGKEY_SIZE) };
+	size_t stay;
+	int r = SBX_OK;
 
-	r = sbx_tunnel_look(t->name, &w.link, &w.wg, err);
-	w.found = r == SBX_OK;
-	if (w.found || r == SBX_E_NO)
+	if (t->found && !is_ours(t)) {
+		sbx_err_set(err, SBX_E_NO, "%s: exists with another key than "
+			"this node's", t->name);
+		sbx_err_hint(err, "sbx-mesh-up adopt, to keep it and its key");
+		return SBX_E_NO;
+	}
+	if (t->found)
+		r = sbx_tunnel_expel(&w, err);
+	stay = t->nchanges;
+	if (r == SBX_OK && !t->take_only)
 		r = bring_up(&w, err);
-	/* What this run made and could not finish is not left behind. */
 	if (r != SBX_OK && w.made)
 		sbx_tunnel_down(t->name, false, NULL);
-	sbx_wg_free(&w.wg);
+	else if (r != SBX_OK && !t->dry)
+		put_back(&w);
+	while (r != SBX_OK && t->nchanges > stay)
+		free(t->changes[--t->nchanges].command);
+	sbx_wg_free(&w.was);
+	sbx_buf_free(&w.key);
+	free(w.steps);
 	return r;
 }
 
@@ -375,7 +434,10 @@ sbx_tunnel_free(struct sbx_tunnel *t)
 {
 	if (t == NULL)
 		return;
+	for (size_t i = 0; i < t->nchanges; i++)
+		free(t->changes[i].command);
 	free(t->changes);
 	t->changes = NULL;
 	t->nchanges = 0;
+	sbx_wg_free(&t->wg);
 }

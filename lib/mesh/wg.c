@@ -119,6 +119,35 @@ seconds(int *v, const char *text)
 	return true;
 }
 
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+char *
+sbx_wg_allowed(const char *text)
+{
+	char *copy = sbx_mem_text(text, strlen(text)), *save = NULL, **all, *w;
+	size_t n = 0, max = 1, at = 0, size = strlen(text) + 1;
+	char *out = sbx_mem_alloc(size, 1);
+
+	for (const char *c = text; *c != '\0'; c++)
+		max += *c == ',';
+	all = sbx_mem_alloc(max, sizeof(*all));
+	for (w = strtok_r(copy, ",", &save); w != NULL;
+		w = strtok_r(NULL, ",", &save))
+		all[n++] = w;
+	if (n > 1)
+		qsort(all, n, sizeof(*all), by_text);
+	for (size_t i = 0; i < n; i++)
+		at += (size_t)snprintf(
+			out + at, size - at, "%s%s", i > 0 ? "," : "", all[i]);
+	free(all);
+	free(copy);
+	return out;
+}
+
 static bool
 parse_peer(struct sbx_wg_peer *p, char *line)
 {
@@ -140,7 +169,7 @@ parse_peer(struct sbx_wg_peer *p, char *line)
 		strcpy(p->endpoint, endpoint);
 	if (strcmp(allowed, "(none)") == 0)
 		allowed = "";
-	p->allowed = sbx_mem_text(allowed, strlen(allowed));
+	p->allowed = sbx_wg_allowed(allowed);
 	p->handshake = (int64_t)when;
 	return true;
 }
@@ -188,16 +217,49 @@ sbx_wg_parse(
 	return SBX_OK;
 }
 
+/* wg(8) says no by status 1: to an interface that is none of WireGuard's, or to
+ * us.  All else is the machine's fault. */
+static int
+ask(const char *name, const char *what, struct sbx_buf *out,
+	struct sbx_err *err)
+{
+	const char *const argv[] = { WG, "show", name, what, NULL };
+	const struct sbx_run run = { .argv = argv, .max = MAX_DUMP };
+	struct sbx_buf said = SBX_BUF(MAX_DUMP);
+	int status, r;
+
+	r = sbx_run(&run, &status, out, &said, err);
+	if (r == SBX_OK && status != 0) {
+		r = status == 1 && strstr(sbx_buf_text(&said),
+			"not permitted") == NULL ? SBX_E_USAGE : SBX_E_SYS;
+		sbx_err_set(err, r, "%s: ended with status %d on %s", WG,
+			status, name);
+	}
+	sbx_buf_free(&said);
+	return r;
+}
+
 int
 sbx_wg_read(const char *name, struct sbx_wg *wg, struct sbx_err *err)
 {
-	const char *const argv[] = { WG, "show", name, "dump", NULL };
-	const struct sbx_run run = { .argv = argv, .max = MAX_DUMP };
 	struct sbx_buf out = SBX_BUF(MAX_DUMP);
 	int r;
 
-	if ((r = sbx_run_ok(&run, &out, err)) == SBX_OK)
+	if ((r = ask(name, "dump", &out, err)) == SBX_OK)
 		r = sbx_wg_parse(sbx_buf_text(&out), out.len, wg, err);
+	sbx_buf_free(&out);
+	return r;
+}
+
+int
+sbx_wg_private(const char *name, struct sbx_buf *text, struct sbx_err *err)
+{
+	struct sbx_buf out = SBX_BUF(KEY_TEXT + 1);
+	int r;
+
+	if ((r = ask(name, "private-key", &out, err)) == SBX_OK &&
+		strcmp(sbx_buf_text(&out), "(none)\n") != 0)
+		sbx_buf_add(text, out.data, out.len);
 	sbx_buf_free(&out);
 	return r;
 }
@@ -257,6 +319,18 @@ sbx_wg_set_remove(struct sbx_wg_set *set,
 {
 	key_words(set, key);
 	word(set, "remove");
+}
+
+char *
+sbx_wg_set_text(const struct sbx_wg_set *set, size_t from)
+{
+	struct sbx_buf b = SBX_BUF(SIZE_MAX);
+
+	sbx_buf_fmt(&b, "wg set %s", set->name);
+	for (size_t i = from; i < set->nwords; i++)
+		sbx_buf_fmt(&b, " %s", set->words[i][0] != '\0'
+			? set->words[i] : "\"\"");
+	return b.data;
 }
 
 int

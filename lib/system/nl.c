@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <arpa/inet.h>
+#include <linux/if_addr.h>
 #include <net/if.h>
 #include <netlink/errno.h>
 #include <netlink/netlink.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 
 #include "sbx.h"
+
+#define ALIAS "sbx" /* how an interface of ours is known again */
 
 static int
 failed(struct sbx_err *err, int r, const char *what)
@@ -55,6 +58,8 @@ sbx_nl_link(const char *name, struct sbx_link *link, struct sbx_err *err)
 	link->index = rtnl_link_get_ifindex(l);
 	link->mtu = (int)rtnl_link_get_mtu(l);
 	link->up = (rtnl_link_get_flags(l) & IFF_UP) != 0;
+	link->ours = rtnl_link_get_ifalias(l) != NULL &&
+		strcmp(rtnl_link_get_ifalias(l), ALIAS) == 0;
 	snprintf(link->name, sizeof(link->name), "%s", rtnl_link_get_name(l));
 	snprintf(
 		link->kind, sizeof(link->kind), "%s", kind != NULL ? kind : "");
@@ -111,7 +116,7 @@ alter(int index, struct rtnl_link *set, const char *what, struct sbx_err *err)
 }
 
 int
-sbx_nl_link_up(int index, int mtu, struct sbx_err *err)
+sbx_nl_link_set(int index, int mtu, bool up, struct sbx_err *err)
 {
 	struct rtnl_link *set = rtnl_link_alloc();
 	int r;
@@ -119,7 +124,11 @@ sbx_nl_link_up(int index, int mtu, struct sbx_err *err)
 	if (set == NULL)
 		return failed(err, -NLE_NOMEM, "netlink");
 	rtnl_link_set_mtu(set, (unsigned)mtu);
-	rtnl_link_set_flags(set, IFF_UP);
+	rtnl_link_set_ifalias(set, ALIAS);
+	if (up)
+		rtnl_link_set_flags(set, IFF_UP);
+	else
+		rtnl_link_unset_flags(set, IFF_UP);
 	r = alter(index, set, "cannot bring the interface up", err);
 	rtnl_link_put(set);
 	return r;
@@ -130,6 +139,8 @@ sbx_nl_link_del(int index, struct sbx_err *err)
 {
 	return alter(index, NULL, "cannot remove the interface", err);
 }
+
+/* ---- addresses ---- */
 
 static int
 addresses(struct nl_sock **s, struct nl_cache **cache, struct sbx_err *err)
@@ -145,176 +156,208 @@ addresses(struct nl_sock **s, struct nl_cache **cache, struct sbx_err *err)
 	return SBX_OK;
 }
 
-/* False when it is not an IPv4 address. */
 static bool
-net_of(struct nl_addr *a, struct sbx_net *net)
+is_ip(struct nl_addr *a)
 {
-	struct in_addr in;
+	int family = a != NULL ? nl_addr_get_family(a) : AF_UNSPEC;
 
-	if (a == NULL || nl_addr_get_family(a) != AF_INET)
-		return false;
-	in.s_addr = 0; /* the default route has no bytes */
-	if (nl_addr_get_len(a) == sizeof(in))
-		memcpy(&in, nl_addr_get_binary_addr(a), sizeof(in));
-	net->addr = ntohl(in.s_addr);
-	net->bits = (int)nl_addr_get_prefixlen(a);
-	return true;
+	return family == AF_INET || family == AF_INET6;
 }
 
-static bool
-is_ours(struct nl_object *o, int index, struct sbx_net *net)
+/* With its prefix's length, always: libnl leaves /32 and /128 out. */
+static void
+text_of(struct nl_addr *a, char out[static SBX_NL_ADDR_SIZE])
 {
-	struct rtnl_addr *a = (struct rtnl_addr *)o;
+	char ip[INET6_ADDRSTRLEN] = "?";
+	unsigned char raw[16] = { 0 }; /* the default route has no bytes */
 
-	return rtnl_addr_get_ifindex(a) == index &&
-	       net_of(rtnl_addr_get_local(a), net);
+	memcpy(raw, nl_addr_get_binary_addr(a),
+		nl_addr_get_len(a) < 16 ? nl_addr_get_len(a) : 16);
+	inet_ntop(nl_addr_get_family(a), raw, ip, sizeof(ip));
+	snprintf(out, SBX_NL_ADDR_SIZE, "%s/%u", ip, nl_addr_get_prefixlen(a));
+}
+
+/* IPv6's own address of each link is the kernel's affair. */
+static bool
+is_link_local(struct nl_addr *a)
+{
+	const unsigned char *raw = nl_addr_get_binary_addr(a);
+
+	return nl_addr_get_family(a) == AF_INET6 &&
+		nl_addr_get_len(a) == 16 && raw[0] == 0xfe &&
+		(raw[1] & 0xc0) == 0x80;
 }
 
 int
-sbx_nl_addr_is(
-	int index, const struct sbx_net *at, bool *is, struct sbx_err *err)
+sbx_nl_addrs(int index, struct sbx_nl_addr **list, size_t *count,
+	struct sbx_err *err)
 {
 	struct nl_cache *cache = NULL;
 	struct nl_sock *s = NULL;
-	struct sbx_net net;
-	int r, same = 0, other = 0;
+	struct rtnl_addr *a;
+	struct nl_addr *local;
+	int r;
 
+	*list = NULL;
+	*count = 0;
 	if ((r = addresses(&s, &cache, err)) != SBX_OK)
 		return r;
 	for (struct nl_object *o = nl_cache_get_first(cache); o != NULL;
 		o = nl_cache_get_next(o)) {
-		if (!is_ours(o, index, &net))
+		a = (struct rtnl_addr *)o;
+		local = rtnl_addr_get_local(a);
+		if ((index != 0 && rtnl_addr_get_ifindex(a) != index) ||
+			!is_ip(local) || is_link_local(local))
 			continue;
-		if (net.addr == at->addr && net.bits == at->bits)
-			same++;
-		else
-			other++;
+		*list = sbx_mem_grow(*list, *count + 1, sizeof(**list));
+		(*list)[*count].index = rtnl_addr_get_ifindex(a);
+		text_of(local, (*list)[(*count)++].text);
 	}
 	nl_cache_free(cache);
 	nl_socket_free(s);
-	*is = same == 1 && other == 0;
 	return SBX_OK;
 }
 
+/* Add it, or take it away; what is so already is as good. */
 static int
-add_address(struct nl_sock *s, int index, const struct sbx_net *at)
+change_addr(int index, const char *text, bool add, struct sbx_err *err)
 {
-	char text[SBX_IP4_SIZE + 4], ip[SBX_IP4_SIZE];
 	struct rtnl_addr *a = rtnl_addr_alloc();
 	struct nl_addr *local = NULL;
+	struct nl_sock *s = NULL;
 	int r;
 
-	sbx_ip4_write(ip, at->addr);
-	snprintf(text, sizeof(text), "%s/%d", ip, at->bits);
-	r = a == NULL ? -NLE_NOMEM : nl_addr_parse(text, AF_INET, &local);
+	if ((r = dial(&s, err)) != SBX_OK) {
+		rtnl_addr_put(a);
+		return r;
+	}
+	r = a == NULL ? -NLE_NOMEM : nl_addr_parse(text, AF_UNSPEC, &local);
 	if (r >= 0) {
 		rtnl_addr_set_ifindex(a, index);
 		r = rtnl_addr_set_local(a, local);
 	}
-	if (r >= 0)
-		r = rtnl_addr_add(s, a, 0);
+	if (r >= 0) {
+		/* Nobody else can have it on a link without neighbours. */
+		if (add && nl_addr_get_family(local) == AF_INET6)
+			rtnl_addr_set_flags(a, IFA_F_NODAD);
+		r = add ? rtnl_addr_add(s, a, 0) : rtnl_addr_delete(s, a, 0);
+	}
+	if (r == (add ? -NLE_EXIST : -NLE_NOADDR) || r == -NLE_OBJ_NOTFOUND)
+		r = 0;
 	nl_addr_put(local);
 	rtnl_addr_put(a);
-	return r == -NLE_EXIST ? 0 : r;
+	nl_socket_free(s);
+	return r < 0 ? failed(err, r, text) : SBX_OK;
 }
 
 int
-sbx_nl_addr_set(int index, const struct sbx_net *at, struct sbx_err *err)
+sbx_nl_addr_add(int index, const char *text, struct sbx_err *err)
 {
-	struct nl_object *next;
-	struct nl_cache *cache = NULL;
-	struct nl_sock *s = NULL;
-	struct sbx_net net;
-	int r;
+	return change_addr(index, text, true, err);
+}
 
-	if ((r = addresses(&s, &cache, err)) != SBX_OK)
-		return r;
-	/* Others go first: a primary address takes the secondary ones of its
-	 * network with it, and ours would be one of those. */
-	r = 0;
-	for (struct nl_object *o = nl_cache_get_first(cache);
-		o != NULL && r >= 0; o = next) {
-		next = nl_cache_get_next(o);
-		if (!is_ours(o, index, &net) ||
-			(net.addr == at->addr && net.bits == at->bits))
-			continue;
-		r = rtnl_addr_delete(s, (struct rtnl_addr *)o, 0);
-		if (r == -NLE_NOADDR || r == -NLE_OBJ_NOTFOUND)
-			r = 0;
-	}
-	if (r >= 0)
-		r = add_address(s, index, at);
-	nl_cache_free(cache);
-	nl_socket_free(s);
-	return r < 0 ? failed(err, r, "cannot set the address") : SBX_OK;
+int
+sbx_nl_addr_del(int index, const char *text, struct sbx_err *err)
+{
+	return change_addr(index, text, false, err);
+}
+
+/* ---- who else uses a network ---- */
+
+/* Is the network net in mesh: the same, or a part of it?  A wider one is none
+ * of ours, since the longer prefix goes first. */
+static bool
+inside(struct nl_addr *mesh, struct nl_addr *net, unsigned bits)
+{
+	unsigned len = nl_addr_get_prefixlen(mesh);
+	const unsigned char *a, *b;
+
+	if (nl_addr_get_family(net) != nl_addr_get_family(mesh) || bits < len ||
+		nl_addr_get_len(net) != nl_addr_get_len(mesh))
+		return false;
+	a = nl_addr_get_binary_addr(mesh);
+	b = nl_addr_get_binary_addr(net);
+	if (memcmp(a, b, len / 8) != 0)
+		return false;
+	return len % 8 == 0 || ((a[len / 8] ^ b[len / 8]) >> (8 - len % 8)) == 0;
 }
 
 static int
-clash(const struct sbx_net *mesh, const struct sbx_net *other, int index,
-	struct sbx_err *err)
+clash(const char *mesh, struct nl_addr *other, int index, struct sbx_err *err)
 {
-	char a[SBX_IP4_SIZE], b[SBX_IP4_SIZE], name[SBX_IF_SIZE] = "?";
+	char text[SBX_NL_ADDR_SIZE], name[SBX_IF_SIZE] = "?";
 
-	sbx_ip4_write(a, mesh->addr);
-	sbx_ip4_write(b, other->addr);
+	text_of(other, text);
 	if_indextoname((unsigned)index, name);
-	sbx_err_set(err, SBX_E_USAGE, "mesh network %s/%d overlaps %s/%d on %s",
-		a, mesh->bits, b, other->bits, name);
-	sbx_err_hint(err, "a mesh needs a network of its own: [mesh] network=");
+	sbx_err_set(err, SBX_E_USAGE, "mesh network %s overlaps %s on %s", mesh,
+		text, name);
+	sbx_err_hint(err, "a mesh needs a network of its own: [mesh] network=, "
+			  "or take %s off %s", text, name);
 	return SBX_E_USAGE;
 }
 
 static int
-clash_route(const struct sbx_net *mesh, struct rtnl_route *route, int index,
-	struct sbx_err *err)
+clash_route(const char *text, struct nl_addr *mesh, struct rtnl_route *route,
+	int index, struct sbx_err *err)
 {
-	struct sbx_net net;
+	struct nl_addr *dst = rtnl_route_get_dst(route);
 	int via;
 
-	if (rtnl_route_get_type(route) != RTN_UNICAST ||
-		!net_of(rtnl_route_get_dst(route), &net) || net.bits == 0 ||
-		!sbx_net_overlap(mesh, &net))
+	if (rtnl_route_get_type(route) != RTN_UNICAST || !is_ip(dst) ||
+		!inside(mesh, dst, nl_addr_get_prefixlen(dst)))
 		return SBX_OK;
 	for (int i = 0; i < rtnl_route_get_nnexthops(route); i++) {
 		via = rtnl_route_nh_get_ifindex(rtnl_route_nexthop_n(route, i));
 		if (via != index)
-			return clash(mesh, &net, via, err);
+			return clash(text, dst, via, err);
 	}
 	return SBX_OK;
 }
 
+/* An address counts whole: the kernel answers for it whatever its network. */
+static int
+clash_addr(const char *text, struct nl_addr *mesh, struct rtnl_addr *a,
+	int index, struct sbx_err *err)
+{
+	struct nl_addr *local = rtnl_addr_get_local(a);
+
+	if (rtnl_addr_get_ifindex(a) == index || !is_ip(local) ||
+		!inside(mesh, local, nl_addr_get_len(local) * 8))
+		return SBX_OK;
+	return clash(text, local, rtnl_addr_get_ifindex(a), err);
+}
+
 int
-sbx_nl_overlap(int index, const struct sbx_net *mesh, struct sbx_err *err)
+sbx_nl_overlap(int index, const char *net, struct sbx_err *err)
 {
 	struct nl_cache *cache = NULL;
+	struct nl_addr *mesh = NULL;
 	struct nl_sock *s = NULL;
-	struct sbx_net net;
 	struct nl_object *o;
-	int r, via;
+	int r;
 
-	if ((r = addresses(&s, &cache, err)) != SBX_OK)
+	if ((r = nl_addr_parse(net, AF_UNSPEC, &mesh)) < 0)
+		return failed(err, r, net);
+	if ((r = addresses(&s, &cache, err)) != SBX_OK) {
+		nl_addr_put(mesh);
 		return r;
-	for (o = nl_cache_get_first(cache); o != NULL && r == SBX_OK;
-		o = nl_cache_get_next(o)) {
-		via = rtnl_addr_get_ifindex((struct rtnl_addr *)o);
-		if (!is_ours(o, index, &net) &&
-			net_of(rtnl_addr_get_local((struct rtnl_addr *)o),
-				&net) &&
-			sbx_net_overlap(mesh, &net))
-			r = clash(mesh, &net, via, err);
 	}
+	for (o = nl_cache_get_first(cache); o != NULL && r == SBX_OK;
+		o = nl_cache_get_next(o))
+		r = clash_addr(net, mesh, (struct rtnl_addr *)o, index, err);
 	nl_cache_free(cache);
 	cache = NULL;
-	if (r == SBX_OK &&
-		(r = rtnl_route_alloc_cache(s, AF_INET, 0, &cache)) < 0)
+	if (r == SBX_OK && (r = rtnl_route_alloc_cache(s,
+		nl_addr_get_family(mesh), 0, &cache)) < 0)
 		r = failed(err, r, "cannot list routes");
 	if (r == SBX_OK)
 		for (o = nl_cache_get_first(cache); o != NULL && r == SBX_OK;
 			o = nl_cache_get_next(o))
-			r = clash_route(
-				mesh, (struct rtnl_route *)o, index, err);
+			r = clash_route(net, mesh, (struct rtnl_route *)o,
+				index, err);
 	if (cache != NULL)
 		nl_cache_free(cache);
+	nl_addr_put(mesh);
 	nl_socket_free(s);
 	return r;
 }

@@ -188,17 +188,160 @@ mesh_hub_alone() {
 
 @test "a network that is used elsewhere is refused by the name of where" {
 	mesh_hub_alone
-	box gk2 ip addr add 10.10.3.1/16 dev eth0
-	in_box 2 gk2 sbx-mesh-up
-	assert_says sbx-mesh-up "mesh network 10.10.0.0/24 overlaps 10.10.3.1/16 on eth0"
-	box gk2 ip addr del 10.10.3.1/16 dev eth0
-	box gk2 ip route add 10.10.0.128/25 via 192.0.2.9
-	in_box 2 gk2 sbx-mesh-up
-	assert_says sbx-mesh-up "overlaps 10.10.0.128/25 on eth0"
-	assert_eq "$(remains gk2)" 0 "left"
-	box gk2 ip route del 10.10.0.128/25
-	box gk2 ip route add default via 192.0.2.9
+	while IFS='|' read -r how what; do
+		box gk2 sh -c "ip $how"
+		in_box 2 gk2 sbx-mesh-up
+		assert_says sbx-mesh-up "mesh network 10.10.0.0/24 overlaps $what on eth0"
+		assert_hint sbx-mesh-up
+		assert_eq "$(remains gk2)" 0 "$how: left"
+		box gk2 sh -c "ip $(sed 's/ add / del /' <<<"$how")"
+	done <<-'END'
+		addr add 10.10.0.9/16 dev eth0|10.10.0.9/16
+		addr add 10.10.0.9/24 dev eth0|10.10.0.9/24
+		addr add 10.10.0.9/32 dev eth0|10.10.0.9/32
+		route add 10.10.0.0/24 via 192.0.2.9|10.10.0.0/24
+		route add 10.10.0.128/25 via 192.0.2.9|10.10.0.128/25
+		route add 10.10.0.7/32 dev eth0|10.10.0.7/32
+	END
+}
+
+@test "a wider route is no overlap" {
+	mesh_hub_alone
+	box gk2 sh -c 'ip route add default via 192.0.2.9; ip route add 0.0.0.0/1 via 192.0.2.9
+		ip route add 128.0.0.0/1 via 192.0.2.9; ip route add 10.0.0.0/8 via 192.0.2.9
+		ip route add 10.10.0.0/23 dev eth0; ip addr add 10.10.1.1/23 dev eth0'
 	in_box gk2 sbx-mesh-up -q
+	in_box gk2 ping -q -c1 -W3 10.10.0.1
+}
+
+# I26: what is in the way of giving is not in the way of taking back.
+@test "who was put out goes, whatever else is refused" {
+	mesh_hub_alone
+	did='' n=0
+	while IFS='|' read -r want how undo; do
+		n=$((n + 1))
+		mesh_guest gk2 guest$n
+		in_box gk2 sbx-mesh-up -q
+		did=$(box gk2 sbx-ledger -C /tmp/guest$n whoami -j | jq -r .did)
+		key=$(box gk2 sh -c "wg pubkey </tmp/guest$n/wg.key")
+		assert_has "$(box gk2 wg show wg-mesh peers)" "$key" "$how: before"
+		box_as gk2 sbx sbx-member revoke "$did"
+		box gk2 sh -c "$how"
+		run box gk2 sbx-mesh-up -n
+		assert_has "$(box gk2 wg show wg-mesh peers)" "$key" "$how: -n does nothing"
+		in_box "$want" gk2 sbx-mesh-up
+		assert_has "$stderr" "remove peer: $key" "$how: is told"
+		assert_lacks "$(box gk2 wg show wg-mesh peers)" "$key" "$how: it is gone"
+		box gk2 sh -c "$undo"
+	done <<-'END'
+		2|ip route add 10.10.0.128/25 via 192.0.2.9|ip route del 10.10.0.128/25
+		1|mv /etc/sbx/secrets/wg.key /root/|mv /root/wg.key /etc/sbx/secrets/
+		1|cp /etc/sbx/secrets/wg.key /root/; wg genkey >/etc/sbx/secrets/wg.key|cp /root/wg.key /etc/sbx/secrets/
+		2|chmod 644 /etc/sbx/secrets/wg.key|chmod 600 /etc/sbx/secrets/wg.key
+		1|sed -i "s/^.mesh.$/[mesh]\nnetwork=10.20.0.0\/24/" /etc/sbx/sbx.conf|sed -i "/^network=10/d" /etc/sbx/sbx.conf
+		4|mv /usr/bin/wg /usr/bin/wg.real; printf "#!/bin/sh\ncase \$* in *listen-port*) exit 1; esac; exec /usr/bin/wg.real \"\$@\"\n" >/usr/bin/wg; chmod 755 /usr/bin/wg; sed -i "s/^.mesh.$/[mesh]\nport=51900/" /etc/sbx/sbx.conf|cp -p /usr/bin/wg.real /usr/bin/wg; sed -i "/^port=51900/d" /etc/sbx/sbx.conf
+	END
+	[ "$n" -eq 6 ] || fail "not all were tried" n "$n"
+}
+
+# I19
+@test "a node whose key another had first stays down and is told what to do" {
+	mesh_boxes gk2 c3box
+	box_new late
+	box_link late 192.0.2.9/24
+	mesh_init late
+	box c3box cat /etc/sbx/secrets/wg.key |
+		box late sh -c 'umask 077; cat >/etc/sbx/secrets/wg.key'
+	box_as gk2 sbx sbx-member invite | box_as late sbx sbx-member -q accept
+	mesh_record late
+	mesh_sync late gk2
+	mesh_sync gk2 c3box late
+	in_box gk2 sbx-mesh-up
+	assert_has "$stderr" "belongs to c3box" "the hub leaves it out"
+	in_box c3box sbx-mesh-up -q
+	in_box 1 late sbx-mesh-up
+	assert_says sbx-mesh-up "is c3box's, which had it first"
+	assert_hint sbx-mesh-up "rm /etc/sbx/secrets/wg.key"
+	assert_eq "$(remains late)" 0 "left"
+	in_box 1 late sbx-mesh-up record
+	assert_says sbx-mesh-up "is c3box's, which had it first"
+	box late rm /etc/sbx/secrets/wg.key
+	mesh_record late
+	mesh_sync late gk2 c3box
+	for n in gk2 late; do in_box $n sbx-mesh-up -q; done
+	in_box late ping -q -c1 -W3 10.10.0.1
+}
+
+@test "boxes that recorded before they exchanged get one address each" {
+	mesh_hub_alone
+	for n in 2 3 4; do
+		box_new s$n
+		box_link s$n 192.0.2.$n/24
+		mesh_init s$n
+		box_as gk2 sbx sbx-member invite | box_as s$n sbx sbx-member -q accept
+		mesh_sync s$n gk2
+	done
+	mesh_sync gk2 s2 s3 s4
+	for n in 2 3 4; do mesh_record s$n; done
+	for n in 2 3 4; do mesh_sync s$n gk2; done
+	mesh_sync gk2 s2 s3 s4
+	lost=0
+	for n in 2 3 4; do
+		run --separate-stderr box s$n sbx-mesh-up
+		[ "$status" -eq 1 ] || continue
+		lost=$((lost + 1))
+		assert_has "$stderr" "which had it first" "s$n is told"
+		assert_has "$stderr" "sbx-mesh-up record |" "s$n is told what to do"
+		mesh_record s$n
+	done
+	assert_eq "$lost" 2 "who lost it"
+	for n in 2 3 4; do mesh_sync s$n gk2; done
+	mesh_sync gk2 s2 s3 s4
+	for n in gk2 s2 s3 s4; do in_box $n sbx-mesh-up -q; done
+	for n in 2 3 4; do in_box s$n ping -q -c1 -W9 10.10.0.1; done # s2 spoke too early
+}
+
+@test "a wg that hangs or floods when it is asked is the machine's fault" {
+	mesh_hub_alone
+	in_box gk2 sbx-mesh-up -q
+	before=$(tunnel gk2)
+	box gk2 mv /usr/bin/wg /usr/bin/wg.real
+	while IFS= read -r script; do
+		printf '#!/bin/sh\n%s\n' "$script" | box gk2 sh -c 'cat >/usr/bin/wg; chmod 755 /usr/bin/wg'
+		in_box 4 gk2 sbx-mesh-up
+		assert_lacks "$stderr" "not a WireGuard interface" "$script"
+		in_box 4 gk2 sbx-mesh-up down
+		box gk2 cp /usr/bin/wg.real /usr/bin/wg
+		assert_eq "$(tunnel gk2)" "$before" "$script: left as it was"
+	done <<-'END'
+		exec sleep 60
+		exec yes
+		exec yes >&2
+		kill -9 $$
+		echo garbage
+	END
+}
+
+# The file of a setting is found by a name, which is another's by then.
+@test "an interface that takes the name on the way is not touched" {
+	mesh_hub_alone
+	in_box gk2 sbx-mesh-up -q
+	box gk2 sh -c 'echo 0 >/proc/sys/net/ipv4/conf/wg-mesh/forwarding'
+	conf=/proc/sys/net/ipv4/conf/wg-mesh
+	for what in forwarding send_redirects; do
+		box_bg gk2 sh -c "strace -qq -o /dev/null -P $conf/$what -e trace=openat \
+			-e inject=openat:delay_enter=1500000:when=1 sbx-mesh-up 2>/tmp/said; echo \$? >/tmp/rc"
+		sleep .7
+		box gk2 sh -c 'ip link set wg-mesh name mine && ip link add wg-mesh type bridge
+			for f in forwarding send_redirects; do echo 0 >/proc/sys/net/ipv4/conf/wg-mesh/$f; done
+			echo 1 >/proc/sys/net/ipv4/conf/wg-mesh/send_redirects'
+		wait "$BOX_PID" || :
+		assert_eq "$(box gk2 cat /tmp/rc)" 4 "$what: refused"
+		assert_has "$(box gk2 cat /tmp/said)" "another interface has the name" "$what"
+		assert_eq "$(box gk2 sh -c "cat $conf/forwarding $conf/send_redirects")" $'0\n1' \
+			"$what: the other's settings"
+		box gk2 sh -c 'ip link del wg-mesh; ip link set mine name wg-mesh; ip link set wg-mesh up'
+	done
 }
 
 @test "a port in use is refused and the old state kept" {
