@@ -193,4 +193,16 @@ struct sbx_question {
 int sbx_can(struct sbx_state *st, const struct sbx_question *q,
 	struct sbx_doc **answer, struct sbx_err *err);
 
+/* ---- ula: IPv6 addresses on the mesh --------------------------------------- */
+
+#define SBX_ULA_SIZE 46 /* an IPv6 address and NUL */
+
+/* The address of who (a DID, a guest's key) on the mesh that founder founded;
+ * who NULL: the mesh's /64.  Every node works out the same from the names. */
+void sbx_ula(char out[static SBX_ULA_SIZE], const char *founder,
+	const char *who);
+/* The anchor of the lowest DID, by which all nodes work that out. */
+int sbx_state_founder(struct sbx_state *st, char did[static SBX_DID_SIZE],
+	struct sbx_err *err);
+
 #endif

@@ -37,6 +37,15 @@ bool sbx_endpoint_check(const char *text);
 /* NULL, or why nobody can be reached at such an endpoint: this host, nobody or
  * everybody at once, a link's own address; inside mesh, when that is given. */
 const char *sbx_endpoint_fault(const char *text, const struct sbx_net *mesh);
+#define SBX_IP_SIZE 46
+/* The address in a numeric endpoint. */
+bool sbx_endpoint_ip(char ip[static SBX_IP_SIZE], const char *text);
+/* One of a network that is not the internet's: RFC 1918, 4193, 6598, 3927. */
+bool sbx_ip_private(const char *ip);
+bool sbx_ip_in(const char *ip, const char *net); /* net: ADDRESS/BITS */
+/* "HOST" or "HOST:PORT" after RFC 1123, no address; port (0: none) may be NULL. */
+#define SBX_HOST_SIZE 254
+bool sbx_host_check(const char *text, int *port);
 /* A short name: letters, digits, - _ and '.'. */
 #define SBX_MAX_BOXNAME 32
 bool sbx_name_check(const char *text);
@@ -138,6 +147,10 @@ void sbx_wg_set_free(struct sbx_wg_set *set);
 
 struct sbx_mesh_node {
 	char did[SBX_DID_SIZE], name[64], endpoint[SBX_ENDPOINT_SIZE];
+	char ddns[SBX_HOST_SIZE + 6]; /* HOST or HOST:PORT, or "" */
+	char found[2][SBX_ENDPOINT_SIZE]; /* what ddns resolved to, or "" */
+	bool hub; /* others reach it: it carries the mesh's traffic */
+	bool lan; /* it can be reached, from its own network */
 	uint32_t addr;
 	unsigned char key[SBX_WG_KEY_BYTES];
 	int64_t depth, since, created; /* who was here first */
@@ -151,6 +164,8 @@ struct sbx_mesh_claim { /* a WireGuard key that a member says is its own */
 };
 
 #define SBX_MAX_NODES 8192
+#define SBX_MESH_STALE 180 /* seconds without a handshake: not heard */
+#define SBX_MESH_LOOK 135  /* the same: looked for elsewhere; one comes in 120 */
 
 /* Pure: no clock, no file, no network.  Fill net, mtu, port and keepalive by
  * sbx_mesh_conf, give every line of the directory to sbx_mesh_line, then ask
@@ -158,6 +173,14 @@ struct sbx_mesh_claim { /* a WireGuard key that a member says is its own */
 struct sbx_mesh {
 	struct sbx_net net;
 	int mtu, port, keepalive;
+	bool six;	  /* IPv6 too */
+	const char *order; /* hubs, by name or DID, divided by blanks; or NULL */
+	/* What may change from run to run; all may be left empty. */
+	char gate[SBX_DID_SIZE]; /* the hub that was elected */
+	const struct sbx_wg *live; /* when each peer was heard last, */
+	int64_t now;		   /* and the time, in seconds */
+	const struct sbx_nl_addr *links; /* this machine's addresses */
+	size_t nlinks;
 	char self[SBX_DID_SIZE];
 	struct sbx_mesh_node *nodes; /* after plan: the sound ones, by address */
 	size_t nnodes;
@@ -172,7 +195,9 @@ struct sbx_mesh {
 	/* Set by plan: */
 	const struct sbx_mesh_node *me, *hub; /* NULL: not in the directory,
 					       * or its address is another's */
-	bool is_hub;
+	bool is_hub;	  /* me is a hub; hub is then me */
+	char ula[SBX_ULA_SIZE]; /* the /64, or "" */
+	char founder[SBX_DID_SIZE];
 	/* Why me is NULL: what is claimed by one who was here first. */
 	enum { SBX_MESH_NONE, SBX_MESH_ADDRESS, SBX_MESH_KEY } lost;
 	char lost_to[64];
@@ -193,6 +218,9 @@ int sbx_mesh_line(struct sbx_mesh *m, const char *line, size_t len,
  * peers of the node whose key is pub. */
 void sbx_mesh_plan(struct sbx_mesh *m,
 	const unsigned char pub[static SBX_WG_KEY_BYTES]);
+/* Had this machine a handshake with that node within so many seconds? */
+bool sbx_mesh_heard(const struct sbx_mesh *m, const struct sbx_mesh_node *n,
+	int within);
 /* The address to publish: mine, else the first for an anchor when it is free,
  * else the lowest free from the second, passing over one for each of those who
  * lost theirs and come first.  SBX_E_SYS: the network is full. */

@@ -135,6 +135,9 @@ struct sbx_conf {
 	char *name;  /* this box's short name */
 	char *host;  /* the host's, when name is another made from it, or NULL */
 	char *mesh_if, *mesh_net, *mesh_endpoint; /* endpoint NULL: roaming */
+	char *mesh_ddns; /* HOST[:PORT], or NULL */
+	char *mesh_hubs; /* names and DIDs divided by blanks, or NULL */
+	bool mesh_ipv6;
 	int mesh_port, mesh_mtu, mesh_keepalive;
 	int dir_port, grant_port, grant_ttl;
 	bool accept_unproven; /* see sbx_member_unproven */

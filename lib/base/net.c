@@ -266,3 +266,76 @@ sbx_url_check(const char *text)
 			url_port(strchr(host, ']') + 1);
 	return url_port(host + strcspn(host, "/:"));
 }
+
+bool
+sbx_endpoint_ip(char ip[static SBX_IP_SIZE], const char *text)
+{
+	return endpoint_ip(ip, text);
+}
+
+bool
+sbx_ip_private(const char *ip)
+{
+	struct in6_addr in6;
+	struct in_addr in;
+	uint32_t a;
+
+	if (inet_pton(AF_INET6, ip, &in6) == 1)
+		return (in6.s6_addr[0] & 0xfe) == 0xfc ||
+			IN6_IS_ADDR_LINKLOCAL(&in6);
+	if (inet_pton(AF_INET, ip, &in) != 1)
+		return false;
+	a = ntohl(in.s_addr);
+	return a >> 24 == 10 || a >> 20 == 0xac1 || a >> 16 == 0xc0a8 ||
+		a >> 22 == 0x191 || a >> 16 == LINK_LOCAL;
+}
+
+bool
+sbx_ip_in(const char *ip, const char *net)
+{
+	const char *slash = strchr(net, '/');
+	int family = strchr(ip, ':') != NULL ? AF_INET6 : AF_INET;
+	unsigned char a[16], b[16];
+	char base[SBX_IP_SIZE];
+	int64_t bits;
+
+	if (slash == NULL || (size_t)(slash - net) >= sizeof(base) ||
+		!sbx_num_parse(&bits, slash + 1, 0, family == AF_INET ? 32 : 128))
+		return false;
+	memcpy(base, net, (size_t)(slash - net));
+	base[slash - net] = '\0';
+	if (inet_pton(family, ip, a) != 1 || inet_pton(family, base, b) != 1 ||
+		memcmp(a, b, (size_t)bits / 8) != 0)
+		return false;
+	return bits % 8 == 0 ||
+		(a[bits / 8] ^ b[bits / 8]) >> (8 - bits % 8) == 0;
+}
+
+bool
+sbx_host_check(const char *text, int *port)
+{
+	static const char set[] = "abcdefghijklmnopqrstuvwxyz"
+				  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
+	size_t len = strcspn(text, ":"), dot = 0;
+	int64_t n = 0;
+
+	if (text[len] == ':' && !sbx_num_parse(&n, text + len + 1, 1, 65535))
+		return false;
+	if (len == 0 || len >= SBX_HOST_SIZE || strspn(text, set) != len)
+		return false;
+	/* RFC 1123, 2.1: labels of at most 63, not at an end of one a dash;
+	 * the last is no number, or it would be an address. */
+	for (size_t i = 0; i <= len; i++) {
+		if (i < len && text[i] != '.')
+			continue;
+		if (i == dot || i - dot > 63 || text[dot] == '-' ||
+			text[i - 1] == '-')
+			return false;
+		if (i == len && strspn(text + dot, "0123456789") >= i - dot)
+			return false;
+		dot = i + 1;
+	}
+	if (port != NULL)
+		*port = (int)n;
+	return true;
+}

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The plan of the mesh.  A star: the node at the network's first address is
- * the hub and has every other as a peer with its one address; the others have
- * the hub alone, with the whole network behind it.
- */
+/* The directory as the mesh reads it: whose nodes count, and who has an address
+ * or a key that two claim. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "sbx.h"
+#include "plan.h"
 
 struct sbx_mesh_member {
 	char did[SBX_DID_SIZE], name[64];
@@ -43,6 +41,8 @@ sbx_mesh_conf(
 	m->mtu = conf->mesh_mtu;
 	m->port = conf->mesh_port;
 	m->keepalive = conf->mesh_keepalive;
+	m->six = conf->mesh_ipv6;
+	m->order = conf->mesh_hubs;
 	return SBX_OK;
 }
 
@@ -136,6 +136,34 @@ unfit(const struct sbx_mesh *m, struct sbx_mesh_node *n,
 	return NULL;
 }
 
+/* Root asks no DNS: what is not a number is as good as nothing here. */
+static void
+take_endpoint(struct sbx_mesh *m, struct sbx_mesh_node *n, const char *text)
+{
+	const char *why;
+
+	if (text == NULL)
+		return;
+	if (!sbx_endpoint_check(text))
+		note(m, "%s: its endpoint is not a numeric ADDRESS:PORT",
+			n->name);
+	else if ((why = sbx_endpoint_fault(text, &m->net)) != NULL)
+		note(m, "%s: its endpoint is %s", n->name, why);
+	else
+		snprintf(n->endpoint, sizeof(n->endpoint), "%s", text);
+}
+
+static void
+take_ddns(struct sbx_mesh *m, struct sbx_mesh_node *n, const char *text)
+{
+	if (text == NULL)
+		return;
+	if (sbx_host_check(text, NULL))
+		snprintf(n->ddns, sizeof(n->ddns), "%s", text);
+	else
+		note(m, "%s: its ddns is not a host's name", n->name);
+}
+
 /* Kept for a node that is left out as well: a mistake in it, or in our own
  * configuration, is no reason to take a peer for one that was put out. */
 static void
@@ -156,7 +184,7 @@ static int
 take_node(struct sbx_mesh *m, const struct sbx_json *row, struct sbx_err *err)
 {
 	const struct sbx_json *yes = sbx_json_get(row, "member");
-	const char *endpoint = sbx_json_str(row, "endpoint"), *why;
+	const char *why;
 	const struct sbx_mesh_member *who;
 	struct sbx_mesh_node n = { 0 };
 
@@ -173,12 +201,8 @@ take_node(struct sbx_mesh *m, const struct sbx_json *row, struct sbx_err *err)
 		note(m, "%s (%s) is left out: %s", n.name, n.did, why);
 		return SBX_OK;
 	}
-	/* Root asks no DNS: what is not a number is as good as nothing. */
-	if (endpoint != NULL && sbx_endpoint_check(endpoint))
-		snprintf(n.endpoint, sizeof(n.endpoint), "%s", endpoint);
-	else if (endpoint != NULL)
-		note(m, "%s: its endpoint is not a numeric ADDRESS:PORT",
-			n.name);
+	take_endpoint(m, &n, sbx_json_str(row, "endpoint"));
+	take_ddns(m, &n, sbx_json_str(row, "ddns"));
 	if (m->nnodes == SBX_MAX_NODES)
 		return sbx_err_set(err, SBX_E_INPUT, "too many nodes");
 	m->nodes = sbx_mem_grow(m->nodes, m->nnodes + 1, sizeof(*m->nodes));
@@ -274,8 +298,8 @@ leave_out(struct sbx_mesh *m, const struct sbx_mesh_node *n,
 
 /* Who was first is one question, whoever asks: our own claim is judged as the
  * others judge it, or we would take the traffic of the node that they see. */
-static void
-settle(struct sbx_mesh *m, const unsigned char *pub)
+void
+sbx_mesh_settle(struct sbx_mesh *m, const unsigned char *pub)
 {
 	const struct sbx_mesh_node *first, *n;
 	size_t kept = 0;
@@ -301,43 +325,16 @@ settle(struct sbx_mesh *m, const unsigned char *pub)
 		qsort(m->nodes, kept, sizeof(*m->nodes), by_addr);
 }
 
-static void
-add_peer(struct sbx_mesh *m, const struct sbx_mesh_node *n, uint32_t addr,
-	int bits, int keepalive)
+const char *
+sbx_mesh_founder(const struct sbx_mesh *m)
 {
-	char ip[SBX_IP4_SIZE], allowed[SBX_IP4_SIZE + 4];
-	struct sbx_wg_peer p = { .keepalive = keepalive };
+	const char *low = NULL;
 
-	sbx_ip4_write(ip, addr);
-	snprintf(allowed, sizeof(allowed), "%s/%d", ip, bits);
-	memcpy(p.key, n->key, sizeof(p.key));
-	memcpy(p.endpoint, n->endpoint, sizeof(p.endpoint));
-	p.allowed = sbx_mem_text(allowed, strlen(allowed));
-	m->peers = sbx_mem_grow(m->peers, m->npeers + 1, sizeof(*m->peers));
-	m->peers[m->npeers++] = p;
-}
-
-void
-sbx_mesh_plan(
-	struct sbx_mesh *m, const unsigned char pub[static SBX_WG_KEY_BYTES])
-{
-	if (m->nnodes > 0)
-		settle(m, pub);
-	for (size_t i = 0; i < m->nnodes; i++) {
-		if (strcmp(m->nodes[i].did, m->self) == 0)
-			m->me = &m->nodes[i];
-		if (m->nodes[i].addr == m->net.addr + 1)
-			m->hub = &m->nodes[i];
-	}
-	m->is_hub = m->me != NULL && m->me == m->hub;
-	if (m->is_hub) {
-		for (size_t i = 0; i < m->nnodes; i++)
-			if (&m->nodes[i] != m->me)
-				add_peer(m, &m->nodes[i], m->nodes[i].addr, 32,
-					0);
-	} else if (m->me != NULL && m->hub != NULL) {
-		add_peer(m, m->hub, m->net.addr, m->net.bits, m->keepalive);
-	}
+	for (size_t i = 0; i < m->nmembers; i++)
+		if (m->members[i].depth == 0 &&
+			(low == NULL || strcmp(m->members[i].did, low) < 0))
+			low = m->members[i].did;
+	return low;
 }
 
 static bool

@@ -7,8 +7,6 @@
 #include "sbx.h"
 #include "tunnel.h"
 
-#define STALE 180 /* seconds: a session is renewed every 120 */
-
 char *
 sbx_tunnel_text(const char *fmt, ...)
 {
@@ -101,7 +99,7 @@ lost(const struct sbx_wg_peer *have, const struct sbx_wg_peer *want)
 {
 	return want->endpoint[0] != '\0' &&
 	       strcmp(have->endpoint, want->endpoint) != 0 &&
-	       sbx_clock_now() / 1000000 - have->handshake > STALE;
+	       sbx_clock_now() / 1000000 - have->handshake >= SBX_MESH_LOOK;
 }
 
 static void

@@ -189,18 +189,39 @@ has(const struct sbx_nl_addr *list, size_t count, const char *text)
 	return false;
 }
 
+/* A machine may be without; then so is its node, and the others need not know. */
+static bool
+has_ipv6(void)
+{
+	char off = '\0';
+	int fd = open("/proc/sys/net/ipv6/conf/default/disable_ipv6",
+		O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	if (read(fd, &off, 1) != 1)
+		off = '1';
+	close(fd);
+	return off == '0';
+}
+
 /* Others go first: a primary address takes the secondary ones of its network
  * with it, and ours would be one of those. */
 static int
 tell_addrs(struct work *w, struct sbx_err *err)
 {
 	const struct sbx_mesh *m = w->t->mesh;
-	struct sbx_nl_addr want[1], *have = NULL;
+	struct sbx_nl_addr want[2] = { 0 }, *have = NULL;
+	char six[SBX_ULA_SIZE];
 	struct sbx_net at = { m->me->addr, m->net.bits };
 	size_t nhave = 0, nwant = 0, gone = 0;
 	int r = SBX_OK;
 
 	sbx_net_write(want[nwant++].text, &at);
+	if (m->ula[0] != '\0' && has_ipv6()) {
+		sbx_ula(six, m->founder, m->self);
+		snprintf(want[nwant++].text, sizeof(want[0].text), "%s/64", six);
+	}
 	if (w->t->link.index != 0)
 		r = sbx_nl_addrs(w->t->link.index, &have, &nhave, err);
 	for (size_t i = 0; i < nhave && r == SBX_OK; i++)
@@ -316,11 +337,15 @@ bring_up(struct work *w, struct sbx_err *err)
 {
 	const struct sbx_mesh *m = w->t->mesh;
 	struct sbx_tunnel *t = w->t;
-	char net[SBX_NET_SIZE];
+	char net[SBX_NET_SIZE], six[SBX_NL_ADDR_SIZE];
 	int r;
 
 	sbx_net_write(net, &m->net);
 	if ((r = sbx_nl_overlap(t->link.index, net, err)) != SBX_OK)
+		return r;
+	snprintf(six, sizeof(six), "%s/64", m->ula);
+	if (m->ula[0] != '\0' &&
+		(r = sbx_nl_overlap(t->link.index, six, err)) != SBX_OK)
 		return r;
 	if (t->wg.port != m->port && (r = probe_port(m->port, err)) != SBX_OK)
 		return r;

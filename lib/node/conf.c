@@ -106,6 +106,7 @@ sbx_conf_load(struct sbx_conf *conf, const char *dir, const char *file,
 	conf->mesh_port = 51822;
 	conf->mesh_mtu = 1420;
 	conf->mesh_keepalive = 25;
+	conf->mesh_ipv6 = true;
 	conf->dir_port = 8799;
 	conf->grant_port = 8798;
 	conf->grant_ttl = 3600;
@@ -166,5 +167,7 @@ sbx_conf_free(struct sbx_conf *conf)
 	free(conf->mesh_if);
 	free(conf->mesh_net);
 	free(conf->mesh_endpoint);
+	free(conf->mesh_ddns);
+	free(conf->mesh_hubs);
 	memset(conf, 0, sizeof(*conf));
 }

@@ -17,6 +17,8 @@ enum item_kind {
 	ITEM_IFNAME,
 	ITEM_NETWORK,
 	ITEM_ENDPOINT,
+	ITEM_HOST,
+	ITEM_NAMES,
 	ITEM_INT,
 	ITEM_BOOL,
 };
@@ -38,6 +40,9 @@ static const struct item items[] = {
 	{ "mesh", "network", ITEM_NETWORK, AT(mesh_net), 0, 0 },
 	{ "mesh", "port", ITEM_INT, AT(mesh_port), 1, 65535 },
 	{ "mesh", "endpoint", ITEM_ENDPOINT, AT(mesh_endpoint), 0, 0 },
+	{ "mesh", "ddns", ITEM_HOST, AT(mesh_ddns), 0, 0 },
+	{ "mesh", "hubs", ITEM_NAMES, AT(mesh_hubs), 0, 0 },
+	{ "mesh", "ipv6", ITEM_BOOL, AT(mesh_ipv6), 0, 0 },
 	{ "mesh", "mtu", ITEM_INT, AT(mesh_mtu), 1280, 65535 },
 	{ "mesh", "keepalive", ITEM_INT, AT(mesh_keepalive), 0, 65535 },
 	{ "mesh", "wg_key", ITEM_PATH, AT(wg_key), 0, 0 },
@@ -84,6 +89,25 @@ static int SBX_PRINTF(3, 4)
 }
 #define wrong(rd, ...) wrong_at(rd, (rd)->line, __VA_ARGS__)
 
+static bool
+names_ok(const char *value)
+{
+	char one[SBX_DID_SIZE];
+	size_t len;
+
+	for (; *value != '\0'; value += len) {
+		value += strspn(value, " \t");
+		len = strcspn(value, " \t");
+		if (len == 0 || len >= sizeof(one))
+			return false;
+		memcpy(one, value, len);
+		one[len] = '\0';
+		if (!sbx_did_check(one, len) && !sbx_name_check(one))
+			return false;
+	}
+	return true;
+}
+
 static const char *
 item_wants(const struct item *it, const char *value, int64_t *n)
 {
@@ -105,6 +129,12 @@ item_wants(const struct item *it, const char *value, int64_t *n)
 		return sbx_endpoint_check(value)
 			       ? sbx_endpoint_fault(value, NULL)
 			       : "not ADDRESS:PORT with a numeric address";
+	case ITEM_HOST:
+		return sbx_host_check(value, NULL)
+			       ? NULL
+			       : "not a host's name, as HOST or HOST:PORT";
+	case ITEM_NAMES:
+		return names_ok(value) ? NULL : "not names of boxes or DIDs";
 	case ITEM_INT:
 		return sbx_num_parse(n, value, it->min, it->max)
 			       ? NULL

@@ -52,11 +52,15 @@ up_all() {
 		"the hub forwards on the mesh"
 	assert_eq "$(box gk2 cat /proc/sys/net/ipv4/conf/eth0/forwarding)" 0 \
 		"and nowhere else"
+	ula=$(box gk2 ip -6 -o addr show dev wg-mesh scope global |
+		awk '{print $4}')
+	assert_has "$ula" "/64" "an IPv6 address"
+	in_box c3box ping -6 -q -c1 -W3 "${ula%/64}"
 	assert_eq "$(box c3box wg show wg-mesh allowed-ips | cut -f2)" \
-		10.10.0.0/24 "the network is behind the hub"
+		"10.10.0.0/24 $(cut -d: -f1-3 <<<"$ula")::/64" "the network is behind the hub"
 
 	in_box gk2 sbx-mesh-up -j show
-	assert_eq "$(jq -r '[.name, .address, .allowed] | join(" ")' <<<"$output")" \
+	assert_eq "$(jq -r '[.name, .address, (.allowed | split(",")[0])] | join(" ")' <<<"$output")" \
 		$'c3box 10.10.0.2 10.10.0.2/32\namd64 10.10.0.3 10.10.0.3/32' "show"
 	assert_eq "$(jq -r 'select(.rx == 0 or .handshake == null) | .name' <<<"$output")" \
 		"" "peers that were heard"

@@ -462,6 +462,234 @@ START_TEST(a_full_network_is_said_to_be_full)
 }
 END_TEST
 
+/* ---- several hubs ---- */
+
+static struct sbx_wg_peer heard_of[8];
+static struct sbx_wg live;
+
+/* Node n was heard so many seconds ago (-1: is a peer and never was). */
+static void
+was_heard(int n, int ago)
+{
+	static char none[] = "";
+	struct sbx_wg_peer *p = &heard_of[live.npeers++];
+
+	memset(p, 0, sizeof(*p));
+	memcpy(p->key, key(n), SBX_WG_KEY_BYTES);
+	p->allowed = none;
+	p->handshake = ago < 0 ? 0 : 1000000 - ago;
+	live.peers = heard_of;
+	m.live = &live;
+	m.now = 1000000;
+}
+
+/* 1, 2 and 4 are hubs, 3 and 5 are not. */
+static void
+five(int me)
+{
+	done();
+	fresh();
+	live.npeers = 0;
+	self(me);
+	three();
+	member(4, 1, 4);
+	member(5, 1, 5);
+	ck_assert_int_eq(node(4, "10.10.0.4", 4, 4, "\"[2001:db8::4]:51822\""),
+		0);
+	ck_assert_int_eq(node(5, "10.10.0.5", 5, 5, "null"), 0);
+	/* 2 says so now. */
+	m.nodes[1].endpoint[0] = '\0';
+	snprintf(m.nodes[1].endpoint, SBX_ENDPOINT_SIZE, "192.0.2.2:51822");
+}
+
+static const struct sbx_wg_peer *
+to(int n)
+{
+	for (size_t i = 0; i < m.npeers; i++)
+		if (memcmp(m.peers[i].key, key(n), SBX_WG_KEY_BYTES) == 0)
+			return &m.peers[i];
+	return NULL;
+}
+
+static const char *
+way(int n)
+{
+	return to(n) != NULL ? to(n)->allowed : "-";
+}
+
+START_TEST(a_spoke_has_a_session_with_each_hub_and_the_network_behind_one)
+{
+	five(3);
+	sbx_mesh_plan(&m, key(3));
+	ck_assert_uint_eq(m.npeers, 3);
+	ck_assert_str_eq(way(1), "10.10.0.0/24");
+	ck_assert_str_eq(way(2), "10.10.0.2/32");
+	ck_assert_str_eq(way(4), "10.10.0.4/32");
+	for (size_t i = 0; i < m.npeers; i++)
+		ck_assert_int_eq(m.peers[i].keepalive, 25);
+}
+END_TEST
+
+START_TEST(a_hub_has_everybody_and_keeps_the_way_to_other_hubs_open)
+{
+	five(2);
+	sbx_mesh_plan(&m, key(2));
+	ck_assert(m.is_hub);
+	ck_assert_uint_eq(m.npeers, 4);
+	for (int n = 1; n <= 5; n++) {
+		if (n == 2)
+			continue;
+		ck_assert_ptr_nonnull(to(n));
+		ck_assert_ptr_nonnull(strstr(way(n), "/32"));
+		ck_assert_int_eq(to(n)->keepalive, n == 1 || n == 4 ? 25 : 0);
+	}
+}
+END_TEST
+
+static const struct {
+	int ago[5]; /* by node; 0: no peer yet */
+	int gate;
+	const char *order;
+	int hub;
+} choices[] = {
+	{ { 0 }, 0, NULL, 1 },
+	{ { 0 }, 0, "box4 box2", 4 },
+	{ { 0 }, 0, "box9 did:plc:00000000000000000000000000000002", 2 },
+	{ { 0 }, 2, "box4", 2 },
+	{ { 0 }, 3, "box4", 4 }, /* a gate that is no hub is none */
+	/* Who is not heard is passed over while another is. */
+	{ { 0, 180, 179, 0, 10 }, 0, NULL, 2 },
+	{ { 0, 179, 10, 0, 10 }, 0, NULL, 1 },
+	{ { 0, -1, 10, 0, 10 }, 0, NULL, 2 },
+	{ { 0, 200, 200, 0, 200 }, 0, NULL, 1 },
+	{ { 0, 10, 10, 0, 10 }, 4, NULL, 4 },
+	{ { 0, 10, 10, 0, 200 }, 4, "box2 box1", 2 },
+	/* sbx.conf leaves out whom it does not name, heard or not. */
+	{ { 0, 10, 200, 0, 10 }, 0, "box2", 2 },
+};
+
+START_TEST(the_hub_is_the_gate_then_the_configured_then_the_lowest)
+{
+	five(3);
+	m.order = choices[_i].order;
+	if (choices[_i].gate != 0)
+		snprintf(m.gate, sizeof(m.gate), "%s", did(choices[_i].gate));
+	for (int n = 1; n <= 4; n++)
+		if (choices[_i].ago[n] != 0)
+			was_heard(n, choices[_i].ago[n]);
+	sbx_mesh_plan(&m, key(3));
+	ck_assert_str_eq(m.hub->did, did(choices[_i].hub));
+	for (int n = 1; n <= 4; n++)
+		if (n != 3)
+			ck_assert_int_eq(strcmp(way(n), "10.10.0.0/24") == 0,
+				n == choices[_i].hub);
+}
+END_TEST
+
+/* ---- one LAN ---- */
+
+START_TEST(two_on_one_lan_talk_directly_as_long_as_they_hear_each_other)
+{
+	static const struct sbx_nl_addr lan[] = { { 2, "192.168.7.3/24" } };
+	static const struct { int ago; const char *way; } times[] = {
+		{ 0, "" }, { -1, "" }, { 179, "10.10.0.5/32" }, { 180, "" } };
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		five(3);
+		m.links = lan;
+		m.nlinks = 1;
+		snprintf(m.nodes[2].endpoint, SBX_ENDPOINT_SIZE,
+			"192.168.7.3:51822");
+		snprintf(m.nodes[4].endpoint, SBX_ENDPOINT_SIZE,
+			"192.168.7.5:51822");
+		if (times[i].ago != 0)
+			was_heard(5, times[i].ago);
+		sbx_mesh_plan(&m, key(3));
+		ck_assert(!m.is_hub); /* a private address makes no hub */
+		ck_assert_str_eq(way(5), times[i].way);
+		ck_assert_str_eq(to(5)->endpoint, "192.168.7.5:51822");
+	}
+	/* Of another LAN: not at all. */
+	five(3);
+	m.links = lan;
+	m.nlinks = 1;
+	snprintf(m.nodes[2].endpoint, SBX_ENDPOINT_SIZE, "192.168.7.3:51822");
+	snprintf(m.nodes[4].endpoint, SBX_ENDPOINT_SIZE, "192.168.8.5:51822");
+	sbx_mesh_plan(&m, key(3));
+	ck_assert_ptr_null(to(5));
+}
+END_TEST
+
+/* ---- where it is looked for ---- */
+
+START_TEST(who_is_not_heard_is_looked_for_in_each_place_in_turn)
+{
+	static const char *const places[] = { "198.51.100.1:51822",
+		"[2001:db8::1]:51822", "192.0.2.1:51822" };
+
+	for (int i = -1; i < 3; i++) {
+		five(3);
+		memcpy(m.nodes[0].found[0], places[0], strlen(places[0]));
+		memcpy(m.nodes[0].found[1], places[1], strlen(places[1]));
+		was_heard(1, 135);
+		if (i >= 0)
+			strcpy(heard_of[0].endpoint, places[i]);
+		sbx_mesh_plan(&m, key(3));
+		ck_assert_str_eq(to(1)->endpoint, places[(i + 1) % 3]);
+	}
+}
+END_TEST
+
+START_TEST(a_node_with_a_name_of_its_own_is_a_hub_wherever_it_is)
+{
+	five(3);
+	snprintf(m.nodes[4].ddns, sizeof(m.nodes[4].ddns), "box5.example");
+	sbx_mesh_plan(&m, key(3));
+	ck_assert_str_eq(way(5), "10.10.0.5/32");
+}
+END_TEST
+
+/* ---- IPv6 ---- */
+
+START_TEST(everybody_works_out_the_same_ipv6_addresses)
+{
+	char a[SBX_ULA_SIZE], b[SBX_ULA_SIZE], want[128];
+
+	sbx_ula(a, did(1), NULL);
+	ck_assert_int_eq(strncmp(a, "fd", 2), 0);
+	ck_assert_ptr_nonnull(strstr(a, "::"));
+	sbx_ula(a, did(1), did(2));
+	sbx_ula(b, did(1), did(3));
+	ck_assert_str_ne(a, b);
+	five(1);
+	m.six = true;
+	sbx_mesh_plan(&m, key(1));
+	snprintf(want, sizeof(want), "10.10.0.2/32,%s/128", a);
+	ck_assert_str_eq(way(2), want);
+	five(3);
+	m.six = true;
+	sbx_mesh_plan(&m, key(3));
+	snprintf(want, sizeof(want), "10.10.0.2/32,%s/128", a);
+	ck_assert_str_eq(way(2), want);
+	sbx_ula(a, did(1), NULL);
+	snprintf(want, sizeof(want), "10.10.0.0/24,%s/64", a);
+	ck_assert_str_eq(way(1), want);
+}
+END_TEST
+
+/* A fixed vector: other programs may want to know too. */
+START_TEST(the_ipv6_addresses_of_a_name_never_change)
+{
+	char a[SBX_ULA_SIZE];
+
+	sbx_ula(a, "did:plc:00000000000000000000000000000001", NULL);
+	ck_assert_str_eq(a, "fdb8:f5da:a82e::");
+	sbx_ula(a, "did:plc:00000000000000000000000000000001",
+		"did:plc:00000000000000000000000000000002");
+	ck_assert_str_eq(a, "fdb8:f5da:a82e:0:fa32:815c:5423:3b4c");
+}
+END_TEST
+
 START_TEST(members_and_nodes_are_at_most_so_many)
 {
 	member(1, 0, 1);
@@ -519,6 +747,20 @@ main(void)
 		t, the_address_to_publish_is_mine_the_first_or_the_lowest_free);
 	tcase_add_test(t, who_lost_its_address_is_given_another);
 	tcase_add_test(t, a_full_network_is_said_to_be_full);
+	tcase_add_test(t,
+		a_spoke_has_a_session_with_each_hub_and_the_network_behind_one);
+	tcase_add_test(t,
+		a_hub_has_everybody_and_keeps_the_way_to_other_hubs_open);
+	tcase_add_loop_test(t,
+		the_hub_is_the_gate_then_the_configured_then_the_lowest, 0,
+		sizeof(choices) / sizeof(choices[0]));
+	tcase_add_test(t,
+		two_on_one_lan_talk_directly_as_long_as_they_hear_each_other);
+	tcase_add_test(
+		t, who_is_not_heard_is_looked_for_in_each_place_in_turn);
+	tcase_add_test(t, a_node_with_a_name_of_its_own_is_a_hub_wherever_it_is);
+	tcase_add_test(t, everybody_works_out_the_same_ipv6_addresses);
+	tcase_add_test(t, the_ipv6_addresses_of_a_name_never_change);
 	tcase_add_test(t, members_and_nodes_are_at_most_so_many);
 	tcase_add_loop_test(t, a_line_that_is_none_ends_it, 0,
 		sizeof(broken) / sizeof(broken[0]));

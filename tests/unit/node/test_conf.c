@@ -337,6 +337,14 @@ static const struct {
 	{ "[mesh]\nendpoint=10.10.0.9:51822\n", 2, "inside the mesh" },
 	{ "[mesh]\nendpoint=10.20.1.1:51822\nnetwork=10.20.0.0/16\n", 2,
 		"inside the mesh" },
+	{ "[mesh]\nddns=192.0.2.1\n", 2, "not a host's name" },
+	{ "[mesh]\nddns=-a.example\n", 2, "not a host's name" },
+	{ "[mesh]\nddns=a..example\n", 2, "not a host's name" },
+	{ "[mesh]\nddns=a.example:0\n", 2, "not a host's name" },
+	{ "[mesh]\nddns=a b\n", 2, "not a host's name" },
+	{ "[mesh]\nhubs=\n", 2, "not names" },
+	{ "[mesh]\nhubs=gk2, mule\n", 2, "not names" },
+	{ "[mesh]\nipv6=maybe\n", 2, "not yes or no" },
 	{ "[publish]\nport=9000\n[grant]\nport=9000\n", 4,
 		"9000 is the other server's" },
 	{ "[grant]\nport=9000\n[publish]\nport=9000\n", 4,
@@ -424,6 +432,21 @@ START_TEST(a_file_too_long_is_refused)
 }
 END_TEST
 
+START_TEST(hubs_and_names_of_the_mesh_are_read)
+{
+	static const char text[] = "[mesh]\nhubs = gk2 did:plc:0000000000000000"
+		"0000000000000001\nddns=gk2.example.org:4000\nipv6=no\n";
+
+	ck_assert_int_eq(load(text, strlen(text)), 0);
+	ck_assert_int_eq(strncmp(conf.mesh_hubs, "gk2 did:plc:", 12), 0);
+	ck_assert_str_eq(conf.mesh_ddns, "gk2.example.org:4000");
+	ck_assert(!conf.mesh_ipv6);
+	sbx_conf_free(&conf);
+	ck_assert_int_eq(load("[mesh]\nhubs=x\n", 14), 0);
+	ck_assert(conf.mesh_ipv6);
+}
+END_TEST
+
 START_TEST(an_indented_key_is_a_key_of_its_own)
 {
 	static const char text[] = "[mesh]\n  mtu = 1400\n\tport = 5000\n"
@@ -473,6 +496,7 @@ main(void)
 	tcase_add_test(t, a_nul_byte_hides_nothing);
 	tcase_add_test(t, a_line_too_long_is_refused_not_cut);
 	tcase_add_test(t, a_file_too_long_is_refused);
+	tcase_add_test(t, hubs_and_names_of_the_mesh_are_read);
 	tcase_add_test(t, an_indented_key_is_a_key_of_its_own);
 	tcase_add_test(t, a_key_before_any_section_says_where_it_belongs);
 	tcase_add_test(t, the_last_line_needs_no_newline);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of sbx-mesh-up share. */
+#ifndef MESH_UP_H
+#define MESH_UP_H
+
+#include "sbx.h"
+
+#define RECORD "sbx-mesh-up record | sudo -u sbx sbx-ledger append node_publish"
+
+/* What the directory says, by a child without rights, and the gate. */
+int meshup_read(struct sbx_ctx *ctx, struct sbx_mesh *m);
+/* What changes from run to run: who was heard, and, where one that has a name
+ * was not, where the name leads to now.  m is settled by sbx_mesh_plan. */
+void meshup_look(struct sbx_ctx *ctx, struct sbx_mesh *m,
+	const struct sbx_tunnel *t, struct sbx_nl_addr **links);
+/* Says whose this node's address or key is. */
+int meshup_lost(struct sbx_ctx *ctx, const struct sbx_mesh *m);
+
+int meshup_record(struct sbx_ctx *ctx);
+int meshup_show(struct sbx_ctx *ctx);
+
+#endif
