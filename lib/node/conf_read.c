@@ -95,6 +95,8 @@ names_ok(const char *value)
 	char one[SBX_DID_SIZE];
 	size_t len;
 
+	if (*value == '\0')
+		return false;
 	for (; *value != '\0'; value += len) {
 		value += strspn(value, " \t");
 		len = strcspn(value, " \t");
