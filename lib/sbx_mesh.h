@@ -181,6 +181,9 @@ struct sbx_mesh {
 	int64_t now;		   /* and the time, in seconds */
 	const struct sbx_nl_addr *links; /* this machine's addresses */
 	size_t nlinks;
+	unsigned char (*kept)[SBX_WG_KEY_BYTES]; /* peers of an interface that */
+	size_t nkept; /* was adopted, which stay though no member claims them */
+	uint32_t held; /* the address that the interface has, or 0 */
 	char self[SBX_DID_SIZE];
 	struct sbx_mesh_node *nodes; /* after plan: the sound ones, by address */
 	size_t nnodes;
@@ -221,7 +224,7 @@ void sbx_mesh_plan(struct sbx_mesh *m,
 /* Had this machine a handshake with that node within so many seconds? */
 bool sbx_mesh_heard(const struct sbx_mesh *m, const struct sbx_mesh_node *n,
 	int within);
-/* The address to publish: mine, else the first for an anchor when it is free,
+/* The address to publish: mine, else the one held, else the first for an anchor when it is free,
  * else the lowest free from the second, passing over one for each of those who
  * lost theirs and come first.  SBX_E_SYS: the network is full. */
 int sbx_mesh_choose(const struct sbx_mesh *m, uint32_t *addr,
@@ -229,6 +232,8 @@ int sbx_mesh_choose(const struct sbx_mesh *m, uint32_t *addr,
 /* Does a member say that it has that key: did, or with NULL any? */
 bool sbx_mesh_claims(const struct sbx_mesh *m, const char *did,
 	const unsigned char key[static SBX_WG_KEY_BYTES]);
+bool sbx_mesh_keeps(const struct sbx_mesh *m,
+	const unsigned char key[static SBX_WG_KEY_BYTES]); /* is it in kept? */
 const struct sbx_mesh_node *sbx_mesh_by_key(const struct sbx_mesh *m,
 	const unsigned char key[static SBX_WG_KEY_BYTES]);
 void sbx_mesh_free(struct sbx_mesh *m);

@@ -135,7 +135,8 @@ bring(struct sbx_ctx *ctx, bool dry)
 
 	/* The directory first: the child that reads it never held the key. */
 	if ((r = lock(ctx->conf.wg_key, &fd, &ctx->err)) != SBX_OK ||
-		(r = meshup_read(ctx, &m)) != SBX_OK)
+		(r = meshup_read(ctx, &m)) != SBX_OK ||
+		(r = meshup_kept(ctx, &m, dry)) != SBX_OK)
 		goto out;
 	open = sbx_tunnel_open(&t, &look);
 	meshup_look(ctx, &m, &t, &links);
@@ -159,6 +160,25 @@ out:
 	sbx_buf_free(&key);
 	free(links);
 	unlock(fd);
+	return r;
+}
+
+static int
+cmd_render(struct sbx_ctx *ctx)
+{
+	struct sbx_tunnel t = { .name = ctx->conf.mesh_if };
+	struct sbx_mesh m = { 0 };
+	struct sbx_nl_addr *links = NULL;
+	int r;
+
+	if ((r = meshup_read(ctx, &m)) == SBX_OK) {
+		meshup_look(ctx, &m, &t, &links);
+		if ((r = plan(ctx, &m, &t, NULL)) == SBX_OK)
+			r = meshup_render(ctx, &m);
+	}
+	sbx_mesh_free(&m);
+	sbx_tunnel_free(&t);
+	free(links);
 	return r;
 }
 
@@ -201,6 +221,10 @@ static const struct sbx_cmd cmds[] = {
 	{ "down", cmd_down, NULL, 0, 0, "remove the interface", NULL },
 	{ "show", meshup_show, NULL, 0, 0,
 		"list the peers and when they were last heard", NULL },
+	{ "adopt", meshup_adopt, "[FILE]", 0, 1,
+		"take over an interface of before, with its key", NULL },
+	{ "render", cmd_render, NULL, 0, 0,
+		"print the plan as a file for wg-quick(8)", NULL },
 	{ "record", meshup_record, NULL, 0, 0,
 		"print this node's NodeRecord, to be appended", NULL },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL },

@@ -16,6 +16,16 @@ void meshup_look(struct sbx_ctx *ctx, struct sbx_mesh *m,
 /* Says whose this node's address or key is. */
 int meshup_lost(struct sbx_ctx *ctx, const struct sbx_mesh *m);
 
+/* The peers of an adopted interface that the directory does not know yet. */
+int meshup_kept(struct sbx_ctx *ctx, struct sbx_mesh *m, bool dry);
+uint32_t meshup_address(const struct sbx_ctx *ctx);
+/* The plan, which has a me, for wg-quick(8), on stdout. */
+int meshup_render(struct sbx_ctx *ctx, const struct sbx_mesh *m);
+
+/* SBX_E_NO: there is no key yet, but an interface or a file that has one. */
+int meshup_foreign(struct sbx_ctx *ctx);
+
+int meshup_adopt(struct sbx_ctx *ctx);
 int meshup_record(struct sbx_ctx *ctx);
 int meshup_show(struct sbx_ctx *ctx);
 

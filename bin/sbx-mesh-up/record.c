@@ -69,8 +69,10 @@ meshup_record(struct sbx_ctx *ctx)
 	int r;
 
 	if ((r = meshup_read(ctx, &m)) == SBX_OK &&
+		(r = meshup_foreign(ctx)) == SBX_OK &&
 		(r = sbx_wg_key(ctx->conf.wg_key, !ctx->dry, NULL, pub,
 			 &ctx->err)) == SBX_OK) {
+		m.held = meshup_address(ctx);
 		sbx_mesh_plan(&m, pub);
 		if (m.lost == SBX_MESH_KEY)
 			r = meshup_lost(ctx, &m);

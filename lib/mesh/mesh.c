@@ -357,6 +357,10 @@ sbx_mesh_choose(const struct sbx_mesh *m, uint32_t *addr, struct sbx_err *err)
 		*addr = m->me->addr;
 		return SBX_OK;
 	}
+	if (sbx_net_host(&m->net, m->held) && is_free(m, m->held)) {
+		*addr = m->held;
+		return SBX_OK;
+	}
 	if (self == NULL || self->depth != 0 || !is_free(m, a))
 		for (a++; sbx_net_host(&m->net, a); a++)
 			if (is_free(m, a) && skip-- == 0)
@@ -375,6 +379,16 @@ sbx_mesh_claims(const struct sbx_mesh *m, const char *did,
 	for (size_t i = 0; i < m->nclaims; i++)
 		if (memcmp(m->claims[i].key, key, SBX_WG_KEY_BYTES) == 0 &&
 			(did == NULL || strcmp(m->claims[i].did, did) == 0))
+			return true;
+	return false;
+}
+
+bool
+sbx_mesh_keeps(const struct sbx_mesh *m,
+	const unsigned char key[static SBX_WG_KEY_BYTES])
+{
+	for (size_t i = 0; i < m->nkept; i++)
+		if (memcmp(m->kept[i], key, SBX_WG_KEY_BYTES) == 0)
 			return true;
 	return false;
 }
@@ -399,6 +413,7 @@ sbx_mesh_free(struct sbx_mesh *m)
 	free(m->peers);
 	free(m->nodes);
 	free(m->claims);
+	free(m->kept);
 	free(m->members);
 	memset(m, 0, sizeof(*m));
 }

@@ -77,7 +77,8 @@ sbx_tunnel_expel(struct work *w, struct sbx_err *err)
 	int r = SBX_OK;
 
 	for (size_t i = 0; i < wg->npeers;) {
-		if (sbx_mesh_claims(w->t->mesh, NULL, wg->peers[i].key)) {
+		if (sbx_mesh_claims(w->t->mesh, NULL, wg->peers[i].key) ||
+			sbx_mesh_keeps(w->t->mesh, wg->peers[i].key)) {
 			i++;
 			continue;
 		}
@@ -153,7 +154,8 @@ diff(struct work *w, struct sbx_wg_set *set)
 		set->port = m->port;
 	}
 	for (size_t i = 0; i < t->wg.npeers; i++)
-		if (peer(m->peers, m->npeers, t->wg.peers[i].key) == NULL)
+		if (peer(m->peers, m->npeers, t->wg.peers[i].key) == NULL &&
+			!sbx_mesh_keeps(m, t->wg.peers[i].key))
 			remove_peer(w, set, &t->wg.peers[i]);
 	for (size_t i = 0; i < m->npeers; i++)
 		diff_peer(w, set, &m->peers[i]);
