@@ -48,7 +48,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SHELLFLAGS := -ec
-.PHONY: all deps check check-unit check-cli check-root demo bench lint asan fuzz \
+.PHONY: all deps check check-all check-unit check-cli check-root demo bench lint asan fuzz \
 	install uninstall clean
 all: $(TOOLS:%=build/bin/%)
 
@@ -92,17 +92,26 @@ build/unit/%: tests/unit/%.c build/libsbx.a
 deps:
 	$(Q)scripts/setup
 
+# The longest first.
+BATS = $(wildcard tests/cli/*.bats tests/root/*.bats)
+LONG = tests/root/395% build/unit/ledger/test_tamper build/unit/%/test_sim tests/cli/8% tests/cli/310% tests/root/%
+LONG_FIRST = $(foreach l,$(LONG),$(filter $l,$1)) $(filter-out $(LONG),$1)
+RUN_TESTS = PATH="$(CURDIR)/build/bin:$$PATH" scripts/run-tests
+
 check: deps
-	$(Q)$(MAKE) --no-print-directory -k all check-unit check-cli check-root
+	$(Q)$(MAKE) --no-print-directory check-all
+
+check-all: all build/bench/probe $(UNITS)
+	$(Q)$(RUN_TESTS) $(call LONG_FIRST,$(UNITS) $(BATS))
 
 check-unit: $(UNITS)
-	$(Q)scripts/run-units $^
+	$(Q)$(RUN_TESTS) $(call LONG_FIRST,$^)
 
 check-cli: all
-	$(Q)PATH="$(CURDIR)/build/bin:$$PATH" bats tests/cli
+	$(Q)$(RUN_TESTS) $(call LONG_FIRST,$(filter tests/cli/%,$(BATS)))
 
 check-root: all build/bench/probe
-	$(Q)PATH="$(CURDIR)/build/bin:$$PATH" bats tests/root
+	$(Q)$(RUN_TESTS) $(call LONG_FIRST,$(filter tests/root/%,$(BATS)))
 
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all

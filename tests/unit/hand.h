@@ -24,16 +24,13 @@ tamper(const char *sql)
 /* Every row of these tables, NULL at their end, as text; "" when one cannot
  * be read. */
 __attribute__((unused)) static void
-dump(struct sbx_buf *out, const char *path, const char *const *tables)
+dump_db(struct sbx_buf *out, sqlite3 *db, const char *const *tables)
 {
 	sqlite3_stmt *st;
-	sqlite3 *db = NULL;
 	char sql[80];
 	int step = SQLITE_DONE;
 
 	sbx_buf_clear(out);
-	ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL),
-		SQLITE_OK);
 	for (; *tables != NULL && step == SQLITE_DONE; tables++) {
 		snprintf(sql, sizeof(sql), "SELECT * FROM %s ORDER BY 1, 2",
 			*tables);
@@ -50,10 +47,20 @@ dump(struct sbx_buf *out, const char *path, const char *const *tables)
 		}
 		sqlite3_finalize(st);
 	}
-	sqlite3_close(db);
 	if (step != SQLITE_DONE)
 		sbx_buf_clear(out);
 	ck_assert(!out->over);
+}
+
+__attribute__((unused)) static void
+dump(struct sbx_buf *out, const char *path, const char *const *tables)
+{
+	sqlite3 *db = NULL;
+
+	ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL),
+		SQLITE_OK);
+	dump_db(out, db, tables);
+	sqlite3_close(db);
 }
 
 #endif
