@@ -79,10 +79,13 @@ bool sbx_guard_tell(struct sbx_err *why, size_t own, int64_t left);
 /* How many it has said goes beside the database, before a head is signed. */
 int sbx_guard_note(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err);
-/* After a restore over a ledger that had so many of its own. */
+/* Around a restore: how many it has said by the ledger that is there, which
+ * goes beside the database before another takes its place. */
 int64_t sbx_guard_count(struct sbx_log *log);
+int sbx_guard_before(const struct sbx_conf *conf, int64_t before,
+	struct sbx_err *err);
 int sbx_guard_restored(struct sbx_log *log, const struct sbx_conf *conf,
-	int64_t before, struct sbx_err *err);
+	struct sbx_err *err);
 /* What is missing is lost for good. */
 int sbx_guard_forget(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err);

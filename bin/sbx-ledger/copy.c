@@ -118,9 +118,12 @@ cmd_restore(struct sbx_ctx *ctx)
 	}
 	if ((r = open_old(ctx, &log, &before)) != 0 || ctx->dry)
 		goto out;
+	/* First: a kill must not make it forget how much it has said. */
+	if ((r = sbx_guard_before(&ctx->conf, before, &ctx->err)) != 0)
+		goto out;
 	if ((r = sbx_log_restore(log, from, &ctx->err)) != 0)
 		goto bad;
-	if ((r = sbx_guard_restored(log, &ctx->conf, before, &ctx->err)) == 0 &&
+	if ((r = sbx_guard_restored(log, &ctx->conf, &ctx->err)) == 0 &&
 		sbx_guard_check(log, &ctx->conf, &why) != 0) {
 		sbx_tool_say(ctx, "older than what this box has signed: it "
 				  "signs nothing until the rest is fetched back");

@@ -93,7 +93,7 @@ after_another(struct sbx_ctx *ctx, struct sbx_log *log)
 
 	if (access(conf->head, F_OK) != 0 && access(conf->log_key, F_OK) == 0)
 		r = sbx_head_renew(conf, &ctx->err);
-	return r != 0 ? r : sbx_guard_restored(log, conf, 0, &ctx->err);
+	return r != 0 ? r : sbx_guard_restored(log, conf, &ctx->err);
 }
 
 /* An init that was cut short is taken up where it was. */

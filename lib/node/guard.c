@@ -62,10 +62,14 @@ said(const struct sbx_conf *conf, int64_t *n, struct sbx_err *err)
 	if (r == SBX_E_SYS && errno == ENOENT) {
 		r = SBX_OK;
 	} else if (r == 0) {
-		text.data[strcspn(sbx_buf_text(&text), "\n")] = '\0';
-		if (!sbx_num_parse(n, text.data, 1, SBX_MAX_INT))
+		if (text.len > 0) /* else there is nothing to write to */
+			text.data[strcspn(text.data, "\n")] = '\0';
+		if (!sbx_num_parse(n, sbx_buf_text(&text), 1, SBX_MAX_INT)) {
 			r = sbx_err_set(err, SBX_E_INPUT, "%s: not a number",
 				path.data);
+			sbx_err_hint(err, "sbx-pull, then sbx-ledger publish "
+					  "--lost counts anew");
+		}
 	}
 	sbx_buf_free(&path);
 	sbx_buf_free(&text);
@@ -309,19 +313,28 @@ sbx_guard_tell(struct sbx_err *why, size_t own, int64_t left)
 }
 
 int
-sbx_guard_restored(struct sbx_log *log, const struct sbx_conf *conf,
-	int64_t before, struct sbx_err *err)
+sbx_guard_before(const struct sbx_conf *conf, int64_t before, struct sbx_err *err)
 {
-	int64_t n, left;
+	int64_t n;
+	int r;
+
+	if ((r = said(conf, &n, err)) == 0 && before > n)
+		r = keep_said(conf, before, err);
+	return r;
+}
+
+int
+sbx_guard_restored(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err)
+{
+	int64_t left;
 	int r;
 
 	/* The last head alone may have been lost, and it is in its file. */
 	if (sbx_seal_check(log, conf, NULL) == 0 &&
 		(r = sbx_seal_adopt(log, conf, err)) != 0)
 		return r;
-	if ((r = said(conf, &n, err)) != 0 ||
-		(before > n && (r = keep_said(conf, before, err)) != 0) ||
-		(r = lacking(log, conf, &left, err)) != 0 || left == 0)
+	if ((r = lacking(log, conf, &left, err)) != 0 || left == 0)
 		return r;
 	return behind(log, err);
 }

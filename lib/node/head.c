@@ -203,28 +203,42 @@ sbx_head_end(const struct sbx_conf *conf, struct sbx_err *err)
 	return r;
 }
 
-/* Nothing is lost: the old head stays as evidence of what was signed. */
+static int
+put_away(const char *path, struct sbx_err *err)
+{
+	return unlink(path) == 0 || errno == ENOENT ?
+		SBX_OK :
+		sbx_err_sys(err, "%s", path);
+}
+
+/* Nothing is lost: the old head stays as evidence of what was signed.  The
+ * marker comes first and goes last, each durably: without its head the old key
+ * would sign a second history, so that whoever publishes next goes on here. */
 int
 sbx_head_renew(const struct sbx_conf *conf, struct sbx_err *err)
 {
-	struct sbx_buf path = SBX_BUF(4096);
-	int r = SBX_OK;
+	struct sbx_buf old = SBX_BUF(4096), key = SBX_BUF(4096);
+	struct sbx_buf marker = SBX_BUF(4096);
+	int r;
 
-	sbx_buf_fmt(&path, "%s.%lld", conf->head,
+	sbx_buf_fmt(&old, "%s.%lld", conf->head,
 		(long long)(sbx_clock_now() / 1000000));
-	if (rename(conf->head, path.data) != 0 && errno != ENOENT)
+	sbx_buf_fmt(&key, "%s/log-key", conf->dir);
+	sbx_buf_fmt(&marker, "%s/anew", conf->dir);
+	if ((r = sbx_head_end(conf, err)) != 0)
+		goto out;
+	if (rename(conf->head, old.data) != 0 && errno != ENOENT)
 		r = sbx_err_sys(err, "%s", conf->head);
-	sbx_buf_clear(&path);
-	sbx_buf_fmt(&path, "%s/log-key", conf->dir);
-	if (r == 0 && unlink(path.data) != 0 && errno != ENOENT)
-		r = sbx_err_sys(err, "%s", path.data);
-	if (r == 0 && unlink(conf->log_key) != 0 && errno != ENOENT)
-		r = sbx_err_sys(err, "%s", conf->log_key);
-	sbx_buf_clear(&path);
-	sbx_buf_fmt(&path, "%s/anew", conf->dir);
-	if (r == 0 && unlink(path.data) != 0 && errno != ENOENT)
-		r = sbx_err_sys(err, "%s", path.data);
-	sbx_buf_free(&path);
+	if (r == 0 && (r = put_away(key.data, err)) == 0 &&
+		(r = put_away(conf->log_key, err)) == 0 &&
+		(r = sbx_io_sync_dir(conf->head, err)) == 0 &&
+		(r = sbx_io_sync_dir(key.data, err)) == 0 &&
+		(r = sbx_io_sync_dir(conf->log_key, err)) == 0)
+		r = put_away(marker.data, err);
+out:
+	sbx_buf_free(&old);
+	sbx_buf_free(&key);
+	sbx_buf_free(&marker);
 	return r;
 }
 

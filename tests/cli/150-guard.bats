@@ -283,3 +283,63 @@ goes_on() {
 	assert_lacks "$stderr" "came back" "something was said"
 	say hub two
 }
+
+# I28
+@test "publish --anew killed at any step never signs again with the old key" {
+	require strace
+	strace -o /dev/null true 2>/dev/null || must_run "may not trace"
+	node a
+	at a sbx-ledger init --no-recovery
+	at a sbx-ledger publish
+	old=$(cat "$BATS_TEST_TMPDIR/a/log-key")
+	killed=0
+	for call in rename unlink fsync; do
+		for n in $(seq 40); do
+			rm -rf "$BATS_TEST_TMPDIR/b" && cp -a "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
+			rc=0
+			SBX_STATE=$BATS_TEST_TMPDIR/b strace -f -o /dev/null -e trace=$call \
+				-e "inject=$call:signal=KILL:when=$n" sbx-ledger publish --anew 2>/dev/null || rc=$?
+			[ "$rc" -ne 0 ] || break
+			killed=$((killed + 1))
+			at b sbx-ledger publish
+			if ! compgen -G "$BATS_TEST_TMPDIR/b/head.*" >/dev/null; then
+				assert_eq "$(cat "$BATS_TEST_TMPDIR/b/log-key")" "$old" "another key without the old head: $call $n"
+			else
+				assert_ne "$(cat "$BATS_TEST_TMPDIR/b/log-key")" "$old" "the old key signs a second log: $call $n"
+			fi
+			assert_no_file "$BATS_TEST_TMPDIR/b/anew" "the marker is left: $call $n"
+			at b sbx-ledger verify
+		done
+	done
+	[ "$killed" -gt 10 ] || fail "killed $killed times: no test"
+}
+
+# I28
+@test "a state file that is empty, cut, of another type or too long is refused by name" {
+	node a
+	at a sbx-ledger init --no-recovery
+	at a sbx-ledger seal
+	at a sbx-ledger publish
+	echo '{"config_id":"one"}' >"$BATS_TEST_TMPDIR/say"
+	for f in said seal head log-key log.key; do
+		for how in empty cut long type dir; do
+			rm -rf "$BATS_TEST_TMPDIR/b" && cp -a "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
+			p=$BATS_TEST_TMPDIR/b/$f
+			[ -e "$p" ] || p=$BATS_TEST_TMPDIR/b/secrets/$f
+			[ -e "$p" ] || continue
+			case $how in
+			empty) : >"$p" ;;
+			cut) truncate -s $(($(stat -c %s "$p") / 2)) "$p" ;;
+			long) head -c 3000000 /dev/zero | tr '\0' 7 >"$p" ;;
+			type) head -c 100 /dev/urandom >"$p" ;;
+			dir) rm "$p" && mkdir "$p" ;;
+			esac
+			for words in "append config_revoke $BATS_TEST_TMPDIR/say" publish "publish --anew" "publish --lost" seal status; do
+				rc=0
+				# shellcheck disable=SC2086 # words
+				SBX_STATE=$BATS_TEST_TMPDIR/b sbx-ledger $words >/dev/null 2>"$BATS_TEST_TMPDIR/said" </dev/null || rc=$?
+				[ "$rc" -le 4 ] || fail "$f $how: $words ended with $rc" said "$(cat "$BATS_TEST_TMPDIR/said")"
+			done
+		done
+	done
+}
