@@ -83,6 +83,38 @@ sbx_log_set_aside(const char *path, struct sbx_err *err)
 	return r;
 }
 
+/* SQLite writes no pages of another size into a database with a -wal file: they
+ * are made again beside it first. */
+static int
+copy_pages(sqlite3 *to, sqlite3 *from, struct sbx_err *err)
+{
+	struct sbx_buf temp = SBX_BUF(4096);
+	int64_t want, have;
+	sqlite3 *db = NULL;
+	char sql[64];
+	int r;
+
+	if ((r = sbx_db_int(to, "PRAGMA page_size", 0, &want, err)) != 0 ||
+		(r = sbx_db_int(from, "PRAGMA page_size", 0, &have, err)) != 0)
+		return r;
+	if (want == have)
+		return copy(to, from, err);
+	snprintf(sql, sizeof(sql), "PRAGMA journal_mode=DELETE; "
+		"PRAGMA page_size=%lld; VACUUM", (long long)want);
+	sbx_buf_fmt(&temp, "%s.restore", sqlite3_db_filename(to, "main"));
+	if (temp.over)
+		return sbx_err_set(err, SBX_E_USAGE, "path too long");
+	unlink(temp.data);
+	if ((r = sbx_db_create(temp.data, &db, err)) == 0 &&
+		(r = copy(db, from, err)) == 0 &&
+		(r = sbx_db_exec(db, sql, err)) == 0)
+		r = copy(to, db, err);
+	sbx_db_close(db);
+	unlink(temp.data);
+	sbx_buf_free(&temp);
+	return r;
+}
+
 int
 sbx_log_restore(struct sbx_log *log, struct sbx_log *from, struct sbx_err *err)
 {
@@ -96,5 +128,5 @@ sbx_log_restore(struct sbx_log *log, struct sbx_log *from, struct sbx_err *err)
 	if (sbx_log_self(log, mine, NULL) == 0 && strcmp(mine, its) != 0)
 		return sbx_err_set(err, SBX_E_USAGE, "it is %s's, this box is %s",
 			its, mine);
-	return copy(sbx_log_db(log), sbx_log_db(from), err);
+	return copy_pages(sbx_log_db(log), sbx_log_db(from), err);
 }

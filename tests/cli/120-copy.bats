@@ -351,3 +351,32 @@ print(base64.b64encode(root(sys.stdin.buffer.read().splitlines())).decode())')
 		assert_has "$stderr" entr "$change"
 	done
 }
+
+@test "a backup with pages of another size is restored, on a new box and over a ledger" {
+	require sqlite3
+	node a
+	at a sbx-ledger init --no-recovery
+	at a sbx-ledger backup "$BATS_TEST_TMPDIR/b8"
+	cp "$BATS_TEST_TMPDIR/b8" "$BATS_TEST_TMPDIR/b4"
+	sqlite3 "$BATS_TEST_TMPDIR/b4" 'PRAGMA page_size=4096; VACUUM'
+	assert_eq "$(sqlite3 "$BATS_TEST_TMPDIR/b4" 'PRAGMA page_size')" 4096 "its pages"
+	at a sbx-ledger export
+	was=$output
+	node new
+	cp "$BATS_TEST_TMPDIR/a/node.key" "$BATS_TEST_TMPDIR/new/"
+	for n in a new; do
+		at $n sbx-ledger restore "$BATS_TEST_TMPDIR/b4"
+		at $n sbx-ledger fsck -n
+		at $n sbx-ledger export
+		assert_eq "$output" "$was" "restored at $n"
+		assert_no_file "$BATS_TEST_TMPDIR/$n/ledger.db.restore" "a draft is left"
+	done
+	# And a ledger of an earlier version takes a copy of this one.
+	node old
+	cp "$BATS_TEST_TMPDIR/b4" "$BATS_TEST_TMPDIR/old/ledger.db"
+	cp "$BATS_TEST_TMPDIR/a/node.key" "$BATS_TEST_TMPDIR/old/"
+	at old sbx-ledger restore "$BATS_TEST_TMPDIR/b8"
+	at old sbx-ledger fsck -n
+	at old sbx-ledger export
+	assert_eq "$output" "$was" "restored over pages of 4 KB"
+}
