@@ -182,11 +182,11 @@ release(struct sbx_log *log, struct sbx_err *err)
 	sqlite3_stmt *st = log->st[DUE];
 	char del[80];
 	int64_t due = sbx_clock_now() + SBX_MAX_AHEAD;
+	int r = SBX_OK, step = SQLITE_DONE;
 	bool any = false;
-	int r = SBX_OK;
 
 	sqlite3_bind_int64(st, 1, due);
-	while (r == 0 && sqlite3_step(st) == SQLITE_ROW) {
+	while (r == 0 && (step = sqlite3_step(st)) == SQLITE_ROW) {
 		any = true;
 		/* It was good when it was held; a line that is not any more
 		 * was changed by hand and is dropped below with the rest. */
@@ -199,6 +199,9 @@ release(struct sbx_log *log, struct sbx_err *err)
 		sbx_entry_free(e);
 		e = NULL;
 	}
+	/* What could not be read is not deleted as if it had been. */
+	if (r == 0 && step != SQLITE_DONE)
+		r = sbx_db_fail(log->db, "ledger", err);
 	sqlite3_reset(st);
 	snprintf(del, sizeof(del), "DELETE FROM held WHERE due<=%lld",
 		(long long)due);
