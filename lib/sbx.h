@@ -185,6 +185,8 @@ void sbx_lines_free(struct sbx_lines *l);
 
 int64_t sbx_clock_now(void);
 int64_t sbx_clock_boot(void);	   /* since boot, suspended time included */
+/* Names this boot, "" if nobody knows: sbx_clock_boot() means nothing in another. */
+const char *sbx_clock_boot_id(void);
 void sbx_clock_set(int64_t us);	   /* freeze sbx_clock_now(); 0 = real time */
 /* RFC 3339 with any offset, years 1970-9999; false when it is not one. */
 bool sbx_time_parse(int64_t *us, const char *text, size_t len);

@@ -130,6 +130,7 @@ struct sbx_conf {
 	char *file;  /* what was read, or NULL */
 	char *dir;   /* the state directory */
 	char *db, *key, *wg_key, *www, *run, *audit, *macros;
+	char *apply; /* where root keeps what it applied: see plan.h */
 	char *log_key, *head; /* see sbx_head_check */
 	char *witness_key;
 	char *name;  /* this box's short name */

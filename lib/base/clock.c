@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "sbx.h"
 
@@ -27,6 +29,22 @@ int64_t
 sbx_clock_boot(void)
 {
 	return read_clock(CLOCK_BOOTTIME);
+}
+
+const char *
+sbx_clock_boot_id(void)
+{
+	static char id[37];
+	int fd;
+
+	if (id[0] != '\0')
+		return id;
+	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || read(fd, id, 36) != 36)
+		id[0] = '\0';
+	if (fd >= 0)
+		close(fd);
+	return id;
 }
 
 void

@@ -27,23 +27,6 @@ static const struct sbx_json_limits limits = {
 
 /* ---- time ---- */
 
-/* Names this boot: sbx_clock_boot() means nothing in another. */
-static const char *
-boot_id(void)
-{
-	static char id[37];
-	int fd;
-
-	if (id[0] != '\0')
-		return id;
-	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, id, 36) != 36)
-		id[0] = '\0';
-	if (fd >= 0)
-		close(fd);
-	return id;
-}
-
 /* In the boot it was made, the clock that nobody can set decides.  After a
  * reboot there is only the other: set back before the grant was made it proves
  * nothing, so the grant is over. */
@@ -52,7 +35,7 @@ sbx_granted_left(const struct sbx_granted *grant)
 {
 	int64_t left, now = sbx_clock_now();
 
-	if (grant->boot[0] != '\0' && strcmp(boot_id(), grant->boot) == 0)
+	if (grant->boot[0] != '\0' && strcmp(sbx_clock_boot_id(), grant->boot) == 0)
 		left = grant->boot_until - sbx_clock_boot();
 	else
 		left = now < grant->since ? 0 : grant->until - now;
@@ -318,7 +301,7 @@ sbx_grants_put(struct sbx_grants *g, const struct sbx_granted *grant,
 	slot->since = sbx_clock_now();
 	slot->until = slot->since + ttl * SBX_SECOND;
 	slot->boot_until = sbx_clock_boot() + ttl * SBX_SECOND;
-	strcpy(slot->boot, boot_id());
+	strcpy(slot->boot, sbx_clock_boot_id());
 	return 0;
 }
 

@@ -71,6 +71,9 @@ fill(struct sbx_conf *conf, const char *dir)
 		here ? join(dir, "run")
 		     : sbx_mem_text(SBX_RUNDIR, strlen(SBX_RUNDIR)));
 	otherwise(&conf->audit, join(here ? dir : SBX_LOGDIR, "audit.log"));
+	otherwise(&conf->apply, here ? join(dir, "apply")
+				     : sbx_mem_text(SBX_APPLYDIR,
+					       strlen(SBX_APPLYDIR)));
 	otherwise(&conf->macros,
 		sbx_mem_text(SBX_MACRODIR, strlen(SBX_MACRODIR)));
 	otherwise(&conf->mesh_if, sbx_mem_text("wg-mesh", 7));
@@ -161,6 +164,7 @@ sbx_conf_free(struct sbx_conf *conf)
 	free(conf->www);
 	free(conf->run);
 	free(conf->audit);
+	free(conf->apply);
 	free(conf->macros);
 	free(conf->name);
 	free(conf->host);
