@@ -344,7 +344,7 @@ struct sbx_field {
 	const char *const *words; /* NULL-terminated */
 };
 
-#define SBX_MAX_FIELDS 16 /* that a type has */
+#define SBX_MAX_FIELDS 32 /* that a type has */
 
 struct sbx_rec {
 	const char *type;
@@ -497,6 +497,7 @@ int sbx_log_trusted(struct sbx_log *log, int64_t since,
 #include "sbx_sign.h" /* seals, the guard, heads and their keys */
 #include "sbx_sys.h" /* the machine's side: run, priv, fetch, conf, tool */
 #include "sbx_mesh.h" /* addresses, WireGuard, the tunnel */
+#include "exchange/now.h" /* what nodes say about now */
 #include "sbx_lend.h" /* offers, requests, grants, the firewall */
 
 #endif

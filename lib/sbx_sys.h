@@ -88,9 +88,13 @@ struct sbx_fetch {
 	size_t bodylen;
 	const char *type;   /* its Content-Type */
 	const char *etag;   /* If-None-Match, or NULL */
+	const char *range;  /* "FROM-TO": status 206 and these bytes, or 200 and
+			     * all if the server knows no parts; NULL: all */
+	const char *same;   /* with range: the part only if the ETag is still
+			     * this one, else all (If-Range) */
 	size_t max;	    /* bytes of the answer, unpacked */
 	int timeout;	    /* ms in all; ten idle seconds end it too */
-	bool ok_only;	    /* hand on the body of a 200 alone */
+	bool ok_only;	    /* hand on the body of a 200 (206) alone */
 };
 
 struct sbx_fetching;

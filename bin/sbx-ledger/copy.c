@@ -65,6 +65,8 @@ cmd_publish(struct sbx_ctx *ctx)
 			 &ctx->err)) == 0 &&
 		(r = sbx_witness_own(log, &ctx->conf, dir, &changed,
 			 &ctx->err)) == 0 &&
+		(r = sbx_now_publish_kept(&ctx->conf, st, dir, &changed,
+			 &ctx->err)) == 0 &&
 		ctx->verbose)
 		sbx_tool_say(ctx, "%s: %zu files changed", dir, changed);
 	sbx_state_free(st);

@@ -208,6 +208,14 @@ static const struct sbx_opt check_proof_opts[] = {
 	{ 0, "old", "FILE", "the older checkpoint, where a log goes on" },
 	{ 0, NULL, NULL, NULL } };
 
+static const struct sbx_opt now_opts[] = {
+	{ 't', "type", "TYPE", "of that type alone" },
+	{ 's', "signed", NULL, "the signed lines, for a program that checks them" },
+	{ 0, NULL, NULL, NULL } };
+static const struct sbx_opt say_opts[] = {
+	{ 't', "ttl", "SECONDS", "how long it holds; without it as long as may be" },
+	{ 0, NULL, NULL, NULL } };
+
 static const struct sbx_cmd cmds[] = {
 	{ "init", cmd_init, "", 0, 0, "make the key and the ledger; print the did",
 		init_opts },
@@ -238,6 +246,10 @@ static const struct sbx_cmd cmds[] = {
 		"print a proof that an entry is in this log", prove_opts },
 	{ "check-proof", cmd_check_proof, "FILE|DIR|-", 1, 1,
 		"check such a proof, without a ledger", check_proof_opts },
+	{ "now", cmd_now, "[NAME]", 0, 1, "list what members say about now",
+		now_opts },
+	{ "say", cmd_say, "TYPE [FILE]", 1, 2,
+		"sign what this node says about now (standard input)", say_opts },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL } };
 
 static const struct sbx_tool tool = { "sbx-ledger",

@@ -21,5 +21,7 @@ int cmd_prove(struct sbx_ctx *ctx);
 int cmd_check_proof(struct sbx_ctx *ctx);
 int cmd_backup(struct sbx_ctx *ctx);
 int cmd_restore(struct sbx_ctx *ctx);
+int cmd_now(struct sbx_ctx *ctx);
+int cmd_say(struct sbx_ctx *ctx);
 
 #endif

@@ -57,7 +57,8 @@ body(char *data, size_t size, size_t count, void *ctx)
 	}
 	c->got += len;
 	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (c->f->ok_only && status != 200)
+	if (c->f->ok_only && status != 200 &&
+		!(status == 206 && c->f->range != NULL))
 		return len;
 	return sbx_io_write_fd(c->out, data, len, NULL) == 0 ? len : 0;
 }
@@ -88,8 +89,10 @@ limits(struct child *c)
 	       curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, 1L) == CURLE_OK &&
 	       curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME,
 		       (long)IDLE_SECONDS) == CURLE_OK &&
-	       curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "gzip") ==
-		       CURLE_OK &&
+	       /* A part is one of the file, not of what it is packed into. */
+	       curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING,
+		       f->range == NULL ? "gzip" : NULL) == CURLE_OK &&
+	       curl_easy_setopt(e, CURLOPT_RANGE, f->range) == CURLE_OK &&
 	       curl_easy_setopt(e, CURLOPT_USERAGENT, "sbx/" SBX_VERSION) ==
 		       CURLE_OK &&
 	       curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, body) == CURLE_OK &&
@@ -104,6 +107,10 @@ request(struct child *c, struct curl_slist **headers)
 
 	if (f->etag != NULL && f->etag[0] != '\0') {
 		snprintf(line, sizeof(line), "If-None-Match: %s", f->etag);
+		*headers = curl_slist_append(*headers, line);
+	}
+	if (f->same != NULL && f->same[0] != '\0') {
+		snprintf(line, sizeof(line), "If-Range: %s", f->same);
 		*headers = curl_slist_append(*headers, line);
 	}
 	if (f->body != NULL) {

@@ -49,6 +49,7 @@ acquaint() {
 	sbx-ledger -q import "$work/small.jsonl"
 	proposal=$(sbx-member -q propose quorum_revision)
 	sbx-ledger -q publish "$work/www"
+	body >"$work/body"
 	sbx-ledger prove 7 >"$work/proof"
 	sbx-ledger export --from "$before" >"$work/big.jsonl"
 	on small
@@ -82,6 +83,8 @@ verbs() {
 		sbx-ledger_prove_--from sbx-ledger prove --from 7
 		sbx-ledger_check-proof sbx-ledger check-proof $work/proof
 		sbx-ledger_canon sbx-ledger canon
+		sbx-ledger_now sbx-ledger now
+		sbx-ledger_say sbx-ledger say Snapshot $work/body
 		sbx-ledger_backup sbx-ledger backup $work/backup
 		sbx-ledger_fsck_-n sbx-ledger -q fsck -n
 		sbx-ledger_fsck sbx-ledger -q fsck

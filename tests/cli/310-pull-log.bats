@@ -39,7 +39,7 @@ f = open(sys.argv[1], "r+b"); f.seek(int(sys.argv[2])); b = f.read(1)[0]
 f.seek(int(sys.argv[2])); f.write(bytes([b ^ 1]))' "$1" "$2"
 }
 
-@test "an unchanged log costs one request and no more than 400 bytes" {
+@test "an unchanged site costs two requests and no more than 400 bytes" {
 	bans hub 1 300
 	publish hub
 	serve "$W"
@@ -50,7 +50,7 @@ f.seek(int(sys.argv[2])); f.write(bytes([b ^ 1]))' "$1" "$2"
 	assert_eq "$output" "$URL: 0 new, 301 known, 0 refused" "the second time"
 	kill -HUP "${SERVERS[0]}"
 	sleep .1
-	assert_like "$(cat "$D/log")" '^/checkpoint 304 [-0]$' "what was asked"
+	assert_like "$(paste -sd' ' "$D/log")" '^/checkpoint 304 [-0] /now.jsonl 304 [-0]$' "what was asked"
 }
 
 @test "from a server that knows no ETag an unchanged log costs no more" {
@@ -61,7 +61,7 @@ f.seek(int(sys.argv[2])); f.write(bytes([b ^ 1]))' "$1" "$2"
 	: >"$D/log"
 	at ann sbx-pull "$URL"
 	assert_eq "$output" "$URL: 0 new, 4 known, 0 refused" "the second time"
-	assert_eq "$(grep -c GET "$D/log")" 1 "requests: $(cat "$D/log")"
+	assert_eq "$(grep -c GET "$D/log")" 2 "requests: $(cat "$D/log")"
 	[ "$(stat -c %s "$W/checkpoint")" -le 400 ] || fail "the checkpoint is long"
 }
 
@@ -75,7 +75,7 @@ f.seek(int(sys.argv[2])); f.write(bytes([b ^ 1]))' "$1" "$2"
 	publish hub
 	at ann sbx-pull "$URL"
 	assert_eq "$output" "$URL: 1 new, 301 known, 0 refused" "the summary"
-	assert_eq "$(asked)" "/checkpoint /tile/0/001.p/46 /tile/entries/001.p/46" "requests"
+	assert_eq "$(asked)" "/checkpoint /tile/0/001.p/46 /tile/entries/001.p/46 /now.jsonl" "requests"
 }
 
 @test "a second peer with the same entries is asked for hashes, for no entry" {
@@ -90,7 +90,7 @@ f.seek(int(sys.argv[2])); f.write(bytes([b ^ 1]))' "$1" "$2"
 	at ann sbx-pull "$URL"
 	assert_eq "$output" "$URL: 1 new, 301 known, 0 refused" "the summary"
 	assert_eq "$(asked)" \
-		"/checkpoint /log-key /tile/0/000 /tile/entries/000 /tile/0/001.p/46" "requests"
+		"/checkpoint /log-key /tile/0/000 /tile/entries/000 /tile/0/001.p/46 /now.jsonl" "requests"
 }
 
 # I32
@@ -476,7 +476,7 @@ joins_late() { # WHERE, a command that publishes hub to it
 	at ann sbx-pull "$URL"
 	asked >/dev/null
 	at ann sbx-pull "$URL"
-	assert_eq "$(asked)" /checkpoint "it is still read anew"
+	assert_eq "$(asked)" "/checkpoint /now.jsonl" "it is still read anew"
 }
 
 @test "of an export too, what a stranger had no room for comes once it is a member" {

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "follow.h"
+#include "now_store.h"
 
 struct target {
 	const char *name;
@@ -398,12 +398,40 @@ run_text(const char *data, size_t len)
 	sbx_buf_free(&back);
 }
 
+/* A line of a site's now.jsonl, and what may be in it. */
+static void
+run_now(const char *data, size_t len)
+{
+	struct sbx_statement *s = NULL, *again = NULL;
+	struct sbx_err err = { 0 };
+	struct sbx_doc *doc = NULL;
+	int64_t heard = -1;
+	int r;
+
+	if (sbx_now_frame(data, len, &doc, &heard) == 0) {
+		MUST(heard >= 0 && heard <= SBX_MAX_INT);
+		sbx_doc_free(doc);
+	}
+	if ((r = sbx_statement_parse(data, len, &s, &err)) != 0) {
+		MUST(err.text[0] != '\0' && s == NULL &&
+			(r == SBX_E_INPUT || r == SBX_E_NO));
+		return;
+	}
+	MUST(s->len <= SBX_MAX_STATEMENT && s->until > s->at);
+	MUST(sbx_statement_parse(s->line, s->len, &again, &err) == 0);
+	MUST(again->len == s->len && memcmp(again->line, s->line, s->len) == 0 &&
+		again->seq == s->seq && again->until == s->until);
+	MUST(sbx_statement_verify(s, NULL) == sbx_statement_verify(again, NULL));
+	sbx_statement_free(s);
+	sbx_statement_free(again);
+}
+
 static const struct target targets[] = {
 	{ "json", run_json }, { "entry", run_entry }, { "feed", run_feed },
 	{ "note", run_note }, { "proof", run_proof }, { "bundle", run_bundle },
 	{ "conf", run_conf }, { "invite", run_invite },
 	{ "request", run_request }, { "cgi", run_cgi }, { "wg", run_wg },
-	{ "text", run_text } };
+	{ "text", run_text }, { "now", run_now } };
 
 #define TARGETS (sizeof(targets) / sizeof(targets[0]))
 

@@ -6,25 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sbx.h"
-
-struct pull {
-	struct sbx_ctx *ctx;
-	struct sbx_log *log;
-	struct sbx_peers peers;
-	int64_t slot;     /* seconds a peer may take */
-	bool all, repin;  /* what was seen before does not count */
-	const char *name; /* whose turn it is */
-	struct sbx_import im;
-	int64_t since, shown; /* when it began, when that was last said */
-	size_t added;
-	bool moved; /* somebody's head: there is something to cosign */
-	bool whole, own; /* this source was read to its end, is our own */
-	struct sbx_follow seen; /* what a log showed there */
-	struct sbx_buf base;    /* where, or empty */
-	struct sbx_heard heard; /* when it was vouched for */
-	int worst;
-};
+#include "sbx-pull.h"
 
 /* What a site may hold, the best form first; the last is what older nodes
  * serve. */
@@ -144,6 +126,34 @@ pull_export(struct pull *p, const char *base, bool whole, int64_t until,
 	return r;
 }
 
+static void
+refused_statement(void *arg, size_t number, const struct sbx_err *err)
+{
+	struct pull *p = arg;
+	struct sbx_err e = *err;
+
+	sbx_err_at(&e, "%.100s: statement %zu", p->name, number);
+	sbx_tool_warn(p->ctx, &e);
+}
+
+/* What members say about now, as far as this site has heard of it. */
+static int
+pull_now(struct pull *p, const char *base, int64_t until, struct sbx_err *err)
+{
+	struct sbx_now_visit v = { .base = base,
+		.until = until,
+		.all = p->all,
+		.refuse = refused_statement,
+		.ctx = p };
+	int r = sbx_now_pull(p->log, &p->ctx->conf, &v, err);
+
+	p->im.refused += v.refused;
+	if (p->ctx->verbose && v.added > 0)
+		sbx_tool_say(p->ctx, "%.100s: %zu new statements", p->name,
+			v.added);
+	return r;
+}
+
 /* *found: there is a checkpoint, and all else with it. */
 static int
 pull_log(struct pull *p, const char *base, const char *did, int64_t until,
@@ -171,6 +181,8 @@ pull_log(struct pull *p, const char *base, const char *did, int64_t until,
 	if (r == 0 && f.found)
 		r = sbx_witness_collect(p->log, &p->ctx->conf, base, f.is, until,
 			f.moved, err);
+	if (r == 0 && f.found)
+		r = pull_now(p, base, until, err);
 	if (f.anew && r == 0)
 		sbx_tool_say(p->ctx, "%.100s: %s has begun a new log", p->name,
 			f.is);
@@ -383,47 +395,6 @@ pull_all(struct pull *p)
 						  : "sbx.conf");
 }
 
-/* The first of each is for sbx-ledger publish to sign: that takes the node
- * key, which is none of ours. */
-static int
-publish_signed(struct pull *p, size_t *changed, struct sbx_err *err)
-{
-	const struct sbx_conf *conf = &p->ctx->conf;
-	struct sbx_buf path = SBX_BUF(4096);
-	int r = SBX_OK;
-
-	sbx_buf_fmt(&path, "%s/%s", conf->dir, sbx_role_file(SBX_ROLE_WITNESS));
-	if (access(conf->head, F_OK) == 0 && !sbx_head_over(conf))
-		r = sbx_head_publish(p->log, conf, conf->www, changed, err);
-	if (r == 0 && access(sbx_buf_text(&path), F_OK) == 0)
-		r = sbx_witness_publish(p->log, conf, conf->www, changed, err);
-	if (r == 0)
-		r = sbx_witness_own(p->log, conf, conf->www, changed, err);
-	sbx_buf_free(&path);
-	return r;
-}
-
-/* With nothing new what was published still stands, and that is said. */
-static int
-publish(struct pull *p, struct sbx_err *err)
-{
-	bool news = p->added > 0 || p->moved;
-	struct sbx_state *st = NULL;
-	size_t changed = 0;
-	int r, lock = -1;
-
-	if ((r = sbx_site_lock(&p->ctx->conf, &lock, err)) == 0 && news &&
-		(r = sbx_state_open(p->log, &st, err)) == 0)
-		r = sbx_site_publish(
-			p->log, st, p->ctx->conf.www, &changed, err);
-	sbx_state_free(st);
-	if (r == 0)
-		r = publish_signed(p, &changed, err);
-	if (lock >= 0)
-		close(lock);
-	return r;
-}
-
 static int
 cmd_pull(struct sbx_ctx *ctx)
 {
@@ -458,7 +429,7 @@ cmd_pull(struct sbx_ctx *ctx)
 		pull_all(&p);
 	ctx->err = (struct sbx_err){ 0 };
 	if (sbx_tool_opt(ctx, "publish") != NULL && !ctx->dry)
-		r = publish(&p, &ctx->err);
+		r = pull_publish(&p, &ctx->err);
 	if (p.worst < r)
 		r = p.worst;
 out:
