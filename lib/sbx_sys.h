@@ -188,6 +188,10 @@ int sbx_peers_load(const struct sbx_conf *conf, struct sbx_log *log,
 int sbx_peers_find(const struct sbx_peers *p, const char *name,
 	const struct sbx_peer **peer, struct sbx_err *err);
 void sbx_peers_free(struct sbx_peers *p);
+/* SBX_E_USAGE for an address that no file's name can be put behind. */
+int sbx_peer_address(const char *arg, struct sbx_err *err);
+/* The next command, for an error that says that a peer is not there. */
+void sbx_peer_hint(struct sbx_err *err);
 
 /* When the owner of a log has last vouched for it, wherever that was seen. */
 struct sbx_heard {
@@ -248,6 +252,7 @@ struct sbx_ctx {
 	struct sbx_err err; /* what fn leaves when it returns other than 0 */
 	const char *values[16];
 	void *rows;
+	size_t nrows; /* that were given to sbx_tool_row */
 	struct sbx_names *names; /* see sbx_tool_names */
 	bool became; /* started as root, works as the directory's owner */
 };
@@ -292,6 +297,8 @@ bool sbx_num_parse(int64_t *value, const char *text, int64_t min, int64_t max);
 
 /* One line to stdout; text from outside goes through sbx_text_safe. */
 void sbx_tool_out(struct sbx_ctx *ctx, const char *fmt, ...) SBX_PRINTF(2, 3);
+/* The one thing a verb gives: text alone on a line or, with -j, {"key":text}. */
+void sbx_tool_one(struct sbx_ctx *ctx, const char *key, const char *text);
 /* One line to stderr: "tool: ...", unless -q. */
 void sbx_tool_say(struct sbx_ctx *ctx, const char *fmt, ...) SBX_PRINTF(2, 3);
 void sbx_tool_warn(struct sbx_ctx *ctx, const struct sbx_err *err); /* even -q */
@@ -312,5 +319,8 @@ int sbx_tool_names(struct sbx_ctx *ctx, struct sbx_state *st);
 void sbx_tool_label(const struct sbx_ctx *ctx, const char *did,
 	struct sbx_buf *out);
 void sbx_tool_rows_end(struct sbx_ctx *ctx); /* prints what was collected */
+/* After a list: when it had no row and somebody sits at a terminal, text (what
+ * there is none of) and hint (what would make one, or NULL) on stderr. */
+void sbx_tool_none(struct sbx_ctx *ctx, const char *text, const char *hint);
 
 #endif

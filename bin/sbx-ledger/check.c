@@ -5,6 +5,31 @@
 
 #include "sbx-ledger.h"
 
+static void
+say_verified(struct sbx_ctx *ctx, int64_t size, const char *head,
+	int64_t verified)
+{
+	struct sbx_doc *doc;
+	struct sbx_json *row;
+
+	if (ctx->json) {
+		doc = sbx_doc_new();
+		row = sbx_doc_root(doc);
+		sbx_json_add_int(doc, row, "entries", size);
+		sbx_json_add_str(doc, row, "head", head);
+		sbx_json_add_int(doc, row, "verified", verified);
+		sbx_tool_row(ctx, NULL, row);
+		sbx_doc_free(doc);
+	} else if (!ctx->quiet && sbx_tool_opt(ctx, "quick") != NULL) {
+		sbx_tool_out(ctx, "ok: %lld entries, head %s, signatures "
+			"verified up to entry %lld", (long long)size, head,
+			(long long)verified);
+	} else if (!ctx->quiet) {
+		sbx_tool_out(ctx, "ok: %lld entries, head %s", (long long)size,
+			head);
+	}
+}
+
 int
 cmd_verify(struct sbx_ctx *ctx)
 {
@@ -23,13 +48,7 @@ cmd_verify(struct sbx_ctx *ctx)
 			    sbx_head_verify(log, &ctx->conf, &ctx->err)) == 0 &&
 		(r = sbx_log_head(log, &size, head, &ctx->err)) == 0) {
 		sbx_hex_write(hex, head, sizeof(head));
-		if (!ctx->quiet && fast)
-			sbx_tool_out(ctx, "ok: %lld entries, head %s, signatures "
-				"verified up to entry %lld", (long long)size, hex,
-				(long long)verified);
-		else if (!ctx->quiet)
-			sbx_tool_out(ctx, "ok: %lld entries, head %s",
-				(long long)size, hex);
+		say_verified(ctx, size, hex, fast ? verified : size);
 	}
 	sbx_log_close(log);
 	return r;

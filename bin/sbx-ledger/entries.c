@@ -2,6 +2,7 @@
 /* Entries in and out. */
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sbx-ledger.h"
@@ -30,9 +31,17 @@ import_one(struct sbx_ctx *ctx, struct sbx_log *log, int fd, const char *name,
 {
 	struct sbx_err back = { 0 };
 	size_t own = im->own;
+	struct stat st;
 	int64_t left = 0;
 	int r;
 
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		sbx_err_set(&ctx->err, SBX_E_USAGE, "%.200s: a directory",
+			name != NULL ? name : "standard input");
+		sbx_err_hint(&ctx->err, "sbx-pull takes what a node published "
+			"there; import takes files");
+		return SBX_E_USAGE;
+	}
 	im->source = name != NULL ? name : "standard input";
 	if ((r = sbx_import_fd(log, fd, im, &ctx->err)) == 0)
 		r = sbx_guard_settle(

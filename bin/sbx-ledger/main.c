@@ -140,14 +140,14 @@ cmd_init(struct sbx_ctx *ctx)
 	int r;
 
 	if (ctx->dry) {
-		sbx_tool_out(ctx, "would make %s and %s", ctx->conf.key,
+		sbx_tool_say(ctx, "would make %s and %s", ctx->conf.key,
 			ctx->conf.db);
 		return SBX_OK;
 	}
 	if ((r = make_db_dir(ctx)) == 0 && (r = have_key(ctx, &key, &old)) == 0 &&
 		(r = ledger_open(ctx, SBX_LOG_WRITE | SBX_LOG_CREATE, &log)) == 0 &&
 		(r = init(ctx, log, key, old)) == 0)
-		sbx_tool_out(ctx, "%s", sbx_key_did(key));
+		sbx_tool_one(ctx, "did", sbx_key_did(key));
 	sbx_log_close(log);
 	sbx_key_free(key);
 	return r;
@@ -156,22 +156,13 @@ cmd_init(struct sbx_ctx *ctx)
 static int
 cmd_whoami(struct sbx_ctx *ctx)
 {
-	struct sbx_doc *doc = NULL;
 	struct sbx_log *log = NULL;
 	char did[SBX_DID_SIZE];
 	int r;
 
 	if ((r = ledger_open(ctx, 0, &log)) == 0 &&
-		(r = sbx_log_self(log, did, &ctx->err)) == 0) {
-		if (ctx->json) {
-			doc = sbx_doc_new();
-			sbx_json_add_str(doc, sbx_doc_root(doc), "did", did);
-			sbx_tool_row(ctx, NULL, sbx_doc_root(doc));
-			sbx_doc_free(doc);
-		} else {
-			sbx_tool_out(ctx, "%s", did);
-		}
-	}
+		(r = sbx_log_self(log, did, &ctx->err)) == 0)
+		sbx_tool_one(ctx, "did", did);
 	sbx_log_close(log);
 	return r;
 }

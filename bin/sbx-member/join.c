@@ -40,7 +40,7 @@ issue(struct work *w, const struct sbx_invite *in)
 	w->st = NULL;
 	r = sbx_invite_issue(w->log, key, in, &token, &ctx->err);
 	if (r == 0) {
-		sbx_tool_out(ctx, "%s", token.data);
+		sbx_tool_one(ctx, "token", token.data);
 		if (sbx_tool_opt(ctx, "qr") != NULL)
 			r = qr_show(token.data, &ctx->err);
 	}
@@ -79,6 +79,20 @@ out:
 	return r;
 }
 
+/* A token has no white space: mail and chats put some around it, and fold it. */
+static void
+strip(struct sbx_buf *token)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < token->len; i++)
+		if (strchr(" \t\r\n", token->data[i]) == NULL)
+			token->data[n++] = token->data[i];
+	token->len = n;
+	if (token->data != NULL)
+		token->data[n] = '\0';
+}
+
 static int
 read_token(struct sbx_ctx *ctx, struct sbx_buf *token)
 {
@@ -88,10 +102,21 @@ read_token(struct sbx_ctx *ctx, struct sbx_buf *token)
 		sbx_buf_str(token, ctx->argv[0]);
 	else
 		r = sbx_io_read_fd(STDIN_FILENO, token, &ctx->err);
-	while (token->len > 0 && strchr(" \t\r\n", token->data[token->len - 1]))
-		token->data[--token->len] = '\0';
-	if (r == 0 && (token->over || strlen(sbx_buf_text(token)) != token->len))
-		r = sbx_err_set(&ctx->err, SBX_E_INPUT, "not an invitation");
+	if (r == 0 && !token->over &&
+		strlen(sbx_buf_text(token)) == token->len) {
+		strip(token);
+		if (strncmp(sbx_buf_text(token), "sbx1.", 5) == 0)
+			return SBX_OK;
+	}
+	if (r == 0) {
+		strip(token);
+		r = sbx_err_set(&ctx->err, SBX_E_INPUT, token->len == 0 ?
+			"not an invitation: nothing%.0s" :
+			"not an invitation: it begins with %.12s",
+			sbx_buf_text(token));
+		sbx_err_hint(&ctx->err, "take the whole line, sbx1. and on, "
+			"that sbx-member invite printed");
+	}
 	return r;
 }
 
@@ -313,7 +338,7 @@ cmd_expire(struct sbx_ctx *ctx)
 	for (size_t i = 0; r == 0 && i < l.count; i++) {
 		doc = notice(l.ids[i], "cascade", 0, "expired unused");
 		if ((r = work_sign(&w, "revoke", doc)) == 0)
-			sbx_tool_out(ctx, "%s", l.ids[i]);
+			sbx_tool_one(ctx, "invite_id", l.ids[i]);
 		sbx_doc_free(doc);
 	}
 out:

@@ -103,13 +103,15 @@ static const struct sbx_col invite_cols[] = { { "invite_id", "INVITATION", 16 },
 static int
 list_row(void *arg, const struct sbx_json *row, struct sbx_err *err)
 {
-	struct sbx_ctx *ctx = arg;
-	const char *state = sbx_json_str(row, "state");
+	struct work *w = arg;
+	bool stranger = sbx_json_is(sbx_json_get(row, "state"), "observed");
+	bool self = sbx_json_is(sbx_json_get(row, "did"), w->self);
 
 	(void)err;
-	if (state == NULL || strcmp(state, "observed") != 0 ||
-		sbx_tool_opt(ctx, "all") != NULL || ctx->argc > 0)
-		sbx_tool_row(ctx, cols, row);
+	if (!stranger || (self && !w->ctx->json) || sbx_tool_opt(w->ctx, "all") != NULL)
+		sbx_tool_row(w->ctx, cols, row);
+	if (stranger && self)
+		w->stranger = true;
 	return SBX_OK;
 }
 
@@ -119,12 +121,6 @@ invite_row(void *arg, const struct sbx_json *row, struct sbx_err *err)
 	(void)err;
 	sbx_tool_row(arg, invite_cols, row);
 	return SBX_OK;
-}
-
-static int
-list(struct sbx_ctx *ctx, struct sbx_state *st)
-{
-	return sbx_state_each(st, SBX_VIEW_MEMBER, NULL, list_row, ctx, &ctx->err);
 }
 
 static int
@@ -148,10 +144,38 @@ invites(struct sbx_ctx *ctx, struct sbx_state *st)
 		&ctx->err);
 }
 
+/* Who has accepted and not been heard there yet is told so: in its own list
+ * it would else be missing without a word.  With -j only members are listed,
+ * for scripts. */
+static void
+say_stranger(struct sbx_ctx *ctx)
+{
+	struct sbx_err e = { 0 };
+
+	if (ctx->quiet || ctx->json)
+		return;
+	sbx_err_set(&e, SBX_OK, "this box is not a member yet, as far as it has "
+		"heard: entries must go both ways");
+	sbx_err_hint(&e, "sbx-ledger export | ssh INVITER sbx-ledger import; "
+		"ssh INVITER sbx-ledger export | sbx-ledger import");
+	sbx_tool_warn(ctx, &e);
+}
+
 static int
 cmd_list(struct sbx_ctx *ctx)
 {
-	return with_state(ctx, true, list);
+	struct work w = { 0 };
+	int r;
+
+	if ((r = work_open(&w, ctx, 0)) == 0 &&
+		(ctx->json || (r = sbx_tool_names(ctx, w.st)) == 0))
+		r = sbx_state_each(w.st, SBX_VIEW_MEMBER, NULL, list_row, &w,
+			&ctx->err);
+	sbx_tool_rows_end(ctx);
+	if (r == 0 && w.stranger)
+		say_stranger(ctx);
+	work_close(&w);
+	return r;
 }
 
 static int
@@ -163,7 +187,11 @@ cmd_show(struct sbx_ctx *ctx)
 static int
 cmd_invites(struct sbx_ctx *ctx)
 {
-	return with_state(ctx, true, invites);
+	int r = with_state(ctx, true, invites);
+
+	if (r == 0)
+		sbx_tool_none(ctx, "no invitation", "sbx-member invite makes one");
+	return r;
 }
 
 static const struct sbx_opt trust_opts[] = {

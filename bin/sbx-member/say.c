@@ -127,7 +127,11 @@ attestations(struct sbx_ctx *ctx, struct sbx_state *st)
 int
 cmd_attestations(struct sbx_ctx *ctx)
 {
-	return with_state(ctx, true, attestations);
+	int r = with_state(ctx, true, attestations);
+
+	if (r == 0)
+		sbx_tool_none(ctx, "nothing is attested", "sbx-member attest DID CONTEXT");
+	return r;
 }
 
 /* ---- names ------------------------------------------------------------------ */
@@ -216,7 +220,11 @@ names(struct sbx_ctx *ctx, struct sbx_state *st)
 int
 cmd_names(struct sbx_ctx *ctx)
 {
-	return with_state(ctx, true, names);
+	int r = with_state(ctx, true, names);
+
+	if (r == 0)
+		sbx_tool_none(ctx, "no name was given", "sbx-member name NAME DID gives one");
+	return r;
 }
 
 /* ---- can ---------------------------------------------------------------------- */

@@ -13,6 +13,7 @@ struct work {
 	struct sbx_log *log;
 	struct sbx_state *st;
 	char self[SBX_DID_SIZE];
+	bool stranger; /* cmd_list: it is no member as far as it knows */
 };
 
 int work_open(struct work *w, struct sbx_ctx *ctx, unsigned flags);

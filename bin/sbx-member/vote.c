@@ -112,7 +112,7 @@ cmd_propose(struct sbx_ctx *ctx)
 		(r = work_standing(&w)) == 0 &&
 		(r = proposal(&w, seconds, doc, id)) == 0 &&
 		(r = work_sign(&w, "proposal_open", doc)) == 0 && !ctx->dry)
-		sbx_tool_out(ctx, "%s", id);
+		sbx_tool_one(ctx, "proposal_id", id);
 	if (r == SBX_E_USAGE && ctx->err.hint[0] == '\0')
 		sbx_err_hint(&ctx->err, "TYPE: change_protocol quorum_revision "
 			"add_anchor remove_anchor emancipation add_witness "
@@ -293,7 +293,11 @@ tally(struct sbx_ctx *ctx, struct sbx_state *st)
 int
 cmd_tally(struct sbx_ctx *ctx)
 {
-	return with_state(ctx, true, tally);
+	int r = with_state(ctx, true, tally);
+
+	if (r == 0)
+		sbx_tool_none(ctx, "no proposal", "sbx-member propose TYPE opens one");
+	return r;
 }
 
 static const struct sbx_col rules_cols[] = { { "quorum_rule", "RULE", 0 },

@@ -157,7 +157,7 @@ cmd_publish(struct sbx_ctx *ctx)
 			r = offer_sign(&w, "service_offer", sbx_doc_root(doc));
 	}
 	if (r == 0)
-		sbx_tool_out(ctx, "%s",
+		sbx_tool_one(ctx, "service_id",
 			sbx_json_str(sbx_doc_root(doc), "service_id"));
 	offer_close(&w);
 	sbx_doc_free(doc);
@@ -215,6 +215,9 @@ cmd_list(struct sbx_ctx *ctx)
 	else if ((r = offer_find(&w, SBX_FIND_ANY, ctx->argv[0], &one)) == 0)
 		sbx_tool_row(ctx, offer_cols, sbx_doc_root(one));
 	sbx_tool_rows_end(ctx);
+	if (r == 0)
+		sbx_tool_none(ctx, "no member offers anything, as far as this box "
+			"has heard", "sbx-pull fetches what is new");
 out:
 	sbx_doc_free(one);
 	offer_close(&w);

@@ -80,7 +80,7 @@ cmd_subscribe(struct sbx_ctx *ctx)
 		(r = subscribe(&w, sbx_doc_root(offer), id, &fresh)) == 0) {
 		if (!fresh)
 			sbx_tool_say(ctx, "subscribed already");
-		sbx_tool_out(ctx, "%s", id);
+		sbx_tool_one(ctx, "subscription_id", id);
 	}
 	sbx_doc_free(offer);
 	offer_close(&w);
@@ -142,6 +142,9 @@ cmd_subs(struct sbx_ctx *ctx)
 			&(struct sbx_subs){
 				.subscriber = w.self, .provider = w.self },
 			sub_row, &w, &ctx->err);
+	if (r == 0)
+		sbx_tool_none(ctx, "no such subscription",
+			"sbx-offer subscribe ID asks for a service");
 	offer_close(&w);
 	return r;
 }

@@ -352,6 +352,7 @@ pull_from(struct pull *p, const char *name, const char *from, const char *did)
 	report(p, from, &p->im, r != 0 ? &err : NULL);
 	if (r != 0) {
 		sbx_err_at(&err, "%.100s", name);
+		sbx_peer_hint(&err);
 		sbx_tool_warn(p->ctx, &err);
 	} else if (p->im.refused > 0) {
 		r = SBX_E_INPUT;
@@ -368,6 +369,8 @@ source(struct pull *p, const char *arg, const char **did)
 	const struct sbx_peer *peer;
 
 	*did = NULL;
+	if (sbx_peer_address(arg, &p->ctx->err) != 0)
+		return NULL;
 	if (strcmp(arg, "-") == 0 || strstr(arg, "://") != NULL)
 		return arg;
 	if (strchr(arg, '/') == NULL &&

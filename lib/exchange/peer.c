@@ -132,3 +132,29 @@ sbx_peers_free(struct sbx_peers *p)
 	free(p->list);
 	*p = (struct sbx_peers){ 0 };
 }
+
+int
+sbx_peer_address(const char *arg, struct sbx_err *err)
+{
+	if (strstr(arg, "://") == NULL || strpbrk(arg, "?#") == NULL)
+		return SBX_OK;
+	sbx_err_set(err, SBX_E_USAGE, "%.200s: an address with ? or # in it",
+		arg);
+	sbx_err_hint(err, "give that of the site, as far as its directory: "
+		"http://HOST:PORT/");
+	return SBX_E_USAGE;
+}
+
+void
+sbx_peer_hint(struct sbx_err *err)
+{
+	if (err->hint[0] != '\0' || err->code != SBX_E_SYS)
+		return;
+	if (strstr(err->text, "connection refused") != NULL)
+		sbx_err_hint(err, "on that box: systemctl start sbx-publish "
+			"sbx-directory");
+	else if (strstr(err->text, "too slow") != NULL ||
+		strstr(err->text, "no route") != NULL ||
+		strstr(err->text, "unreachable") != NULL)
+		sbx_err_hint(err, "is the mesh up?  sudo sbx-mesh-up show");
+}

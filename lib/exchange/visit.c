@@ -2,8 +2,23 @@
 /* One file of what another node publishes, by the network or on a stick. */
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #include "follow.h"
+
+/* A network that wants a login first answers anything with its own page. */
+static bool
+web_page(const struct sbx_buf *b)
+{
+	static const char *const begins[] = { "<!doctype", "<html", "<?xml" };
+	const char *text = sbx_buf_text(b);
+
+	text += strspn(text, " \t\r\n");
+	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++)
+		if (strncasecmp(text, begins[i], strlen(begins[i])) == 0)
+			return true;
+	return false;
+}
 
 static int
 by_url(const char *url, int64_t until, struct sbx_buf *out, char *etag,
@@ -23,6 +38,13 @@ by_url(const char *url, int64_t until, struct sbx_buf *out, char *etag,
 	if (*status != 200 && *status != 304 && *status != 404)
 		return sbx_err_set(
 			err, SBX_E_SYS, "%.200s: status %d", url, *status);
+	if (*status == 200 && web_page(out)) {
+		sbx_err_set(err, SBX_E_INPUT, "%.200s: a web page, not a log",
+			url);
+		sbx_err_hint(err, "does the network want a login first?  "
+			"else the address is another's");
+		return SBX_E_INPUT;
+	}
 	return SBX_OK;
 }
 

@@ -227,6 +227,10 @@ detect(struct sbx_feed *f, struct sbx_err *err)
 	f->form = FORM_LINES;
 	if ((c = skip(f)) < 0)
 		return ended(f, err);
+	if (c == '<') {
+		f->number = f->lines + 1;
+		return broken(f, err, "a web page, not a log");
+	}
 	keep(f, c);
 	if (c != '{')
 		return 0;

@@ -191,6 +191,7 @@ sbx_tool_row(struct sbx_ctx *ctx, const struct sbx_col *cols,
 {
 	struct rows *rows = ctx->rows;
 
+	ctx->nrows++;
 	if (ctx->json) {
 		row_json(row);
 		return;
@@ -254,4 +255,33 @@ sbx_tool_rows_end(struct sbx_ctx *ctx)
 	free(rows->cells);
 	free(rows);
 	ctx->rows = NULL;
+}
+
+void
+sbx_tool_one(struct sbx_ctx *ctx, const char *key, const char *text)
+{
+	struct sbx_doc *doc;
+
+	if (!ctx->json) {
+		sbx_tool_out(ctx, "%s", text);
+		return;
+	}
+	doc = sbx_doc_new();
+	sbx_json_add_str(doc, sbx_doc_root(doc), key, text);
+	sbx_tool_row(ctx, NULL, sbx_doc_root(doc));
+	sbx_doc_free(doc);
+}
+
+void
+sbx_tool_none(struct sbx_ctx *ctx, const char *text, const char *hint)
+{
+	struct sbx_err none = { 0 };
+
+	if (ctx->nrows > 0 || ctx->json || ctx->quiet ||
+		isatty(STDOUT_FILENO) == 0)
+		return;
+	sbx_err_set(&none, SBX_OK, "%s", text);
+	if (hint != NULL)
+		sbx_err_hint(&none, "%s", hint);
+	sbx_tool_warn(ctx, &none);
 }

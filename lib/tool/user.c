@@ -86,6 +86,17 @@ denied(const struct sbx_ctx *ctx)
 	return len >= n && strcmp(ctx->err.text + len - n, why) == 0;
 }
 
+/* A box that has no key has never been one. */
+static bool
+no_key(const struct sbx_ctx *ctx)
+{
+	char text[sizeof(ctx->err.text)];
+
+	snprintf(text, sizeof(text), "%s: %s",
+		ctx->conf.key != NULL ? ctx->conf.key : "", strerror(ENOENT));
+	return strcmp(ctx->err.text, text) == 0;
+}
+
 int
 sbx_user_hint(struct sbx_ctx *ctx, int r)
 {
@@ -96,7 +107,9 @@ sbx_user_hint(struct sbx_ctx *ctx, int r)
 	if (ctx->cmd == NULL || dir == NULL || !of_node(ctx))
 		return r;
 	if (stat(dir, &st) != 0) {
-		if (denied(ctx) && about_state(ctx) && geteuid() != 0)
+		if (no_key(ctx))
+			sbx_err_hint(&ctx->err, "make one with: sbx-ledger init");
+		else if (denied(ctx) && about_state(ctx) && geteuid() != 0)
 			sbx_err_hint(&ctx->err, "root makes it and its user: "
 				"sudo /usr/lib/sbx/provision");
 	} else if (st.st_uid != geteuid() && access(dir, W_OK) != 0) {
@@ -107,6 +120,8 @@ sbx_user_hint(struct sbx_ctx *ctx, int r)
 			dir, pw != NULL ? pw->pw_name : "another");
 		hint_as(ctx, st.st_uid);
 		r = SBX_E_USAGE;
+	} else if (no_key(ctx)) {
+		sbx_err_hint(&ctx->err, "make one with: sbx-ledger init");
 	} else if (denied(ctx) && ctx->err.hint[0] == '\0' && ctx->became) {
 		sbx_err_hint(&ctx->err, "it is done as the owner of %.80s, who "
 			"may not: name a file that this user can reach",
