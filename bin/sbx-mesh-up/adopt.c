@@ -3,7 +3,6 @@
  * stay until the directory knows them, no packet is lost.  And the way out: the
  * plan as a file for wg-quick(8). */
 #include <errno.h>
-#include <net/if.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,12 +223,13 @@ int
 meshup_foreign(struct sbx_ctx *ctx)
 {
 	struct sbx_buf path = SBX_BUF(4096);
+	struct sbx_link link = { 0 };
 	bool there;
 
 	sbx_buf_fmt(&path, "/etc/wireguard/%s.conf", ctx->conf.mesh_if);
-	there = access(ctx->conf.wg_key, F_OK) != 0 &&
-		(if_nametoindex(ctx->conf.mesh_if) != 0 ||
-			access(sbx_buf_text(&path), F_OK) == 0);
+	sbx_nl_link(ctx->conf.mesh_if, &link, NULL);
+	there = access(ctx->conf.wg_key, F_OK) != 0 && !link.ours &&
+		(link.index != 0 || access(sbx_buf_text(&path), F_OK) == 0);
 	sbx_buf_free(&path);
 	if (!there)
 		return SBX_OK;
@@ -281,16 +281,17 @@ out:
 /* The IPv4 address that the interface has, so that a node that was adopted
  * publishes the one it is known by; 0 for none. */
 uint32_t
-meshup_address(const struct sbx_ctx *ctx)
+meshup_address(const struct sbx_ctx *ctx, const unsigned char *pub)
 {
-	unsigned index = if_nametoindex(ctx->conf.mesh_if);
+	struct sbx_tunnel t = { .name = ctx->conf.mesh_if };
 	struct sbx_nl_addr *list = NULL;
 	size_t count = 0;
 	uint32_t addr = 0;
 
-	if (index == 0 ||
-		sbx_nl_addrs((int)index, &list, &count, NULL) != SBX_OK)
-		return 0;
+	if (sbx_tunnel_open(&t, NULL) == SBX_OK && t.found &&
+		memcmp(t.wg.pub, pub, SBX_WG_KEY_BYTES) == 0)
+		sbx_nl_addrs(t.link.index, &list, &count, NULL);
+	sbx_tunnel_free(&t);
 	for (size_t i = 0; i < count && addr == 0; i++) {
 		list[i].text[strcspn(list[i].text, "/")] = '\0';
 		if (!sbx_ip4_parse(&addr, list[i].text))

@@ -18,7 +18,8 @@ int meshup_lost(struct sbx_ctx *ctx, const struct sbx_mesh *m);
 
 /* The peers of an adopted interface that the directory does not know yet. */
 int meshup_kept(struct sbx_ctx *ctx, struct sbx_mesh *m, bool dry);
-uint32_t meshup_address(const struct sbx_ctx *ctx);
+/* What the interface has, if it has that key; 0 for none. */
+uint32_t meshup_address(const struct sbx_ctx *ctx, const unsigned char *pub);
 /* The plan, which has a me, for wg-quick(8), on stdout. */
 int meshup_render(struct sbx_ctx *ctx, const struct sbx_mesh *m);
 

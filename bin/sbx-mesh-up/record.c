@@ -72,7 +72,7 @@ meshup_record(struct sbx_ctx *ctx)
 		(r = meshup_foreign(ctx)) == SBX_OK &&
 		(r = sbx_wg_key(ctx->conf.wg_key, !ctx->dry, NULL, pub,
 			 &ctx->err)) == SBX_OK) {
-		m.held = meshup_address(ctx);
+		m.held = meshup_address(ctx, pub);
 		sbx_mesh_plan(&m, pub);
 		if (m.lost == SBX_MESH_KEY)
 			r = meshup_lost(ctx, &m);
