@@ -36,7 +36,7 @@ PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 SBX_CFLAGS = -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wformat=2 -Wswitch-enum -Wvla -Wpointer-arith \
 	-Wwrite-strings -fstack-protector-strong -fstack-clash-protection -fPIE
-SBX_CPPFLAGS = -Ilib $(patsubst %/,-I%,$(wildcard lib/*/)) -U_FORTIFY_SOURCE $(FORTIFY) -DSBX_VERSION='"$(VERSION)"' \
+SBX_CPPFLAGS = -Ilib -U_FORTIFY_SOURCE $(FORTIFY) -DSBX_VERSION='"$(VERSION)"' \
 	-DSBX_SYSCONFDIR='"$(SYSCONFDIR)"' -DSBX_STATEDIR='"$(LOCALSTATEDIR)/lib/sbx"' \
 	-DSBX_APPLYDIR='"$(LOCALSTATEDIR)/lib/sbx-apply"' \
 	-DSBX_LOGDIR='"$(LOCALSTATEDIR)/log/sbx"' -DSBX_RUNDIR='"$(RUNDIR)/sbx"' \
@@ -132,7 +132,7 @@ lint: deps
 
 # Every parser against libFuzzer, FUZZ_SECONDS each; needs clang 14.
 FUZZCC ?= clang-14
-build/fuzz/fuzz: tests/fuzz/fuzz.c tests/fuzz/targets.h $(LIBSRC) $(wildcard lib/*.h lib/*/*.h)
+build/fuzz/fuzz: tests/fuzz/fuzz.c tests/fuzz/targets.h $(LIBSRC) $(wildcard lib/*/*.h)
 	@mkdir -p $(@D)
 	$(Q)$(FUZZCC) $(filter-out -D_FORTIFY%,$(SBX_CPPFLAGS)) $(PKG_CFLAGS) $(SBX_CFLAGS) -O1 -g \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $@ $< $(LIBSRC) $(PKG_LIBS)

@@ -9,7 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "system/system.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "lend/lend.h"
+#include "tool/tool.h"
 
 #define SUDO         "/usr/bin/sudo"
 #define MACROCTL     SBX_SBINDIR "/sbx-macroctl"

@@ -5,7 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "apply/apply.h"
+#include "lend/lend.h"
+#include "tool/tool.h"
 
 static int
 need_root(struct sbx_ctx *ctx)

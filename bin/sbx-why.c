@@ -2,7 +2,12 @@
 /* What allows or denies somebody a service, now or then, in sentences. */
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "tool/tool.h"
 
 struct why {
 	char did[SBX_DID_SIZE];

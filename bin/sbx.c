@@ -11,7 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "system/system.h"
+#include "tool/tool.h"
 
 #define MAX_TOOLS 64
 

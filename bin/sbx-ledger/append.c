@@ -5,6 +5,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "tool/tool.h"
 #include "sbx-ledger.h"
 
 #define GROUP 1024	    /* entries that share a commit, at most */

@@ -3,6 +3,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "tool/tool.h"
 #include "sbx-ledger.h"
 
 static void

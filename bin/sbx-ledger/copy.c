@@ -3,6 +3,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "tool/tool.h"
+#include "exchange/now.h"
 #include "sbx-ledger.h"
 
 int

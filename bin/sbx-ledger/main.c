@@ -4,6 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "tool/tool.h"
 #include "sbx-ledger.h"
 
 int

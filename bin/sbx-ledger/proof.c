@@ -4,6 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "tool/tool.h"
 #include "sbx-ledger.h"
 
 int

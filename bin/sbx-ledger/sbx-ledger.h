@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of sbx-ledger: a verb each. */
-#ifndef SBX_LEDGER_H
-#define SBX_LEDGER_H
+#ifndef SBX_LEDGER_TOOL_H
+#define SBX_LEDGER_TOOL_H
 
-#include "sbx.h"
+#include "ledger/ledger.h"
+#include "tool/tool.h"
 
 int ledger_open(struct sbx_ctx *ctx, unsigned flags, struct sbx_log **log);
 

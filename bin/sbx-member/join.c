@@ -4,6 +4,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "tool/tool.h"
 #include "sbx-member.h"
 
 /* ---- invite, accept ------------------------------------------------------ */

@@ -3,6 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "tool/tool.h"
 #include "sbx-member.h"
 
 int

@@ -4,6 +4,7 @@
 #include <qrencode.h>
 #include <unistd.h>
 
+#include "base/base.h"
 #include "sbx-member.h"
 
 #define QUIET 4 /* modules of margin that a reader wants (ISO 18004) */

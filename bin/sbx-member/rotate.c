@@ -3,6 +3,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "tool/tool.h"
 #include "sbx-member.h"
 
 /* The recovery key as init printed it; never an argument, which ps(1) shows. */

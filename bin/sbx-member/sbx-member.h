@@ -3,7 +3,12 @@
 #ifndef SBX_MEMBER_TOOL_H
 #define SBX_MEMBER_TOOL_H
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "tool/tool.h"
 
 #define DAY 86400
 

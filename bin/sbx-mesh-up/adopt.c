@@ -8,6 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base.h"
+#include "system/system.h"
+#include "mesh/mesh.h"
+#include "tool/tool.h"
 #include "mesh-up.h"
 
 #define MAX_FILE (1u << 20)

@@ -9,6 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base.h"
+#include "json/json.h"
+#include "system/system.h"
+#include "mesh/mesh.h"
+#include "tool/tool.h"
 #include "mesh-up.h"
 
 #define LOCK_TRIES    300   /* of 0.1 s */

@@ -3,7 +3,9 @@
 #ifndef MESH_UP_H
 #define MESH_UP_H
 
-#include "sbx.h"
+#include "system/system.h"
+#include "mesh/mesh.h"
+#include "tool/tool.h"
 
 #define RECORD "sbx-mesh-up record | sudo -u sbx sbx-ledger append node_publish"
 

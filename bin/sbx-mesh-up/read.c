@@ -9,6 +9,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base.h"
+#include "json/json.h"
+#include "system/system.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "mesh/mesh.h"
+#include "tool/tool.h"
 #include "mesh-up.h"
 
 #define MAX_DIRECTORY (16u << 20)

@@ -2,6 +2,11 @@
 /* This node's NodeRecord. */
 #include <string.h>
 
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "mesh/mesh.h"
+#include "tool/tool.h"
 #include "mesh-up.h"
 
 /* This node's claim is judged as the others judge it. */

@@ -3,6 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base.h"
+#include "json/json.h"
+#include "system/system.h"
+#include "mesh/mesh.h"
+#include "tool/tool.h"
 #include "mesh-up.h"
 
 static const struct sbx_col show_cols[] = { { "name", "NAME", 0 },

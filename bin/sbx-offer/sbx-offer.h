@@ -3,7 +3,11 @@
 #ifndef SBX_OFFER_H
 #define SBX_OFFER_H
 
-#include "sbx.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "tool/tool.h"
 
 struct offer_work {
 	struct sbx_ctx *ctx;

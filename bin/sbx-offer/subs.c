@@ -3,6 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base.h"
+#include "json/json.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "lend/lend.h"
+#include "tool/tool.h"
 #include "sbx-offer.h"
 
 /* What the directory says of this box and that offer; v is to be freed. */

@@ -6,6 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base.h"
+#include "json/json.h"
+#include "system/system.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "tool/tool.h"
+#include "exchange/now.h"
 #include "sbx-pull.h"
 
 /* What a site may hold, the best form first; the last is what older nodes

@@ -2,6 +2,11 @@
 /* What is published after a pull. */
 #include <unistd.h>
 
+#include "base/base.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "exchange/now.h"
 #include "sbx-pull.h"
 
 /* The first of each is for sbx-ledger publish to sign: that takes the node

@@ -3,7 +3,11 @@
 #ifndef SBX_PULL_H
 #define SBX_PULL_H
 
-#include "sbx.h"
+#include "base/base.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "tool/tool.h"
 
 struct pull {
 	struct sbx_ctx *ctx;

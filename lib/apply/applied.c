@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "journal.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "apply/journal.h"
+#include "apply/plan.h"
 
 #define MAX_APPLIED (16u << 20)
 

@@ -12,7 +12,11 @@
 #include <stdlib.h>
 #include <syslog.h>
 
-#include "journal.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "apply/apply.h"
+#include "apply/journal.h"
+#include "apply/plan.h"
 
 #define MAX_NAMED 32 /* things that a line of the audit log names */
 

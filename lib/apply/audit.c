@@ -17,7 +17,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "node/node.h"
+#include "apply/apply.h"
 
 #define WAIT (15 * INT64_C(1000000))
 

@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "journal.h"
+#include "base/base.h"
+#include "system/system.h"
+#include "apply/journal.h"
+#include "apply/plan.h"
 
 static bool
 is_file_check(const struct sbx_command *c)

@@ -15,7 +15,12 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "journal.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "node/node.h"
+#include "apply/journal.h"
+#include "apply/plan.h"
 
 #define MAX_XATTRS 65536 /* bytes of their names, and of each value */
 #define MAX_HEADER (4 * MAX_XATTRS)

@@ -13,7 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "system/system.h"
+#include "node/node.h"
+#include "apply/apply.h"
 
 #define NFT       "/usr/sbin/nft"
 #define MAX_BATCH (1u << 20)

@@ -17,7 +17,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "journal.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "apply/journal.h"
+#include "apply/plan.h"
 
 static const struct sbx_json_limits limits = { SBX_MAX_LINE, 3, 256 };
 

@@ -3,7 +3,9 @@
 #ifndef SBX_JOURNAL_H
 #define SBX_JOURNAL_H
 
-#include "plan.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "apply/plan.h"
 
 /* How the last apply left a thing. */
 struct sbx_applied {

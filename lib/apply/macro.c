@@ -16,7 +16,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "node/node.h"
+#include "apply/apply.h"
 
 /* Nothing in it ends a word, starts an option or an expansion, in a shell,
  * a sed command or an nft script. */

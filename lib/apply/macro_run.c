@@ -9,7 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "system/system.h"
+#include "node/node.h"
+#include "apply/apply.h"
 
 #define TIMEOUT  10000
 #define MAX_SAID 65536

@@ -7,7 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "journal.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "node/node.h"
+#include "apply/journal.h"
+#include "apply/plan.h"
 
 #define WAIT	    (15 * SBX_SECOND)
 #define WAIT_REMOVE SBX_SECOND

@@ -36,7 +36,8 @@
 #ifndef SBX_PLAN_H
 #define SBX_PLAN_H
 
-#include "sbx.h"
+#include "base/base.h"
+#include "node/node.h"
 
 #define SBX_MAX_LIVE ((16u << 20) + 131072) /* bytes of one state */
 #define SBX_MAX_STEPS 4096

@@ -15,7 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "journal.h"
+#include "base/base.h"
+#include "system/system.h"
+#include "node/node.h"
+#include "apply/journal.h"
+#include "apply/plan.h"
 
 #define SYSTEMD_RUN "/usr/bin/systemd-run"
 #define BOOTED	    "/run/systemd/system" /* sd_booted(3) */

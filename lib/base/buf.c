@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
 
 /* Room for len more bytes and the final NUL, or over. */
 static bool

@@ -3,7 +3,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
 
 #define US INT64_C(1000000)
 

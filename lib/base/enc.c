@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
 
 /* So many bytes at once, in a processor's wide registers: neither branch nor
  * table, since it may be a key's. */

@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
 
 int
 sbx_err_set(struct sbx_err *err, int code, const char *fmt, ...)

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
 
 #define CHUNK 16384
 

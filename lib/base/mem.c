@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
 
 /* Status 4: the machine's fault, try again.  _exit(2), so that no handler
  * runs and no half-filled stdio buffer is written. */

@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
 
 #define LINK_LOCAL 0xa9fe /* 169.254/16, RFC 3927: each link's own */
 
@@ -338,4 +338,10 @@ sbx_host_check(const char *text, int *port)
 	if (port != NULL)
 		*port = (int)n;
 	return true;
+}
+
+const char *
+sbx_proto_name(int proto)
+{
+	return proto == IPPROTO_TCP ? "tcp" : "udp";
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Text from outside, made visible: nothing in it reaches a terminal as a
  * control byte or as a mark that reorders what is read. */
-#include "sbx.h"
+#include "base/base.h"
 
 /* The code point at text and how many bytes it takes, or 0 when it is not
  * UTF-8 (RFC 3629). */

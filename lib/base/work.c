@@ -3,7 +3,7 @@
 #include <sched.h>
 #include <stdlib.h>
 
-#include "sbx.h"
+#include "base/base.h"
 
 struct sbx_work {
 	struct sbx_crew *crew;

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
 
 #define DID_PREFIX "did:plc:"
 #define DID_DIGITS (SBX_DID_SIZE - sizeof(DID_PREFIX))

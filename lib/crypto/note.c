@@ -6,8 +6,9 @@
 #include <nettle/sha2.h>
 #include <string.h>
 
-#include "doc.h"
-#include "follow.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "json/doc.h"
 
 #define DASH      "\xe2\x80\x94 " /* em dash, space */
 #define ID_BYTES  4

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
 
 #define FIRST     "c2sp.org/tlog-proof@v1\n"
 #define MAX_LINES 4096 /* bytes of all but the note and the extra line's data */

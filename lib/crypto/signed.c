@@ -3,7 +3,10 @@
  * a one-time key and a recovery key sign. */
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "crypto/signed.h"
 
 #define MAX_TEXT SBX_MAX_LINE
 

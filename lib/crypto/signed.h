@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libsbx, signed documents: a domain tag, a canonical JSON object, a signature
- * and the DID of the key that made it.  Included by sbx.h, whose conventions
- * hold here too.
+ * Signed documents: a domain tag, a canonical JSON object, a signature
+ * and the DID of the key that made it.
  *
  * Everything an identity key signs beside entries begins with a tag of its
  * own, so a signature for one purpose never serves another (an entry's payload

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
 
 void
 sbx_tile_path(const struct sbx_tile *t, char out[static SBX_TILE_PATH])

@@ -2,7 +2,8 @@
 #include <nettle/sha2.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
 
 /* Different first bytes, so that no node can be passed off as a leaf. */
 void

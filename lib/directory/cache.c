@@ -4,8 +4,11 @@
  * made when a writer closes the ledger; who finds none, or an old one, folds. */
 #include <string.h>
 
-#include "member.h"
-#include "views.h"
+#include "base/base.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "directory/member.h"
+#include "directory/views.h"
 
 #define LAG 20000 /* rows that may be looked through for what changes it */
 

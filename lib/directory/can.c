@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "can.h"
-#include "member.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "directory/directory.h"
+#include "directory/can.h"
+#include "directory/member.h"
 
 static const struct action {
 	const char *name;

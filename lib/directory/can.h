@@ -3,7 +3,10 @@
 #ifndef SBX_CAN_H
 #define SBX_CAN_H
 
-#include "state.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "directory/directory.h"
+#include "directory/state.h"
 
 struct sbx_asked {
 	struct sbx_state *st;

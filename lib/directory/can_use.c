@@ -2,7 +2,10 @@
 /* The legs that ask of what a question is about. */
 #include <string.h>
 
-#include "can.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "directory/directory.h"
+#include "directory/can.h"
 
 /* ---- a service ------------------------------------------------------------ */
 

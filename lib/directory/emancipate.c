@@ -3,7 +3,10 @@
  * each by a proposal that passed and with a milestone that shows. */
 #include <string.h>
 
-#include "member.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "directory/directory.h"
+#include "directory/member.h"
 
 /* Whose boxes they are is not written anywhere: all that came in below one
  * guest of an anchor count as that guest's. */

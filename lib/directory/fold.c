@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "member.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "directory/directory.h"
+#include "directory/member.h"
 
 /* Taking back an invitation from the start changes what came before, so the
  * fold is run again without it, until nothing changes.  More than two rounds

@@ -3,8 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "member.h"
-#include "state.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "directory/directory.h"
+#include "directory/member.h"
+#include "directory/state.h"
 
 const char *
 sbx_member_text(sqlite3_stmt *st, int i)

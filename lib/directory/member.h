@@ -3,7 +3,8 @@
 #ifndef SBX_MEMBER_H
 #define SBX_MEMBER_H
 
-#include "db.h"
+#include "base/base.h"
+#include "ledger/db.h"
 
 /* At one instant an invitation comes before its use, and removal comes after
  * what it removes, so that it beats what is concurrent with it. */

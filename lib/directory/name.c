@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "directory/directory.h"
+#include "directory/state.h"
 
 static int
 find_did(struct sbx_state *st, const char *sql, const char *text,

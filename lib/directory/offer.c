@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "directory/directory.h"
 
 #define SHORT 12 /* digits that tell candidates apart for a person */
 #define LEAST 4

@@ -4,9 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "member.h"
-#include "state.h"
-#include "views.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "directory/member.h"
+#include "directory/state.h"
+#include "directory/views.h"
 
 
 /* sbx_time(text): microseconds since 1970, null when it is no time. */

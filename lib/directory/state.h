@@ -3,7 +3,9 @@
 #ifndef SBX_STATE_H
 #define SBX_STATE_H
 
-#include "db.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "ledger/db.h"
 
 struct sbx_state {
 	sqlite3 *db; /* of log; in it temp.claim, temp.member, temp.invite */

@@ -4,7 +4,10 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "directory/directory.h"
 
 static void
 hash(unsigned char out[static SBX_HASH_BYTES], const char *domain,

@@ -12,7 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "directory/directory.h"
+#include "directory/state.h"
 
 static const char *const texts[] = {
 	[SBX_USE_YES] = "may use it",

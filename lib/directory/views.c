@@ -6,8 +6,9 @@
  * removal said as late as the claim beats it.  A claim was said at its date,
  * unless its author's heads prove that it was said before one of an earlier
  * date: see temp.said. */
-#include "member.h"
-#include "views.h"
+#include "directory/directory.h"
+#include "directory/member.h"
+#include "directory/views.h"
 
 #define P(field) "json_extract(e.payload, '$." field "')"
 

@@ -3,7 +3,7 @@
 #ifndef SBX_VIEWS_H
 #define SBX_VIEWS_H
 
-#include "sbx.h"
+#include "directory/directory.h"
 
 enum sbx_column_kind {
 	SBX_COLUMN_TEXT,

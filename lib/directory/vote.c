@@ -4,7 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "member.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "directory/directory.h"
+#include "directory/member.h"
 
 #define WHOLE 1000000 /* millionths */
 /* Until a proposal changes it: six of ten members, each with one voice. */

@@ -3,7 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "exchange/exchange.h"
+#include "ledger/db.h"
 
 struct attested {
 	struct sbx_oldtree tree;

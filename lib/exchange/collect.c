@@ -3,7 +3,12 @@
  * they tell of a head that it has signed and does not know of any more. */
 #include <string.h>
 
-#include "follow.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "exchange/follow.h"
 
 struct asking {
 	struct sbx_log *log;

@@ -4,7 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "follow.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "exchange/follow.h"
 
 struct cosigner {
 	struct sbx_log *log;

@@ -4,9 +4,15 @@
  * site may say anything; only what its head signs is remembered. */
 #include <string.h>
 
-#include "batch.h"
-#include "store.h"
-#include "walk.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "record/batch.h"
+#include "node/store.h"
+#include "exchange/walk.h"
 
 #define COMMIT_US 200000 /* microseconds a bundle waits for others */
 #define WAITING	  1024	 /* entries that wait at most */

@@ -3,7 +3,12 @@
 #ifndef SBX_FOLLOW_H
 #define SBX_FOLLOW_H
 
-#include "db.h"
+#include "base/base.h"
+#include "system/system.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "ledger/db.h"
 
 /* One log, whoever served it. */
 struct sbx_peerlog {

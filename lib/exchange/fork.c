@@ -6,7 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "follow.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "exchange/follow.h"
 
 static int
 keep(const char *dir, const struct sbx_buf *note, uint64_t size,

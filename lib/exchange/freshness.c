@@ -3,7 +3,13 @@
  * it tells a log that has nothing to say from one that is kept from us.  So a
  * log's own key cosigns its head again and again: as of this time there is no
  * more of it (c2sp.org/tlog-cosignature). */
-#include "follow.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "exchange/follow.h"
 
 /* ---- what is remembered of it -------------------------------------------- */
 

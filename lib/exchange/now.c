@@ -7,7 +7,14 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "now_store.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "exchange/now_store.h"
+#include "exchange/now.h"
 
 #define MAX_MARKS 512
 

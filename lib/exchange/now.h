@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libsbx, statements: what a node says about now.  A signed line that is never
+ * Statements: what a node says about now.  A signed line that is never
  * in the journal, of which only an author's newest of each type is kept, and
- * that until it ends by itself.  Included by sbx.h, whose conventions hold here
- * too; sbx-now(5) is the format.
+ * that until it ends by itself.  sbx-now(5) is the format.
  */
 #ifndef SBX_NOW_H
 #define SBX_NOW_H
+
+#include "exchange/exchange.h"
 
 #define SBX_MAX_STATEMENT 4096	/* bytes of one line, canonical form */
 #define SBX_MAX_STATEMENTS 8192 /* that are kept, of all authors */

@@ -8,7 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "now_store.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "system/system.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "exchange/now_store.h"
+#include "exchange/now.h"
 
 #define PART 4096
 

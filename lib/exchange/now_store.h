@@ -4,7 +4,10 @@
 #ifndef SBX_NOW_STORE_H
 #define SBX_NOW_STORE_H
 
-#include "follow.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "system/system.h"
+#include "exchange/follow.h"
 
 /* How far an address was read. */
 struct now_mark {

@@ -4,7 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
 
 /* A member may write any address into its NodeRecord: one outside the mesh
  * would have us knock at other people's doors, or at our own. */

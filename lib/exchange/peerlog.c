@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "follow.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "exchange/follow.h"
 
 /* ---- logs ---------------------------------------------------------------- */
 

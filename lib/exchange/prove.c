@@ -4,7 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "ledger/db.h"
 
 /* ---- made -------------------------------------------------------------- */
 

@@ -8,7 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
 
 #define CHUNK     (64u << 10)
 #define SITE_MODE 0644 /* the web server is another user */

@@ -3,7 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "exchange/now.h"
+#include "crypto/signed.h"
 
 static const struct sbx_signed_kind form = { "sbx-statement/v1\n", "statement",
 	"did", 3 };

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The types of statements: the one place that knows them.  The type's name is
  * part of what is signed, so two types may have the same fields. */
+#include "record/record.h"
 #include "record/rec_fields.h"
+#include "exchange/now.h"
 
 #define DAY 86400
 

@@ -4,7 +4,10 @@
 #include <string.h>
 #include <strings.h>
 
-#include "follow.h"
+#include "base/base.h"
+#include "system/system.h"
+#include "crypto/crypto.h"
+#include "exchange/follow.h"
 
 /* A network that wants a login first answers anything with its own page. */
 static bool

@@ -3,7 +3,11 @@
  * what it must go on from. */
 #include <string.h>
 
-#include "walk.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "exchange/walk.h"
 
 static int
 get(struct walk *w, const char *name, struct sbx_buf *out, char *etag,

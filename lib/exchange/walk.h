@@ -3,7 +3,11 @@
 #ifndef SBX_WALK_H
 #define SBX_WALK_H
 
-#include "follow.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "exchange/exchange.h"
+#include "exchange/follow.h"
 
 struct walk {
 	struct sbx_log *log;

@@ -9,7 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "doc.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "json/doc.h"
 
 #define INT_BOUND (INT64_C(1) << 53) /* beyond it a double loses units */
 #define DIGITS    17                 /* enough for any double */

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "doc.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "json/doc.h"
 
 /* malloc(3) keeps blocks of up to 1,032 bytes at hand for each thread: so large
  * are a small document and its first chunk besides. */

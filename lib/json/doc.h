@@ -5,7 +5,7 @@
 #ifndef SBX_DOC_H
 #define SBX_DOC_H
 
-#include "sbx.h"
+#include "json/json.h"
 
 /* The text that is parsed, the document's own: strings may stay where they are
  * in it.  Once for each document. */

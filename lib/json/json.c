@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "doc.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "json/doc.h"
 
 struct parser {
 	char *text; /* the document's own */

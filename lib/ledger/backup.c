@@ -7,7 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "ledger/db.h"
 
 static int
 copy(sqlite3 *to, sqlite3 *from, struct sbx_err *err)

@@ -6,7 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "ledger/db.h"
 
 #define BUSY_MS 10000
 

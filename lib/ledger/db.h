@@ -5,7 +5,10 @@
 
 #include <sqlite3.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
 
 /* WAL, synchronous=FULL, defensive, nothing trusted from the file. */
 int sbx_db_open(const char *path, unsigned logflags, sqlite3 **db,

@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "derived.h"
-#include "pages.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "ledger/derived.h"
+#include "ledger/pages.h"
 
 struct sbx_derived {
 	sqlite3 *db;

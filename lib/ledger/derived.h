@@ -4,7 +4,9 @@
 #ifndef SBX_DERIVED_H
 #define SBX_DERIVED_H
 
-#include "batch.h"
+#include "base/base.h"
+#include "ledger/ledger.h"
+#include "record/batch.h"
 
 struct sbx_derived;
 

@@ -2,7 +2,9 @@
 /* One entry of the journal, by its number or by the start of its id. */
 #include <string.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "ledger/ledger.h"
+#include "ledger/db.h"
 
 #define ID_DIGITS (2 * SBX_HASH_BYTES)
 

@@ -3,7 +3,11 @@
  * chain, without walking all of it. */
 #include <string.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "ledger/db.h"
 
 struct link {
 	unsigned char head[SBX_HASH_BYTES]; /* of the row before */

@@ -2,7 +2,11 @@
 /* What a node keeps for itself beside the journal and never replicates. */
 #include <string.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "ledger/db.h"
 
 int
 sbx_log_self(struct sbx_log *log, char did[static SBX_DID_SIZE],

@@ -4,8 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "batch.h"
-#include "schema.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "record/batch.h"
+#include "ledger/schema.h"
 
 enum {
 	BEGIN,

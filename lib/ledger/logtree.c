@@ -4,7 +4,10 @@
  * 256, 65536, ... leaves in node.  All of it can be rebuilt from the journal. */
 #include <string.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "ledger/db.h"
 
 #define TILE 256
 #define TILE_HEIGHT 8

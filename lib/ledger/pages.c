@@ -6,7 +6,8 @@
 #include <sodium.h>
 #include <string.h>
 
-#include "pages.h"
+#include "base/base.h"
+#include "ledger/pages.h"
 
 #define TYPE 64 /* longer than any is */
 

@@ -3,7 +3,8 @@
 #ifndef SBX_PAGES_H
 #define SBX_PAGES_H
 
-#include "db.h"
+#include "base/base.h"
+#include "ledger/db.h"
 
 /* What both indices of fact hold, added up: the same for rows in any order.
  * Under a key that nobody knows nobody can make two sets of one sum. */

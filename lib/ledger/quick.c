@@ -4,7 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "ledger/db.h"
 
 /* Rows from to to, of which each is the next one's link: parts of a chain can
  * be walked apart, since both sides of a seam are the stored hash. */

@@ -3,7 +3,10 @@
  * are kept, so that most rows cost no look at the table of authors. */
 #include <stdlib.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "ledger/db.h"
 
 #define AUTHORS 256
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "schema.h"
+#include "base/base.h"
+#include "ledger/schema.h"
 
 #define VERSION 2
 

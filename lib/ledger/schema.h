@@ -3,7 +3,8 @@
 #ifndef SBX_SCHEMA_H
 #define SBX_SCHEMA_H
 
-#include "db.h"
+#include "base/base.h"
+#include "ledger/db.h"
 
 int sbx_schema_create(sqlite3 *db, struct sbx_err *err);
 /* A ledger of an older version becomes one of this. */

@@ -4,8 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db.h"
-#include "derived.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "ledger/db.h"
+#include "ledger/derived.h"
 
 #define BATCH 256 /* rows: what is read of them stays near the processor */
 #define TILE  SBX_TILE_WIDTH

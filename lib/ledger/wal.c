@@ -8,7 +8,8 @@
  * is alone. */
 #include <stdlib.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "ledger/db.h"
 
 struct wal {
 	int limit;	 /* frames */

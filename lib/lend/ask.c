@@ -5,7 +5,12 @@
 #include <ifaddrs.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "node/node.h"
+#include "apply/apply.h"
+#include "lend/lend.h"
 
 /* ---- addresses ---- */
 

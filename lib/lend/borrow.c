@@ -6,7 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "system/system.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "apply/apply.h"
+#include "lend/lend.h"
+#include "ledger/db.h"
 
 #define PATIENCE   15000
 #define SUDO       "/usr/bin/sudo"

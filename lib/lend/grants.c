@@ -13,7 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "node/node.h"
+#include "apply/apply.h"
+#include "lend/lend.h"
 
 /* All there can be, each with the longest parameters. */
 #define MAX_FILE                                                               \

@@ -9,7 +9,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "system/system.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "apply/apply.h"
+#include "lend/lend.h"
 
 /* Every offer with the longest parameters, and a letter for each grant. */
 #define MAX_ANSWER                                                             \

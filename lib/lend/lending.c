@@ -12,7 +12,11 @@
 #include <syslog.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "node/node.h"
+#include "apply/apply.h"
+#include "lend/lend.h"
 
 #define MAX_WORD 200 /* of a caller's words in the record, when refused */
 

@@ -10,7 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "node/node.h"
+#include "apply/apply.h"
+#include "lend/lend.h"
 
 #define MAX_BATCH   (1u << 20)
 #define MAX_LISTING (8u << 20)
@@ -22,12 +26,6 @@ static const struct sbx_json_limits limits = {
 	.depth = 16,
 	.keys = 1u << 17,
 };
-
-const char *
-sbx_proto_name(int proto)
-{
-	return proto == IPPROTO_TCP ? "tcp" : "udp";
-}
 
 /* ---- reading ---- */
 

@@ -13,7 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "lend/lend.h"
 
 #define NAME_SIZE (2 * SBX_HASH_BYTES + 1)
 

@@ -8,7 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "node/node.h"
+#include "lend/lend.h"
+#include "crypto/signed.h"
 
 /* Beside what is signed the document carries the subscription's entry. */
 static const struct sbx_signed_kind form = { "sbx-grant/v1\n", "request",

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "lend/lend.h"
+#include "ledger/db.h"
 
 /* The HTTP status of each refusal, and whether the reason is for who asks: only
  * who is proven to be the subscriber, at its own address, is told. */

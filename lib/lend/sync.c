@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "apply/apply.h"
+#include "lend/lend.h"
 
 #define SLACK 2 /* seconds that rounding may make */
 

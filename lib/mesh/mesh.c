@@ -4,8 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
-#include "plan.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "mesh/mesh.h"
+#include "mesh/settle.h"
 
 struct sbx_mesh_member {
 	char did[SBX_DID_SIZE], name[64];

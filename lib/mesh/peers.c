@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
-#include "tunnel.h"
+#include "base/base.h"
+#include "mesh/mesh.h"
+#include "mesh/tunnel.h"
 
 char *
 sbx_tunnel_text(const char *fmt, ...)

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan.h"
+#include "base/base.h"
+#include "mesh/mesh.h"
+#include "mesh/settle.h"
 
 static const struct sbx_wg_peer *
 live(const struct sbx_mesh *m, const struct sbx_mesh_node *n)

@@ -12,8 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "sbx.h"
-#include "tunnel.h"
+#include "base/base.h"
+#include "system/system.h"
+#include "mesh/mesh.h"
+#include "mesh/tunnel.h"
 
 #define WIREGUARD_GO "/usr/bin/wireguard-go"
 #define SOCKETS      "/var/run/wireguard"

@@ -3,7 +3,9 @@
 #ifndef SBX_TUNNEL_H
 #define SBX_TUNNEL_H
 
-#include "sbx.h"
+#include "base/base.h"
+#include "system/system.h"
+#include "mesh/mesh.h"
 
 enum step_kind { STEP_ADDR_ADD, STEP_ADDR_DEL, STEP_LINK, STEP_SETTING };
 

@@ -5,7 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "system/system.h"
+#include "crypto/crypto.h"
+#include "mesh/mesh.h"
 
 #define WG       "/usr/bin/wg"
 #define MAX_DUMP (4u << 20)

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "ledger/db.h"
 
 /* A claim dated before the one it is to replace would lose to it, unseen: on
  * a box whose clock went back that must be an error now.  Facts are looked

@@ -4,7 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "node/node.h"
 
 static char *
 join(const char *dir, const char *name)

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "node/node.h"
 
 /* inih cuts a longer line in two and a longer name short, without a word. */
 #define MAX_LINE (INI_MAX_LINE - 2)

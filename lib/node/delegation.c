@@ -7,7 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "node/node.h"
+#include "crypto/signed.h"
 
 #define DELEGATION_MAX 2048
 

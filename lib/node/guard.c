@@ -7,7 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "ledger/db.h"
 
 /* Rows of local: "behind" alone, and one with each source from which own
  * entries came and that was not read to its end since; and how many were given

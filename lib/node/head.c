@@ -7,7 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "follow.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
 
 /* ---- heads ------------------------------------------------------------------ */
 

@@ -4,8 +4,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "store.h"
-#include "db.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "node/store.h"
+#include "ledger/db.h"
 
 #define GROUP 32 /* batches of a file that share a commit */
 #define MUCH  16 /* of these that are worth one of their own */

@@ -5,7 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "ledger/db.h"
+#include "crypto/signed.h"
 
 #define TOKEN_PREFIX "sbx1."
 #define SUM 4 /* bytes of hash behind it, which tell a damaged token */

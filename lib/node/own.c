@@ -6,7 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "node/node.h"
 
 /* Root's, or ours, which is the same wherever it matters.  In a sticky
  * directory others can make files but not replace those that are not theirs. */

@@ -6,8 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store.h"
-#include "db.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "node/store.h"
+#include "ledger/db.h"
 
 #define DAY (86400 * INT64_C(1000000))
 #define ALL INT64_MIN /* in place of a day */

@@ -4,7 +4,13 @@
  * members who change that: no stranger can have us read a log twice. */
 #include <string.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "ledger/db.h"
 
 static int
 add_member(void *ctx, const struct sbx_json *row, struct sbx_err *err)

@@ -8,7 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "db.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "ledger/db.h"
 
 struct sealer {
 	struct sbx_log *log;

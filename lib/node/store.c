@@ -2,9 +2,14 @@
 /* What was judged goes into the journal: batches, in one transaction. */
 #include <string.h>
 
-#include "batch.h"
-#include "db.h"
-#include "store.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "record/batch.h"
+#include "ledger/db.h"
+#include "node/store.h"
 
 /* An older node exports a null key for an author it holds no Identity of;
  * the first key that we pinned for the name serves. */

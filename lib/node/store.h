@@ -3,7 +3,12 @@
 #ifndef SBX_STORE_H
 #define SBX_STORE_H
 
-#include "batch.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "record/batch.h"
 
 /* ---- store: what was judged, into the journal ---- */
 

@@ -6,7 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
 
 struct tiles {
 	struct sbx_log *log;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the directory and the quota keep in the journal's file, for the ledger
  * to call (sbx_log_set_upkeep). */
-#include "member.h"
-#include "store.h"
+#include "node/node.h"
+#include "directory/member.h"
+#include "node/store.h"
 
 void
 sbx_upkeep(void)

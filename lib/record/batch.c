@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "batch.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "record/batch.h"
 
 #define GRAIN 8 /* entries that a thread takes at once: half a millisecond */
 #define RING  4 /* batches: those under way and the one that is filled */

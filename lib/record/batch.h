@@ -3,7 +3,8 @@
 #ifndef SBX_BATCH_H
 #define SBX_BATCH_H
 
-#include "sbx.h"
+#include "base/base.h"
+#include "record/record.h"
 
 /* Four of them, judged, are the most that an import holds of a log. */
 #define SBX_BATCH 1024

@@ -2,7 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "crypto/signed.h"
 
 static const char *const members[] = { "author", "author_pubkey", "op",
 	"payload", "payload_type", "sig", NULL };

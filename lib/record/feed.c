@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "record/record.h"
 
 enum form {
 	FORM_UNKNOWN,

@@ -3,7 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
 
 /* name, which is not empty, is these bytes. */
 static bool

@@ -3,7 +3,7 @@
 #ifndef SBX_REC_FIELDS_H
 #define SBX_REC_FIELDS_H
 
-#include "sbx.h"
+#include "record/record.h"
 
 #define MAYBE SBX_FIELD_MAYBE
 #define NULLABLE SBX_FIELD_NULL

@@ -2,7 +2,8 @@
 /* The record types: the one place that knows them.  The signature covers the
  * payload alone, so the payload decides what an entry is: no two types may
  * share a set of fields (tests/unit/test_rec.c proves it). */
-#include "rec_fields.h"
+#include "record/record.h"
+#include "record/rec_fields.h"
 
 static const char *const states[] = { "observed", "member", "revoked", NULL };
 static const char *const modes[] = { "auto", "pending", NULL };

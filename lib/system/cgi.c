@@ -2,7 +2,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "system/system.h"
 
 static int
 refuse(int *http, int status, struct sbx_err *err, const char *why)

@@ -16,7 +16,8 @@
 
 #include <curl/curl.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "system/system.h"
 
 #define IDLE_SECONDS 10
 #define CONNECT_MS   10000

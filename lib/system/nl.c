@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "system/system.h"
 
 #define ALIAS "sbx" /* how an interface of ours is known again */
 

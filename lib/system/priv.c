@@ -12,7 +12,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "system/system.h"
 
 /* A caller may have set these so low that we would stop half-way.  Less than
  * this is raised where we may, else refused before anything has been done. */

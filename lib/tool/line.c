@@ -3,7 +3,9 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "line.h"
+#include "base/base.h"
+#include "tool/tool.h"
+#include "tool/line.h"
 
 #define NVALUES (sizeof(((struct sbx_ctx *)NULL)->values) / sizeof(char *))
 

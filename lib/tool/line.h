@@ -3,7 +3,8 @@
 #ifndef SBX_LINE_H
 #define SBX_LINE_H
 
-#include "sbx.h"
+#include "base/base.h"
+#include "tool/tool.h"
 
 /* What parsing the command line gives, besides what is in the context. */
 struct sbx_line {

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "tool/tool.h"
 
 #define LONGEST 40
 

@@ -4,7 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "directory/directory.h"
+#include "tool/tool.h"
 
 #define MAX_COLS 16
 

@@ -6,7 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "line.h"
+#include "base/base.h"
+#include "system/system.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "tool/tool.h"
+#include "tool/line.h"
 
 /* ---- words for people ---- */
 

@@ -8,7 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "system/system.h"
+#include "node/node.h"
+#include "tool/tool.h"
 
 /* Tools of root's, and what a web server runs, have users of their own. */
 static bool

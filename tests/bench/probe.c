@@ -24,7 +24,10 @@
 
 #include <sodium.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
 
 extern char **environ;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libFuzzer's side; FUZZ names the target.  See scripts/fuzz. */
+#include "base/base.h"
 #include "targets.h"
 
 static const struct target *target;

@@ -10,7 +10,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "now_store.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "system/system.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "mesh/mesh.h"
+#include "lend/lend.h"
+#include "tool/tool.h"
+#include "exchange/now_store.h"
+#include "exchange/now.h"
 
 struct target {
 	const char *name;

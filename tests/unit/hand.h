@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include "base/base.h"
 #include "world.h"
 
 /* Run sql on the file from outside, as if there were no triggers. */

@@ -5,6 +5,10 @@
 
 #include <sys/mman.h>
 
+#include "base/base.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
 #include "world.h"
 
 static struct sbx_log *logh;

@@ -4,6 +4,12 @@
 #ifndef PEOPLE_H
 #define PEOPLE_H
 
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
 #include "world.h"
 
 enum { FOUNDER = 1, ANN, BOB, CID, EVE, NEW, THIEF, PEOPLE };

@@ -6,7 +6,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "sbx.h"
+#include "node/node.h"
 
 /* As CK_VERBOSITY says.  What main returns. */
 __attribute__((unused)) static int

@@ -9,7 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
 #include "suite.h"
 
 #define T0 INT64_C(1782900000000000) /* 2026-07-01T10:00:00Z */

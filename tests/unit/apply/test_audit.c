@@ -6,7 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "system/system.h"
+#include "crypto/crypto.h"
+#include "apply/apply.h"
 #include "suite.h"
 
 static char dir[64], path[128];

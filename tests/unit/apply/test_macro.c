@@ -5,7 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "node/node.h"
+#include "apply/apply.h"
+#include "lend/lend.h"
 #include "suite.h"
 
 #define HEAD "#!/bin/sh\n# sbx-opens: tcp port\n" \

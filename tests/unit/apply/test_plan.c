@@ -13,7 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "plan.h"
+#include "base/base.h"
+#include "system/system.h"
+#include "node/node.h"
+#include "apply/apply.h"
+#include "apply/plan.h"
 #include "suite.h"
 
 static char dir[64];

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
 #include "suite.h"
 
 /* ---- err ---- */

@@ -2,7 +2,7 @@
 #include <arpa/inet.h>
 #include <stdlib.h>
 
-#include "sbx.h"
+#include "base/base.h"
 #include "suite.h"
 
 static const struct {

@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
 #include "suite.h"
 
 #define MANY 1000

@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
 #include "suite.h"
 
 #define FIRST "c2sp.org/tlog-proof@v1\n"

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Documents that a key signs under a tag: their bytes stand for good, and what
  * is signed for one purpose serves no other. */
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "node/node.h"
+#include "crypto/signed.h"
 #include "world.h"
 
 static const struct sbx_signed_kind note = { "sbx-test/v1\n", "note", "did", 3 };

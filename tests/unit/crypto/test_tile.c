@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "crypto/crypto.h"
 #include "suite.h"
 
 static struct sbx_err err;

@@ -5,7 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
 #include "suite.h"
 
 #define MOST 64

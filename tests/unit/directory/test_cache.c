@@ -2,6 +2,11 @@
 /* What the fold gave and is kept in the file: used while nothing that it rests
  * on has changed, and not a moment longer.  Eve is in what is kept and in no
  * entry, so whoever sees her as a member has asked what is kept. */
+#include "base/base.h"
+#include "json/json.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
 #include "people.h"
 #include "hand.h"
 

@@ -2,6 +2,10 @@
 /* Entries that were dated ahead, by a box whose clock was wrong: left out until
  * their time has come, wherever they are; and never in the way of what their
  * author said later. */
+#include "base/base.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
 #include "people.h"
 
 #define HOUR 3600

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who is a member, and that order of arrival means nothing (I14). */
+#include "base/base.h"
+#include "directory/directory.h"
 #include "people.h"
 
 /* I15 */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Proposals and emancipation: who counts, when, and what comes of it. */
+#include "base/base.h"
+#include "directory/directory.h"
 #include "people.h"
 
 /* Founder, Ann and Bob below it, Cid below Ann. */

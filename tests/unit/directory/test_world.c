@@ -3,6 +3,10 @@
  * its hashes are ours. */
 #include <fcntl.h>
 
+#include "base/base.h"
+#include "json/json.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
 #include "world.h"
 
 #define WORLD "../shared/vectors/gondwana/"

@@ -2,6 +2,7 @@
 /* What was worth keeping of fuzzing, through the same functions. */
 #include <dirent.h>
 
+#include "base/base.h"
 #include "targets.h"
 #include "suite.h"
 

@@ -1,5 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is remembered of other logs, and which entries are known. */
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
 #include "exchange/follow.c"
 #include "world.h"
 

@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Limits of the log that have no other test: each at it and past it; and that
  * no figure in a payload is a limit to anything. */
-#include "follow.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "system/system.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
+#include "exchange/follow.h"
 #include "people.h"
 
 START_TEST(integers_go_to_2_to_the_53_less_one)

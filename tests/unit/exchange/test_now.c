@@ -5,6 +5,13 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "exchange/now.h"
 #include "people.h"
 
 #define BODY                                                              \

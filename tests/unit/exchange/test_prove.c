@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A proof that is carried away convinces, and no other one does. */
+#include "base/base.h"
+#include "system/system.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "exchange/exchange.h"
 #include "hand.h"
 
 #define ENTRIES 300

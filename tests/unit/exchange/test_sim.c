@@ -12,6 +12,11 @@
 #include <fcntl.h>
 #include <sys/wait.h>
 
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
 #include "world.h"
 
 enum { NODES = 7, FORKER = 6, STEPS = 45, TOKENS = 12, LINES = 512 };

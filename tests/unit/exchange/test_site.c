@@ -3,6 +3,13 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "exchange/exchange.h"
 #include "world.h"
 
 static struct sbx_log *logh;

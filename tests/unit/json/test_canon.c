@@ -4,7 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
 #include "suite.h"
 
 static const char *const fractions[] = { "weight", "quorum_threshold", NULL };

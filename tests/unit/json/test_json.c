@@ -2,7 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "doc.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "json/doc.h"
 #include "suite.h"
 
 static struct sbx_err err;

@@ -3,8 +3,14 @@
  * again. */
 #include <sys/mman.h>
 
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "node/node.h"
 #include "hand.h"
-#include "member.h"
+#include "directory/member.h"
 
 static const char *const derived[] = { "fact", "node", "spent", "cache_member",
 	"cache_invite", "cache_proposal", "cache_rules", NULL };

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
 #include "hand.h"
 
 static struct sbx_key *key;

@@ -2,8 +2,13 @@
 /* A small ledger with one bit of each byte of its file turned over. */
 #include <fcntl.h>
 
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
 #include "hand.h"
-#include "member.h"
+#include "directory/member.h"
 
 #define MAX_FILE (1u << 20)
 

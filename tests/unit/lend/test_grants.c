@@ -5,7 +5,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "node/node.h"
+#include "apply/apply.h"
+#include "lend/lend.h"
 #include "suite.h"
 
 #define DID "did:plc:0123456789abcdef0123456789abcdef"

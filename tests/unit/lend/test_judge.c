@@ -1,6 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the directory says of grants, as the child says it and root hears it;
  * what the two are to each other is a matter for tests/root. */
+#include "base/base.h"
+#include "system/system.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
+#include "apply/apply.h"
+#include "lend/lend.h"
 #include "lend/judge.c"
 #include "people.h"
 

@@ -6,7 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "system/system.h"
+#include "node/node.h"
+#include "apply/apply.h"
+#include "lend/lend.h"
 #include "suite.h"
 
 static const struct sbx_lend ports[] = {

@@ -8,7 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "lend/lend.h"
 #include "suite.h"
 
 #define ID    "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"

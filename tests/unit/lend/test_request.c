@@ -5,7 +5,13 @@
 
 #include <sqlite3.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "lend/lend.h"
 #include "suite.h"
 
 #define IP "10.10.0.2"

@@ -2,6 +2,12 @@
 /* May S use O of P?  Whoever asks is told the same, and nobody but S, P and who
  * decides about membership has a say in it: over logs made by chance, in which
  * offers and subscriptions have identifiers that others claim too. */
+#include "base/base.h"
+#include "json/json.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "lend/lend.h"
 #include "people.h"
 
 #define SERVICES 3

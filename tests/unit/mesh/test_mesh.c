@@ -2,7 +2,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "system/system.h"
+#include "crypto/crypto.h"
+#include "directory/directory.h"
+#include "node/node.h"
+#include "mesh/mesh.h"
 #include "suite.h"
 
 static struct sbx_mesh m;

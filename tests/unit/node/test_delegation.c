@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* "This key speaks for me": only in that form, only by who is named in it. */
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "node/node.h"
 #include "world.h"
 
 static struct sbx_key *key, *other;

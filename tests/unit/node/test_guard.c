@@ -3,6 +3,14 @@
  * way: whatever it signs, it signs nothing against what it has said (I28). */
 #include <sys/mman.h>
 
+#include "base/base.h"
+#include "json/json.h"
+#include "system/system.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "directory/directory.h"
+#include "node/node.h"
 #include "world.h"
 
 #define STEPS 60

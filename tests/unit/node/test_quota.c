@@ -2,6 +2,11 @@
 /* How much of a stranger is kept, at the limit and past it. */
 #include <sqlite3.h>
 
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
+#include "node/node.h"
 #include "import.h"
 
 static struct sbx_key *us, *them, *once;

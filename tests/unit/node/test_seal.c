@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Heads, forks and new keys for old: the same on every node, whatever came
  * first (I14, I29), and nobody gains by them what was not theirs (I30). */
+#include "base/base.h"
+#include "json/json.h"
+#include "record/record.h"
+#include "directory/directory.h"
 #include "people.h"
 
 static struct sbx_entry *

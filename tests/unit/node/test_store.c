@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lines without their author's key, as older nodes export what they hold no
  * Identity of. */
+#include "base/base.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
 #include "import.h"
 
 static struct sbx_key *them;

@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/base.h"
+#include "json/json.h"
+#include "crypto/crypto.h"
+#include "record/record.h"
+#include "ledger/ledger.h"
 #include "world.h"
 
 static struct sbx_entry *

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "json/json.h"
+#include "record/record.h"
 #include "suite.h"
 
 /* A pipe that brings text in pieces of so many bytes. */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of record types, against what sbx-entry(5) says of each field. */
+#include "base/base.h"
+#include "json/json.h"
+#include "record/record.h"
 #include "world.h"
 
 static int

@@ -2,7 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "system/system.h"
 #include "suite.h"
 
 #define ID "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"

@@ -10,7 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "system/system.h"
 #include "suite.h"
 
 static struct sbx_err err;

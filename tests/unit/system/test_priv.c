@@ -12,7 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "system/system.h"
 #include "suite.h"
 
 #define NOBODY 65534

@@ -2,7 +2,8 @@
 /* What the tools print of text they did not write. */
 #include <string.h>
 
-#include "sbx.h"
+#include "base/base.h"
+#include "tool/tool.h"
 #include "suite.h"
 
 static const struct {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef SBX_PLAN_H
-#define SBX_PLAN_H
+#ifndef SBX_SETTLE_H
+#define SBX_SETTLE_H
 
-#include "sbx.h"
+#include "mesh/mesh.h"
 
 /* Leave out who claims what another had first; sort the rest by address. */
 void sbx_mesh_settle(struct sbx_mesh *m, const unsigned char *pub);

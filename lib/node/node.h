@@ -1,16 +1,130 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * libsbx, what a node signs about all that it has said, and what keeps it from
- * signing: seals, the guard, heads and their keys.  Included by sbx.h, whose
- * conventions hold here too.
- */
-#ifndef SBX_SIGN_H
-#define SBX_SIGN_H
+/* node: this box: its configuration, what it signs about all that it
+ * has said, what keeps it from signing, and what it takes from others. */
+#ifndef SBX_NODE_H
+#define SBX_NODE_H
+
+#include "directory/directory.h"
+
+/* Entries of strangers, all together and of each, that are held at a time.
+ * Members have no such limit. */
+#define SBX_MAX_HELD 4096
+#define SBX_MAX_HELD_EACH 16
+#define SBX_MAX_STRANGERS 1024 /* authors that are not members */
+/* What is kept of one of them: dated on one day; whatever the dates, which are
+ * its own say.  Members have no such limit. */
+#define SBX_MAX_STRANGER_BYTES (1 << 20)
+#define SBX_MAX_STRANGER_ALL (8 << 20)
+#define SBX_MAX_TTL 86400	/* seconds a grant may last */
+#define SBX_MIN_TTL 60
+
+/* ---- conf: the configuration file ---------------------------------------- */
+
+struct sbx_conf_peer {
+	char *name, *url;
+};
+
+#define SBX_MESH_NET "10.10.0.0/24" /* where nothing else is said */
+#define SBX_MAX_CONF 65536 /* bytes of sbx.conf */
+#define SBX_MAX_PEERS 256
+#define SBX_MAX_WITNESSES 32
+#define SBX_MIN_STALE 600 /* seconds: clocks may be that far apart */
+#define SBX_MAX_STALE 31536000
+
+struct sbx_conf_witness {
+	char *name, *who; /* a DID, or a verifier key for cosignatures */
+};
+
+struct sbx_conf {
+	char *file;  /* what was read, or NULL */
+	char *dir;   /* the state directory */
+	char *db, *key, *wg_key, *www, *run, *audit, *macros;
+	char *apply; /* where root keeps what it applied: see plan.h */
+	char *log_key, *head; /* see sbx_head_check */
+	char *witness_key;
+	char *name;  /* this box's short name */
+	char *host;  /* the host's, when name is another made from it, or NULL */
+	char *mesh_if, *mesh_net, *mesh_endpoint; /* endpoint NULL: roaming */
+	char *mesh_ddns; /* HOST[:PORT], or NULL */
+	char *mesh_hubs; /* names and DIDs divided by blanks, or NULL */
+	bool mesh_ipv6;
+	int mesh_port, mesh_mtu, mesh_keepalive;
+	int dir_port, grant_port, grant_ttl;
+	bool accept_unproven; /* see sbx_member_unproven */
+	int pull_slot; /* seconds a peer may take */
+	int pull_stale; /* seconds without word from it, see sbx_heard_load */
+	struct sbx_conf_peer *peers;
+	size_t npeers;
+	int quorum; /* of the witnesses: so many make a head witnessed; 0: none */
+	struct sbx_conf_witness *witnesses;
+	size_t nwitnesses;
+};
+
+/* Defaults, then the file.  dir NULL: the compiled-in paths (/etc/sbx,
+ * /var/lib/sbx, ...); else one directory holds it all: DIR/sbx.conf (may be
+ * missing), DIR/ledger.db, DIR/node.key, DIR/wg.key, DIR/www, DIR/run,
+ * DIR/audit.log.  file not NULL: that file, which must exist.  flags: SBX_IO_ROOT
+ * for a root process.  A wrong line is SBX_E_USAGE with file and line. */
+int sbx_conf_load(struct sbx_conf *conf, const char *dir, const char *file,
+	unsigned flags, struct sbx_err *err);
+/* What conf->file says, into conf; with must it has to be there. */
+int sbx_conf_read(struct sbx_conf *conf, bool must, unsigned flags,
+	struct sbx_err *err);
+void sbx_conf_free(struct sbx_conf *conf);
+
+/* ---- own: what only root can change -------------------------------------- */
+
+struct stat;
+struct sbx_conf;
+bool sbx_own_check(const struct stat *st, bool dir);
+/* Open path when it and every directory above it are root's (or ours) alone;
+ * SBX_E_NO when not.  The caller closes *fd. */
+int sbx_own_dir(const char *path, int *fd, struct sbx_err *err);
 
 /* ---- upkeep: what is derived from the journal is kept beside it ----------- */
 
 /* Once in each process that writes a journal or checks all of it. */
 void sbx_upkeep(void);
+
+/* ---- import: a stream of entries into the journal ------------------------ */
+
+/* The first items of a stream, told again by a running hash of their text. */
+struct sbx_prefix {
+	uint64_t count;
+	unsigned char hash[SBX_HASH_BYTES];
+};
+void sbx_prefix_add(struct sbx_prefix *p, const char *text, size_t len);
+
+struct sbx_import {
+	size_t added, known, held, refused;
+	/* Called for each refused item, number from 1 (NULL: only counted). */
+	void (*refuse)(void *ctx, size_t number, const struct sbx_err *err);
+	/* Called when a batch is stored; where the end is known, done of total
+	 * entries are behind us. */
+	void (*progress)(void *ctx);
+	uint64_t done, total;
+	void *ctx;
+	/* Of those added and held, by this node itself: its ledger is an older
+	 * one, see sbx_guard_mark. */
+	size_t own;
+	const char *source;
+	/* Of those refused, for want of room for strangers; resumed: the source
+	 * is not read from its beginning each time, so that is remembered. */
+	size_t late;
+	bool resumed;
+	/* Not NULL: what was read the last time, which is counted as known and
+	 * not judged again; then what has been read now.  changed (SBX_E_INPUT):
+	 * the stream begins otherwise, and what was passed over is not judged. */
+	struct sbx_prefix *seen;
+	bool changed;
+};
+
+/* Read all of fd (see sbx_feed_open), judge each entry, add the good ones in
+ * batches.  A refused one is counted and the rest goes on; 0 even then.  Other
+ * than 0: the stream or the journal failed, and what was counted as added up
+ * to the last batch is in the journal. */
+int sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
+	struct sbx_err *err);
 
 /* ---- quota_retry: a source is read again once its authors are members ------ */
 
@@ -144,5 +258,45 @@ int sbx_head_renew(const struct sbx_conf *conf, struct sbx_err *err);
 /* The same, for who may not touch the key: the next sbx_head_publish does it. */
 int sbx_head_end(const struct sbx_conf *conf, struct sbx_err *err);
 bool sbx_head_over(const struct sbx_conf *conf);
+
+/* ---- invite: joining ------------------------------------------------------- */
+
+struct sbx_invite {
+	const char *domain;
+	const char *const *rights; /* NULL-terminated */
+	int64_t uses, seconds;
+};
+
+/* Append my own Identity, inside a transaction; inviter NULL: a founder's. */
+int sbx_identity_add(struct sbx_log *log, const struct sbx_key *key,
+	const char *inviter, struct sbx_err *err);
+#define SBX_MAX_TOKEN 4096 /* bytes, before base64 */
+
+/* Sign an invitation; token is the secret to hand over, and is nowhere else. */
+int sbx_invite_issue(struct sbx_log *log, const struct sbx_key *key,
+	const struct sbx_invite *in, struct sbx_buf *token, struct sbx_err *err);
+/* Take it: the acceptance with its proof, my Identity, the inviter's anchors
+ * in place of mine.  SBX_E_INPUT: no token; SBX_E_NO: late, used up, revoked,
+ * taken by this box before.  dry: only judge it. */
+int sbx_invite_accept(struct sbx_log *log, const struct sbx_key *key,
+	const char *token, bool dry, struct sbx_err *err);
+
+/* ---- act: what this box signs and adds by itself ------------------------ */
+
+/* Sign payload with this node's key, which must be the ledger's own, and
+ * append it durably, unless sbx_guard_check says no; dry: only see that it could
+ * be.  No state may be open. */
+int sbx_act(struct sbx_log *log, const struct sbx_conf *conf, const char *op,
+	const struct sbx_json *payload, bool dry, struct sbx_err *err);
+
+/* ---- tilesite: the tree of the log as static tiles ------------------------- */
+
+/* Write the tiles and bundles that a tree of size has and one of old had not,
+ * each durable before this returns.  No checkpoint: see sbx_head_publish. */
+int sbx_site_tiles(struct sbx_log *log, const char *dir, uint64_t old,
+	uint64_t size, size_t *changed, struct sbx_err *err);
+/* Once the checkpoint of size is published: remove the partial tiles of those
+ * that are full now, or of another log (old 0). */
+void sbx_site_sweep(const char *dir, uint64_t old, uint64_t size);
 
 #endif

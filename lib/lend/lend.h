@@ -1,44 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * libsbx, lending: offers and requests without root, and root's part of it.
- * Included by sbx.h, whose conventions hold here too.
- */
+/* lend: offers and requests without root, and root's part of it. */
 #ifndef SBX_LEND_H
 #define SBX_LEND_H
 
-/* ---- offer: offers and subscriptions, named and found ----------------------- */
+#include "node/node.h"
+#include "apply/apply.h"
 
-/* One offer per provider and name: publishing it again updates it. */
-void sbx_offer_id(char id[static SBX_ID_SIZE], const char *provider,
-	const char *name);
-/* A new one each time, since what was revoked does not come back. */
-void sbx_sub_id(char id[static SBX_ID_SIZE], const char *subscriber,
-	const char *service, int64_t now);
+/* ---- nft: lending's sets in it -------------------------------------------------- */
 
-/* Whether publishing a again as b would say nothing new. */
-bool sbx_offer_same(const struct sbx_json *a, const struct sbx_json *b);
-bool sbx_offer_live(const struct sbx_json *row); /* and a member's */
-/* A row of SBX_VIEW_SUB that waits or is live. */
-bool sbx_sub_open(const struct sbx_json *row);
-enum sbx_find {
-	SBX_FIND_ANY,	    /* any offer */
-	SBX_FIND_LIVE,	    /* a member's live offer */
-	SBX_FIND_OWN,	    /* self's live offer */
-	SBX_FIND_SUB,	    /* self's open subscription */
-	SBX_FIND_SUB_TO_US, /* any to an offer of self's */
+/* One element: this address may reach this port. */
+struct sbx_lend {
+	char ip[16]; /* as inet_ntop(3) prints it; "" in a list of ports */
+	int proto;   /* IPPROTO_TCP or IPPROTO_UDP */
+	int port;
+	int64_t left;  /* seconds; 0 in what is to be loaded: none */
+	int64_t bytes; /* that came in through it */
 };
 
-/* The one row meant by ref: an id, four or more of its first digits, or an
- * offer's name; behind an offer's maybe "@" and its box's name, its provider's
- * DID, or what members call that.  SBX_E_NO: none.  SBX_E_USAGE: several, listed in *err. */
-int sbx_find(struct sbx_state *st, enum sbx_find which, const char *self,
-	const char *ref, struct sbx_doc **doc, struct sbx_err *err);
+struct sbx_nft {
+	struct sbx_firewall fw;
+	struct sbx_lend *lend, *ports;
+	size_t nlend, nports;
+};
 
-/* Sign payload with this node's key, which must be the ledger's own, and
- * append it durably, unless sbx_guard_check says no; dry: only see that it could
- * be.  No state may be open. */
-int sbx_act(struct sbx_log *log, const struct sbx_conf *conf, const char *op,
-	const struct sbx_json *payload, bool dry, struct sbx_err *err);
+/* In one transaction, read back: exactly these ports are closed but for whom
+ * lend says, and each element of lend is there for left seconds from now, or
+ * not at all.  Other elements stay, unless anew. */
+int sbx_nft_load(const struct sbx_conf *conf, bool anew,
+	const struct sbx_lend *ports,
+	size_t nports, const struct sbx_lend *lend, size_t nlend,
+	struct sbx_err *err);
+int sbx_nft_read(const struct sbx_conf *conf, struct sbx_nft *nft,
+	struct sbx_err *err);
+void sbx_nft_free(struct sbx_nft *nft);
 
 /* ---- nonce: proof that a request is new ----------------------------------- */
 
@@ -56,19 +50,6 @@ int sbx_nonce_issue(const char *dir, const char *service, const char *address,
  * SBX_E_NO to all others. */
 int sbx_nonce_redeem(const char *dir, const char *service, const char *address,
 	const unsigned char nonce[static SBX_NONCE_BYTES], struct sbx_err *err);
-
-/* ---- cgi: what a web server hands over (RFC 3875) -------------------------- */
-
-struct sbx_cgi {
-	const char *method, *path, *query, *address, *length; /* as received */
-	bool post;
-	char service[SBX_ID_SIZE];
-	size_t bodylen;
-};
-
-/* Strict: GET or POST, path "/" and 64 hex digits, no query, a canonical
- * address, for a POST a length.  *http is 400, 404 or 413 when refused. */
-int sbx_cgi_check(struct sbx_cgi *cgi, int *http, struct sbx_err *err);
 
 /* ---- request: a subscriber's request, made and checked ------------------------- */
 
@@ -109,149 +90,6 @@ int sbx_request_nonce(const char *text, size_t len,
  * 200 SBX_E_NO or SBX_E_SYS and the provider's reason. */
 int sbx_request_answer(int http, const char *text, size_t len,
 	const struct sbx_json *offer, struct sbx_doc **doc,
-	struct sbx_err *err);
-
-/* ---- own: what only root can change -------------------------------------- */
-
-struct stat;
-struct sbx_conf;
-bool sbx_own_check(const struct stat *st, bool dir);
-/* Open path when it and every directory above it are root's (or ours) alone;
- * SBX_E_NO when not.  The caller closes *fd. */
-int sbx_own_dir(const char *path, int *fd, struct sbx_err *err);
-
-/* ---- firewall: our table inet sbx -------------------------------------------- */
-
-#define SBX_MAX_PORTS 1024 /* ports that were ever lent */
-
-struct sbx_firewall {
-	bool there;
-	char wrong[128]; /* how it differs from what we load; "": it does not */
-};
-
-/* One transaction: the whole table, awake and as we make it, and the nft(8)
- * commands in elements, which fill a part's own sets; other parts' elements
- * stay, unless anew, which takes away all that is in the table first.  It is
- * read back: SBX_E_SYS when it is not so then. */
-int sbx_firewall_load(const struct sbx_conf *conf, bool anew,
-	const struct sbx_buf *elements, struct sbx_err *err);
-/* Sets, chains, rules and flags as they are, against what we load. */
-int sbx_firewall_see(const struct sbx_conf *conf, struct sbx_firewall *fw,
-	struct sbx_err *err);
-/* nft(8) with these words, NULL last: what it prints, at most max bytes, and
- * its exit status. */
-int sbx_firewall_ask(const char *const *words, size_t max, struct sbx_buf *out,
-	int *status, struct sbx_err *err);
-
-/* ---- nft: lending's sets in it -------------------------------------------------- */
-
-/* One element: this address may reach this port. */
-struct sbx_lend {
-	char ip[16]; /* as inet_ntop(3) prints it; "" in a list of ports */
-	int proto;   /* IPPROTO_TCP or IPPROTO_UDP */
-	int port;
-	int64_t left;  /* seconds; 0 in what is to be loaded: none */
-	int64_t bytes; /* that came in through it */
-};
-
-struct sbx_nft {
-	struct sbx_firewall fw;
-	struct sbx_lend *lend, *ports;
-	size_t nlend, nports;
-};
-
-const char *sbx_proto_name(int proto);
-/* In one transaction, read back: exactly these ports are closed but for whom
- * lend says, and each element of lend is there for left seconds from now, or
- * not at all.  Other elements stay, unless anew. */
-int sbx_nft_load(const struct sbx_conf *conf, bool anew,
-	const struct sbx_lend *ports,
-	size_t nports, const struct sbx_lend *lend, size_t nlend,
-	struct sbx_err *err);
-int sbx_nft_read(const struct sbx_conf *conf, struct sbx_nft *nft,
-	struct sbx_err *err);
-void sbx_nft_free(struct sbx_nft *nft);
-
-/* ---- macro: the vetted plugins ------------------------------------------- */
-
-#define SBX_KIND_SIZE 33	/* of a kind's name, with its NUL */
-#define SBX_MAX_PARAMS 16	/* that a plugin may declare */
-#define SBX_MAX_HEADER 8192	/* bytes that declare them */
-#define SBX_MAX_KINDS 256	/* plugins that are listed */
-#define SBX_MAX_LENT 256	/* own offers that root is told of */
-#define SBX_MAX_ANSWER 16384	/* bytes that a provider answers */
-#define SBX_MAX_MACRO_JSON 4096 /* bytes of a request's parameters */
-
-enum sbx_param_type {
-	SBX_PARAM_INT,	/* min..max */
-	SBX_PARAM_BOOL,
-	SBX_PARAM_TEXT, /* min..max bytes that mean nothing to a shell */
-};
-
-struct sbx_param {
-	char name[SBX_KIND_SIZE];
-	enum sbx_param_type type;
-	int64_t min, max;
-	bool required;
-};
-
-struct sbx_macro {
-	int fd; /* the plugin, checked; what runs is this descriptor */
-	char kind[SBX_KIND_SIZE];
-	char about[80];
-	int proto;
-	char opens[SBX_KIND_SIZE]; /* the parameter that names the port */
-	struct sbx_param params[SBX_MAX_PARAMS];
-	size_t nparams;
-};
-
-struct sbx_macro_call {
-	const char *verb; /* grant revoke activate deactivate */
-	const char *sub, *ip, *service, *endpoint; /* NULL: unset */
-	int port;
-	int64_t ttl;
-	const struct sbx_json *params; /* that sbx_macro_params accepted */
-	const char *dir;	       /* the plugin's own, made if missing */
-};
-
-bool sbx_kind_check(const char *kind); /* ^[a-z][a-z0-9-]{1,31}$ */
-/* Open, check and read what it declares.  SBX_E_NO: there is none such, or it
- * or its directory is not root's alone. */
-int sbx_macro_open(const char *dir, const char *kind, struct sbx_macro *m,
-	struct sbx_err *err);
-void sbx_macro_close(struct sbx_macro *m);
-/* params is what m declares; *port is the one that it opens. */
-int sbx_macro_params(const struct sbx_macro *m, const struct sbx_json *params,
-	int *port, struct sbx_err *err);
-/* Run it.  Its exit status 1 is SBX_E_NO, any other but 0 SBX_E_SYS. */
-int sbx_macro_run(const struct sbx_macro *m, const struct sbx_macro_call *call,
-	struct sbx_err *err);
-/* The kinds of a directory, sorted; what is wrong with one is fn's *err. */
-int sbx_macro_each(const char *dir,
-	int (*fn)(void *ctx, const char *kind, const struct sbx_macro *m,
-		struct sbx_err *err),
-	void *ctx, struct sbx_err *err);
-
-/* ---- audit: the append-only record of what root was asked to do ----------- */
-
-struct sbx_audit {
-	int fd;
-	unsigned char head[SBX_HASH_BYTES]; /* of the last line; 0: empty */
-	int64_t size;			    /* bytes */
-	bool torn;			    /* the last line has no newline */
-};
-
-/* Open, or make, and lock: who holds it is alone.  Waits at most 15 s. */
-int sbx_audit_open(const char *path, struct sbx_audit *a, struct sbx_err *err);
-void sbx_audit_close(struct sbx_audit *a);
-/* One line, written and synced; time and chain are added to root of rec. */
-int sbx_audit_add(struct sbx_audit *a, struct sbx_doc *rec,
-	struct sbx_err *err);
-/* Recompute the chain, and that the line which ends at byte size (0: none)
- * hashes to head, so that a cut end shows too.  SBX_E_NO: the reason names the
- * line; *lines is how many were read. */
-int sbx_audit_check(const char *path, int64_t size,
-	const unsigned char head[static SBX_HASH_BYTES], size_t *lines,
 	struct sbx_err *err);
 
 /* ---- grants: what is lent at this moment ----------------------------------- */

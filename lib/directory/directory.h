@@ -1,32 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * libsbx, the directory: who is in and what there is, computed from the log.
- * Included by sbx.h, whose conventions hold here too.
- */
-#ifndef SBX_DIR_H
-#define SBX_DIR_H
+/* directory: who is in and what there is, computed from the
+ * journal. */
+#ifndef SBX_DIRECTORY_H
+#define SBX_DIRECTORY_H
 
-/* ---- invite: joining ------------------------------------------------------- */
+#include "ledger/ledger.h"
 
-struct sbx_invite {
-	const char *domain;
-	const char *const *rights; /* NULL-terminated */
-	int64_t uses, seconds;
-};
-
-/* Append my own Identity, inside a transaction; inviter NULL: a founder's. */
-int sbx_identity_add(struct sbx_log *log, const struct sbx_key *key,
-	const char *inviter, struct sbx_err *err);
-#define SBX_MAX_TOKEN 4096 /* bytes, before base64 */
-
-/* Sign an invitation; token is the secret to hand over, and is nowhere else. */
-int sbx_invite_issue(struct sbx_log *log, const struct sbx_key *key,
-	const struct sbx_invite *in, struct sbx_buf *token, struct sbx_err *err);
-/* Take it: the acceptance with its proof, my Identity, the inviter's anchors
- * in place of mine.  SBX_E_INPUT: no token; SBX_E_NO: late, used up, revoked,
- * taken by this box before.  dry: only judge it. */
-int sbx_invite_accept(struct sbx_log *log, const struct sbx_key *key,
-	const char *token, bool dry, struct sbx_err *err);
+#define SBX_MAX_INVITE_DEPTH 16 /* invitations between an anchor and a member */
 
 /* ---- state: the directory, a pure function of the set of entries --------- */
 
@@ -130,6 +110,47 @@ int sbx_proposal_id(const struct sbx_json *payload,
 int sbx_emancipate_check(struct sbx_state *st, int64_t level, const char *gone,
 	struct sbx_err *err);
 
+/* ---- can: may this one do that? ------------------------------------------- */
+
+struct sbx_question {
+	const char *subject, *action, *target, *domain; /* domain: or "" */
+	const char *provider; /* of a service; NULL: see struct sbx_use */
+};
+
+/* *answer: {"subject", "action", "target", "domain", "allowed": bool, "legs":
+ * [{"leg", "holds": bool, "why", "remedy": text or null, "entries": [id...]}]}.
+ * allowed if every leg holds.  SBX_E_USAGE: no such action. */
+int sbx_can(struct sbx_state *st, const struct sbx_question *q,
+	struct sbx_doc **answer, struct sbx_err *err);
+
+/* ---- offer: offers and subscriptions, named and found ----------------------- */
+
+/* One offer per provider and name: publishing it again updates it. */
+void sbx_offer_id(char id[static SBX_ID_SIZE], const char *provider,
+	const char *name);
+/* A new one each time, since what was revoked does not come back. */
+void sbx_sub_id(char id[static SBX_ID_SIZE], const char *subscriber,
+	const char *service, int64_t now);
+
+/* Whether publishing a again as b would say nothing new. */
+bool sbx_offer_same(const struct sbx_json *a, const struct sbx_json *b);
+bool sbx_offer_live(const struct sbx_json *row); /* and a member's */
+/* A row of SBX_VIEW_SUB that waits or is live. */
+bool sbx_sub_open(const struct sbx_json *row);
+enum sbx_find {
+	SBX_FIND_ANY,	    /* any offer */
+	SBX_FIND_LIVE,	    /* a member's live offer */
+	SBX_FIND_OWN,	    /* self's live offer */
+	SBX_FIND_SUB,	    /* self's open subscription */
+	SBX_FIND_SUB_TO_US, /* any to an offer of self's */
+};
+
+/* The one row meant by ref: an id, four or more of its first digits, or an
+ * offer's name; behind an offer's maybe "@" and its box's name, its provider's
+ * DID, or what members call that.  SBX_E_NO: none.  SBX_E_USAGE: several, listed in *err. */
+int sbx_find(struct sbx_state *st, enum sbx_find which, const char *self,
+	const char *ref, struct sbx_doc **doc, struct sbx_err *err);
+
 /* ---- use: may S use O of P, and why not ------------------------------------ */
 
 /* Why not, in the order in which it is asked. */
@@ -179,19 +200,6 @@ int sbx_use_check(struct sbx_state *st, const struct sbx_use *use,
 void sbx_verdict_free(struct sbx_verdict *v);
 /* A clause about the subscriber: "not a member"; never NULL. */
 const char *sbx_use_text(enum sbx_use_why why);
-
-/* ---- can: may this one do that? ------------------------------------------- */
-
-struct sbx_question {
-	const char *subject, *action, *target, *domain; /* domain: or "" */
-	const char *provider; /* of a service; NULL: see struct sbx_use */
-};
-
-/* *answer: {"subject", "action", "target", "domain", "allowed": bool, "legs":
- * [{"leg", "holds": bool, "why", "remedy": text or null, "entries": [id...]}]}.
- * allowed if every leg holds.  SBX_E_USAGE: no such action. */
-int sbx_can(struct sbx_state *st, const struct sbx_question *q,
-	struct sbx_doc **answer, struct sbx_err *err);
 
 /* ---- ula: IPv6 addresses on the mesh --------------------------------------- */
 

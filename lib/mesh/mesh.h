@@ -1,94 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * libsbx, the mesh: addresses, netlink, WireGuard, and what the tunnel should
- * be.  Included by sbx.h, whose conventions hold here too.
- */
+/* mesh: WireGuard, and what the tunnel should be. */
 #ifndef SBX_MESH_H
 #define SBX_MESH_H
 
-/* ---- net: addresses and names, each in its one spelling ------------------ */
-
-#define SBX_IF_SIZE 16
-#define SBX_IP4_SIZE 16
-#define SBX_ENDPOINT_SIZE 56 /* [IPv6 address]:65535 and NUL */
-
-struct sbx_net { /* an IPv4 network, or an address in one; host byte order */
-	uint32_t addr;
-	int bits;
-};
-
-/* Only as inet_ntop(3) prints it: no octal, no short form, no host name. */
-bool sbx_ip4_parse(uint32_t *addr, const char *text);
-void sbx_ip4_write(char out[static SBX_IP4_SIZE], uint32_t addr);
-/* "10.10.0.0/24": no host bits, 8 to 30 bits of network. */
-bool sbx_net_parse(struct sbx_net *net, const char *text);
-/* True for what a host of net may have: in it, not its first nor last. */
-bool sbx_net_host(const struct sbx_net *net, uint32_t addr);
-bool sbx_net_overlap(const struct sbx_net *a, const struct sbx_net *b);
-/* The one spelling of a network or of an address in it: "10.10.0.1/24". */
-#define SBX_NET_SIZE (SBX_IP4_SIZE + 3)
-void sbx_net_write(char out[static SBX_NET_SIZE], const struct sbx_net *net);
-/* A name that is safe in a path and means one interface. */
-bool sbx_if_check(const char *name);
-/* An IPv4 or IPv6 address in its one spelling, inet_ntop(3)'s. */
-bool sbx_ip_check(const char *text);
-/* Such an address and a port, as wg(8) prints them: root asks no DNS. */
-bool sbx_endpoint_check(const char *text);
-/* NULL, or why nobody can be reached at such an endpoint: this host, nobody or
- * everybody at once, a link's own address; inside mesh, when that is given. */
-const char *sbx_endpoint_fault(const char *text, const struct sbx_net *mesh);
-#define SBX_IP_SIZE 46
-/* The address in a numeric endpoint. */
-bool sbx_endpoint_ip(char ip[static SBX_IP_SIZE], const char *text);
-/* One of a network that is not the internet's: RFC 1918, 4193, 6598, 3927. */
-bool sbx_ip_private(const char *ip);
-bool sbx_ip_in(const char *ip, const char *net); /* net: ADDRESS/BITS */
-/* "HOST" or "HOST:PORT" after RFC 1123, no address; port (0: none) may be NULL. */
-#define SBX_HOST_SIZE 254
-bool sbx_host_check(const char *text, int *port);
-/* A short name: letters, digits, - _ and '.'. */
-#define SBX_MAX_BOXNAME 32
-bool sbx_name_check(const char *text);
-/* Such a name made from a host's: up to its first dot, at most so long, other
- * characters as '-'.  False when nothing of it is left. */
-bool sbx_name_from(char out[static SBX_MAX_BOXNAME + 1], const char *host);
-/* http(s)://host[:port][/path]: no user, query or fragment. */
-bool sbx_url_check(const char *text);
-
-/* ---- nl: links, addresses and routes, by netlink ------------------------- */
-
-struct sbx_link {
-	int index, mtu;
-	bool up;
-	bool ours; /* sbx_nl_link_set was there */
-	char name[SBX_IF_SIZE], kind[SBX_IF_SIZE]; /* kind "": a real device */
-};
-
-int sbx_nl_link(const char *name, struct sbx_link *link,
-	struct sbx_err *err); /* SBX_E_NO: there is none */
-/* SBX_E_NO: the kernel says that it has no such kind. */
-int sbx_nl_link_add(const char *name, const char *kind, struct sbx_err *err);
-int sbx_nl_link_set(int index, int mtu, bool up, struct sbx_err *err);
-int sbx_nl_link_del(int index, struct sbx_err *err);
-
-#define SBX_NL_ADDR_SIZE 52 /* "IPv6 address/128" and NUL */
-
-struct sbx_nl_addr { /* an address and its network: "10.10.0.1/24" */
-	int index; /* of the link that has it */
-	char text[SBX_NL_ADDR_SIZE];
-};
-
-/* The addresses of a link (0: of all), IPv4 and IPv6, but IPv6's link-local
- * ones; *list is the caller's to free. */
-int sbx_nl_addrs(int index, struct sbx_nl_addr **list, size_t *count,
-	struct sbx_err *err);
-/* What is so already is done. */
-int sbx_nl_addr_add(int index, const char *text, struct sbx_err *err);
-int sbx_nl_addr_del(int index, const char *text, struct sbx_err *err);
-/* SBX_E_USAGE when another link than index has an address in net ("10.0.0.0/24",
- * or one of IPv6), or a route to it or to a part of it; the reason names it.  A
- * route to a wider network is no overlap. */
-int sbx_nl_overlap(int index, const char *net, struct sbx_err *err);
+#include "node/node.h"
+#include "system/system.h"
 
 /* ---- wg: WireGuard's keys and settings, by wg(8) --------------------------- */
 
