@@ -7,6 +7,7 @@
 #include "json/json.h"
 #include "crypto/crypto.h"
 #include "ledger/ledger.h"
+#include "node/node.h"
 #include "directory/directory.h"
 #include "tool/tool.h"
 #include "sbx-offer.h"
@@ -73,7 +74,15 @@ int
 offer_find(struct offer_work *w, enum sbx_find which, const char *ref,
 	struct sbx_doc **doc)
 {
-	return sbx_find(w->st, which, w->self, ref, doc, &w->ctx->err);
+	struct sbx_err clock = { 0 };
+	int r = sbx_find(w->st, which, w->self, ref, doc, &w->ctx->err);
+
+	/* It may be left out because of its date. */
+	if (r == SBX_E_NO && sbx_date_behind(w->log, &clock) != 0) {
+		w->ctx->err = clock;
+		r = clock.code;
+	}
+	return r;
 }
 
 /* ---- publish, withdraw ---- */

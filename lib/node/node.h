@@ -281,6 +281,14 @@ int sbx_invite_issue(struct sbx_log *log, const struct sbx_key *key,
 int sbx_invite_accept(struct sbx_log *log, const struct sbx_key *key,
 	const char *token, bool dry, struct sbx_err *err);
 
+/* ---- date: how this box's own entries are dated --------------------------- */
+
+/* *last: up to when this box's own entries are dated ahead of its clock by more
+ * than SBX_MAX_AHEAD, so that the state leaves them out; 0: none is. */
+int sbx_date_ahead(struct sbx_log *log, int64_t *last, struct sbx_err *err);
+/* SBX_E_SYS, with until when, if any is. */
+int sbx_date_behind(struct sbx_log *log, struct sbx_err *err);
+
 /* ---- act: what this box signs and adds by itself ------------------------ */
 
 /* Sign payload with this node's key, which must be the ledger's own, and
