@@ -200,6 +200,8 @@ lending() {
 	box_rss "sbx-mesh-up, the hub" gk root sbx-mesh-up
 	box_rss "sbx-mesh-up, a spoke" c3 root sbx-mesh-up
 	box_rss "sbx-mesh-up show" gk root sbx-mesh-up show
+	box_rss "sbx-mesh-up adopt" gk root sbx-mesh-up adopt
+	box_rss "sbx-mesh-up render" gk root sbx-mesh-up render
 	# The grant's program tells its own size.
 	box gk sh -c 'mv /usr/bin/sbx-grant /usr/lib/sbx/sbx-grant
 		printf "#!/bin/sh\nexec /src/build/bench/probe rss -o /share/grant /usr/lib/sbx/sbx-grant\n" \

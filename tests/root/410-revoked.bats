@@ -62,8 +62,8 @@ elements() { # addresses that the firewall lets through
 		jq -r '[.nftables[].set.elem // empty | .[].elem.val.concat[0]] | sort | join(" ")'
 }
 
-peers() { # addresses behind gk2's peers
-	box gk2 wg show wg-mesh allowed-ips | cut -f2 | sort | paste -sd' '
+peers() { # IPv4 addresses behind gk2's peers
+	box gk2 wg show wg-mesh allowed-ips | grep -o '10[.][0-9./]*' | sort | paste -sd' '
 }
 
 reaches() { # BOX
