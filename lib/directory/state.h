@@ -13,4 +13,8 @@ struct sbx_state {
 	struct sbx_names *names; /* once one was asked for */
 };
 
+/* Give db the functions sbx_time, sbx_is_name, sbx_item, sbx_offer_id and
+ * sbx_sub_id, which the statements of the views call. */
+void sbx_state_functions(sqlite3 *db);
+
 #endif

@@ -229,36 +229,6 @@ read_on(struct walk *w, uint64_t start, bool *whole, struct sbx_err *err)
 
 /* ---- what comes of it -------------------------------------------------- */
 
-static void
-push(struct sbx_proof *p, const unsigned char *hash)
-{
-	memcpy(p->hash[p->count++], hash, SBX_HASH_BYTES);
-}
-
-/* Of heads of two sizes it takes a proof that the newer one's beginning is not
- * the older one: its root, and that the newer one goes on from there, which is
- * what stands left and right on the way up (RFC 9162, 2.1.4.1). */
-static void
-prove_fork(const struct walk *w, struct sbx_buf *out)
-{
-	const struct sbx_tree *t = &w->beginning;
-	bool full = (t->size & (t->size - 1)) == 0;
-	unsigned low = (unsigned)__builtin_ctzll(t->size);
-	struct sbx_proof p = { 0 };
-	size_t right = 0;
-
-	push(&p, w->passed);
-	for (unsigned i = low; i < 64; i++) {
-		bool left = t->size >> i & 1;
-
-		if (left && !full)
-			push(&p, t->peak[i]);
-		if ((!left || i == low) && right < w->rest.count)
-			push(&p, w->rest.hash[right++]);
-	}
-	sbx_proof_write_from(out, t->size, &p, w->note.data, w->note.len);
-}
-
 static int
 flag(struct walk *w, const char *what, struct sbx_err *err)
 {
@@ -269,7 +239,7 @@ flag(struct walk *w, const char *what, struct sbx_err *err)
 	int r;
 
 	if (w->old.size < w->head.size)
-		prove_fork(w, &proof);
+		sbx_walk_fork(w, &proof);
 	r = sbx_fork_keep(&fork, err);
 	sbx_buf_free(&proof);
 	if (r != 0)

@@ -174,3 +174,33 @@ sbx_walk_bound(struct walk *w)
 	sbx_buf_free(&path);
 	sbx_buf_free(&note);
 }
+
+static void
+push(struct sbx_proof *p, const unsigned char *hash)
+{
+	memcpy(p->hash[p->count++], hash, SBX_HASH_BYTES);
+}
+
+/* Of heads of two sizes it takes a proof that the newer one's beginning is not
+ * the older one: its root, and that the newer one goes on from there, which is
+ * what stands left and right on the way up (RFC 9162, 2.1.4.1). */
+void
+sbx_walk_fork(const struct walk *w, struct sbx_buf *out)
+{
+	const struct sbx_tree *t = &w->beginning;
+	bool full = (t->size & (t->size - 1)) == 0;
+	unsigned low = (unsigned)__builtin_ctzll(t->size);
+	struct sbx_proof p = { 0 };
+	size_t right = 0;
+
+	push(&p, w->passed);
+	for (unsigned i = low; i < 64; i++) {
+		bool left = t->size >> i & 1;
+
+		if (left && !full)
+			push(&p, t->peak[i]);
+		if ((!left || i == low) && right < w->rest.count)
+			push(&p, w->rest.hash[right++]);
+	}
+	sbx_proof_write_from(out, t->size, &p, w->note.data, w->note.len);
+}

@@ -33,5 +33,7 @@ struct walk {
 int sbx_walk_head(struct walk *w, struct sbx_err *err);
 /* Whether this node has cosigned more than its database knows: then old. */
 void sbx_walk_bound(struct walk *w);
+/* The evidence that head does not go on from old, once all of head was read. */
+void sbx_walk_fork(const struct walk *w, struct sbx_buf *out);
 
 #endif
