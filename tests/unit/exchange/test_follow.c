@@ -244,7 +244,7 @@ START_TEST(what_was_read_of_a_fork_proves_it)
 		}
 		sbx_tree_root(&w.tree, w.head.root);
 		sbx_buf_clear(&text);
-		prove_fork(&w, &text);
+		sbx_walk_fork(&w, &text);
 		ck_assert_int_eq(sbx_proof_parse_from(text.data, text.len,
 					 &from, &p, &note, &len, &why), 0);
 		ck_assert_uint_eq(from, old);
