@@ -13,6 +13,7 @@
 #include "json/json.h"
 #include "system/system.h"
 #include "mesh/mesh.h"
+#include "apply/plan.h"
 #include "tool/tool.h"
 #include "mesh-up.h"
 
@@ -125,45 +126,106 @@ plan(struct sbx_ctx *ctx, struct sbx_mesh *m, struct sbx_tunnel *t,
 	return SBX_OK;
 }
 
+/* ---- bringing it there ---- */
+
+struct task {
+	struct sbx_plan plan; /* part NULL: nothing was ever to be confirmed */
+	struct sbx_mesh mesh;
+	struct sbx_tunnel tunnel;
+	struct sbx_buf key;
+	struct sbx_nl_addr *links;
+	int64_t confirm; /* seconds, 0: for good */
+	bool yes;
+};
+
+/* Why nothing is to be given now. */
+static int
+refuse(struct sbx_ctx *ctx, struct task *k)
+{
+	int r;
+
+	if ((r = meshup_waits(ctx, &k->plan)) != SBX_OK ||
+		(r = plan(ctx, &k->mesh, &k->tunnel, &k->key)) != SBX_OK)
+		return r;
+	if (k->plan.part == NULL || k->tunnel.dry || k->confirm > 0)
+		return SBX_OK;
+	return k->yes ? meshup_forget(ctx)
+		      : meshup_held(ctx, &k->mesh, &k->tunnel);
+}
+
+/* Those who were put out are gone; the rest is tried. */
+static int
+try(struct sbx_ctx *ctx, struct task *k)
+{
+	struct sbx_tunnel say = { .name = k->tunnel.name, .mesh = &k->mesh,
+		.key = &k->key, .dry = true };
+	int r;
+
+	memcpy(say.pub, k->tunnel.pub, sizeof(say.pub));
+	if ((r = sbx_tunnel_open(&say, &ctx->err)) == SBX_OK &&
+		(r = sbx_tunnel_up(&say, &ctx->err)) == SBX_OK &&
+		(r = meshup_try(ctx, &k->plan, &k->mesh, &k->tunnel,
+			 (int)k->confirm)) == SBX_OK) {
+		say.dry = false;
+		tell_changes(ctx, &say, r);
+	}
+	sbx_tunnel_free(&say);
+	return r;
+}
+
 /* Whatever is in the way of giving, who was put out goes. */
 static int
-bring(struct sbx_ctx *ctx, bool dry)
+work(struct sbx_ctx *ctx, struct task *k, int no)
 {
-	struct sbx_buf key = SBX_BUF(SBX_WGKEY_SIZE);
-	struct sbx_mesh m = { 0 };
-	struct sbx_tunnel t = {
-		.name = ctx->conf.mesh_if, .mesh = &m, .key = &key, .dry = dry
-	};
-	struct sbx_nl_addr *links = NULL;
-	struct sbx_err why, look = { 0 };
-	int fd = -1, r, no, open;
+	struct sbx_err why = ctx->err, look = { 0 };
+	struct sbx_tunnel *t = &k->tunnel;
+	int r, open;
 
-	/* The directory first: the child that reads it never held the key. */
-	if ((r = lock(ctx->conf.wg_key, &fd, &ctx->err)) != SBX_OK ||
-		(r = meshup_read(ctx, &m)) != SBX_OK ||
-		(r = meshup_kept(ctx, &m, dry)) != SBX_OK)
-		goto out;
-	open = sbx_tunnel_open(&t, &look);
-	meshup_look(ctx, &m, &t, &links);
-	no = plan(ctx, &m, &t, &key);
-	t.take_only = no != SBX_OK;
-	why = ctx->err;
+	open = sbx_tunnel_open(t, &look);
+	meshup_look(ctx, &k->mesh, t, &k->links);
+	if (no == SBX_OK) {
+		no = refuse(ctx, k);
+		why = ctx->err;
+	} else {
+		sbx_mesh_plan(&k->mesh, t->pub);
+	}
+	t->take_only = no != SBX_OK || k->confirm > 0;
 	if ((r = open) == SBX_OK)
-		r = sbx_tunnel_up(&t, &ctx->err);
+		r = sbx_tunnel_up(t, &ctx->err);
 	else
 		ctx->err = look;
-	tell_changes(ctx, &t, r);
+	tell_changes(ctx, t, t->take_only ? SBX_E_NO : r);
 	if (no != SBX_OK) {
 		if (r != SBX_OK)
 			sbx_tool_warn(ctx, &ctx->err);
 		ctx->err = why;
-		r = no;
+		return no;
 	}
+	return r == SBX_OK && k->confirm > 0 ? try(ctx, k) : r;
+}
+
+static int
+bring(struct sbx_ctx *ctx, struct task *k, bool dry)
+{
+	int fd = -1, r, no = SBX_OK;
+
+	k->key = (struct sbx_buf)SBX_BUF(SBX_WGKEY_SIZE);
+	k->tunnel = (struct sbx_tunnel){ .name = ctx->conf.mesh_if,
+		.mesh = &k->mesh, .key = &k->key, .dry = dry };
+	/* The directory first: the child that reads it never held the key. */
+	if ((r = lock(ctx->conf.wg_key, &fd, &ctx->err)) != SBX_OK ||
+		(r = meshup_read(ctx, &k->mesh)) != SBX_OK ||
+		(r = meshup_kept(ctx, &k->mesh, dry)) != SBX_OK)
+		goto out;
+	if (!dry)
+		no = meshup_open(ctx, &k->plan, k->confirm > 0);
+	r = work(ctx, k, no);
 out:
-	sbx_tunnel_free(&t);
-	sbx_mesh_free(&m);
-	sbx_buf_free(&key);
-	free(links);
+	sbx_plan_close(&k->plan);
+	sbx_tunnel_free(&k->tunnel);
+	sbx_mesh_free(&k->mesh);
+	sbx_buf_free(&k->key);
+	free(k->links);
 	unlock(fd);
 	return r;
 }
@@ -190,13 +252,23 @@ cmd_render(struct sbx_ctx *ctx)
 static int
 cmd_up(struct sbx_ctx *ctx)
 {
-	return bring(ctx, ctx->dry);
+	struct task k = { .yes = sbx_tool_opt(ctx, "yes") != NULL };
+	int r;
+
+	r = sbx_tool_num(ctx, "confirm", 1, SBX_MAX_CONFIRM, 0, &k.confirm);
+	if (r != SBX_OK)
+		return r;
+	if (ctx->dry)
+		k.confirm = 0;
+	return bring(ctx, &k, ctx->dry);
 }
 
 static int
 cmd_plan(struct sbx_ctx *ctx)
 {
-	return bring(ctx, true);
+	struct task k = { 0 };
+
+	return bring(ctx, &k, true);
 }
 
 /* ---- down -------------------------------------------------------------------
@@ -206,10 +278,18 @@ static int
 cmd_down(struct sbx_ctx *ctx)
 {
 	const char *name = ctx->conf.mesh_if;
+	struct sbx_plan p = { .lock = -1 };
 	int fd = -1, r;
 
-	if ((r = lock(ctx->conf.wg_key, &fd, &ctx->err)) == SBX_OK)
-		r = sbx_tunnel_down(name, ctx->dry, &ctx->err);
+	if ((r = lock(ctx->conf.wg_key, &fd, &ctx->err)) != SBX_OK)
+		return r;
+	/* What waits to be confirmed must not bring it up again. */
+	if (!ctx->dry && (meshup_open(ctx, &p, false) != SBX_OK ||
+		(p.pending == SBX_PENDING_WAITING &&
+			sbx_apply_confirm(&p, &ctx->err) != SBX_OK)))
+		sbx_tool_warn(ctx, &ctx->err);
+	r = sbx_tunnel_down(name, ctx->dry, &ctx->err);
+	sbx_plan_close(&p);
 	if (r == SBX_OK)
 		sbx_tool_say(ctx, "%s: %s",
 			ctx->dry ? "would remove" : "remove interface", name);
@@ -219,10 +299,22 @@ cmd_down(struct sbx_ctx *ctx)
 	return r == SBX_E_NO ? SBX_OK : r;
 }
 
+static const struct sbx_opt up_opts[] = {
+	{ 0, "confirm", "SECONDS", "take it back unless confirm is said by then" },
+	{ 0, "yes", NULL, "also what was taken back before" },
+	{ 0 },
+};
+
 static const struct sbx_cmd cmds[] = {
 	{ "up", cmd_up, NULL, 0, 0,
-		"bring the interface to what the directory says", NULL },
+		"bring the interface to what the directory says", up_opts },
 	{ "plan", cmd_plan, NULL, 0, 0, "print what up would change", NULL },
+	{ "confirm", meshup_confirm, NULL, 0, 0,
+		"keep the change that waits", NULL },
+	{ "revert", meshup_revert, NULL, 0, 0,
+		"take back the change that waits, or the last one", NULL },
+	{ "recover", meshup_recover, NULL, 0, 0,
+		"take back what nobody confirms in time", NULL },
 	{ "down", cmd_down, NULL, 0, 0, "remove the interface", NULL },
 	{ "show", meshup_show, NULL, 0, 0,
 		"list the peers and when they were last heard", NULL },

@@ -28,6 +28,23 @@ int meshup_render(struct sbx_ctx *ctx, const struct sbx_mesh *m);
 /* SBX_E_NO: there is no key yet, but an interface or a file that has one. */
 int meshup_foreign(struct sbx_ctx *ctx);
 
+/* The journal of changes that wait to be confirmed, locked; undoes what was cut
+ * short.  make: also where there is none yet; else p->part is then NULL. */
+struct sbx_plan;
+int meshup_open(struct sbx_ctx *ctx, struct sbx_plan *p, bool make);
+/* SBX_E_NO: a change waits to be confirmed. */
+int meshup_waits(struct sbx_ctx *ctx, const struct sbx_plan *p);
+/* SBX_E_NO: the plan is the change that nobody confirmed. */
+int meshup_held(struct sbx_ctx *ctx, const struct sbx_mesh *m,
+	const struct sbx_tunnel *t);
+int meshup_forget(struct sbx_ctx *ctx); /* it is held no more */
+/* Do the plan, which has a me; undo it by then unless it is confirmed. */
+int meshup_try(struct sbx_ctx *ctx, struct sbx_plan *p,
+	const struct sbx_mesh *m, const struct sbx_tunnel *t, int seconds);
+int meshup_confirm(struct sbx_ctx *ctx);
+int meshup_revert(struct sbx_ctx *ctx);
+int meshup_recover(struct sbx_ctx *ctx);
+
 int meshup_adopt(struct sbx_ctx *ctx);
 int meshup_record(struct sbx_ctx *ctx);
 int meshup_show(struct sbx_ctx *ctx);

@@ -162,8 +162,38 @@ struct sbx_change {
 	char *command; /* that does it, to be typed; no key is in it */
 };
 
+/* How an interface stands, or is to stand. */
+struct sbx_tunnel_state {
+	unsigned char pub[SBX_WG_KEY_BYTES];
+	int port, mtu;
+	bool up;
+	char forwarding, redirects; /* '0' or '1'; '\0': left as they are */
+	struct sbx_nl_addr *addrs;
+	size_t naddrs;
+	struct sbx_wg_peer *peers;
+	size_t npeers;
+};
+
+/* What the mesh's plan, which has a me, makes of it; to be freed. */
+void sbx_tunnel_want(const struct sbx_mesh *m,
+	const unsigned char pub[static SBX_WG_KEY_BYTES],
+	struct sbx_tunnel_state *s);
+/* As it stands.  Results as of sbx_tunnel_look. */
+int sbx_tunnel_state_read(
+	const char *name, struct sbx_tunnel_state *s, struct sbx_err *err);
+/* What is left as it is, by how it is; or would be, of one to be made. */
+void sbx_tunnel_state_fill(struct sbx_tunnel_state *s, const char *name);
+/* Lines of text, equal for equal states, with or without the peers; no
+ * endpoint and no private key is in them. */
+void sbx_tunnel_state_write(
+	struct sbx_tunnel_state *s, bool peers, struct sbx_buf *out);
+int sbx_tunnel_state_parse(const char *text, size_t len,
+	struct sbx_tunnel_state *s, struct sbx_err *err);
+void sbx_tunnel_state_free(struct sbx_tunnel_state *s);
+
 struct sbx_tunnel {
 	const char *name;
+	const struct sbx_tunnel_state *to; /* NULL: as the mesh's plan says */
 	const struct sbx_mesh *mesh; /* planned */
 	const struct sbx_buf *key;   /* the private key's text */
 	unsigned char pub[SBX_WG_KEY_BYTES];

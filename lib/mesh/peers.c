@@ -147,19 +147,20 @@ diff(struct work *w, struct sbx_wg_set *set)
 			t->name, "%s", text);
 		set->key = t->key;
 	}
-	if (t->wg.port != m->port) {
-		snprintf(port, sizeof(port), "%d", m->port);
+	if (t->wg.port != w->want.port) {
+		snprintf(port, sizeof(port), "%d", w->want.port);
 		sbx_tunnel_changed(t, sbx_tunnel_text(
 			"wg set %s listen-port %s", t->name, port), "set port",
 			t->name, "%s", port);
-		set->port = m->port;
+		set->port = w->want.port;
 	}
 	for (size_t i = 0; i < t->wg.npeers; i++)
-		if (peer(m->peers, m->npeers, t->wg.peers[i].key) == NULL &&
+		if (peer(w->want.peers, w->want.npeers, t->wg.peers[i].key) ==
+				NULL &&
 			!sbx_mesh_keeps(m, t->wg.peers[i].key))
 			remove_peer(w, set, &t->wg.peers[i]);
-	for (size_t i = 0; i < m->npeers; i++)
-		diff_peer(w, set, &m->peers[i]);
+	for (size_t i = 0; i < w->want.npeers; i++)
+		diff_peer(w, set, &w->want.peers[i]);
 }
 
 /* What stands now is kept, to be put back. */

@@ -4,8 +4,6 @@
  * finished by the next; one that fails puts back what was. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <net/if.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,206 +148,33 @@ create(struct work *w, struct sbx_err *err)
 	return r;
 }
 
-/* ---- addresses, the link, its settings ---- */
-
-static void
-done(struct work *w, enum step_kind kind, const char *text, int value)
-{
-	struct step *s;
-
-	w->steps = sbx_mem_grow(w->steps, w->nsteps + 1, sizeof(*w->steps));
-	s = &w->steps[w->nsteps++];
-	s->kind = kind;
-	s->value = value;
-	snprintf(s->text, sizeof(s->text), "%s", text);
-}
-
-static int
-set_addr(struct work *w, const char *text, bool add, struct sbx_err *err)
-{
-	struct sbx_tunnel *t = w->t;
-	int r = SBX_OK;
-
-	sbx_tunnel_changed(t, sbx_tunnel_text(add ? "ip addr add %s dev %s"
-		: "ip addr del %s dev %s", text, t->name),
-		add ? "set address" : "remove address", t->name, "%s", text);
-	if (t->dry)
-		return SBX_OK;
-	r = add ? sbx_nl_addr_add(t->link.index, text, err)
-		: sbx_nl_addr_del(t->link.index, text, err);
-	if (r == SBX_OK)
-		done(w, add ? STEP_ADDR_ADD : STEP_ADDR_DEL, text, 0);
-	return r;
-}
-
-static bool
-has(const struct sbx_nl_addr *list, size_t count, const char *text)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(list[i].text, text) == 0)
-			return true;
-	return false;
-}
-
-/* A machine may be without; then so is its node, and the others need not know. */
-static bool
-has_ipv6(void)
-{
-	char off = '\0';
-	int fd = open("/proc/sys/net/ipv6/conf/default/disable_ipv6",
-		O_RDONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return false;
-	if (read(fd, &off, 1) != 1)
-		off = '1';
-	close(fd);
-	return off == '0';
-}
-
-/* Others go first: a primary address takes the secondary ones of its network
- * with it, and ours would be one of those. */
-static int
-tell_addrs(struct work *w, struct sbx_err *err)
-{
-	const struct sbx_mesh *m = w->t->mesh;
-	struct sbx_nl_addr want[2] = { 0 }, *have = NULL;
-	char six[SBX_ULA_SIZE];
-	struct sbx_net at = { m->me->addr, m->net.bits };
-	size_t nhave = 0, nwant = 0, gone = 0;
-	int r = SBX_OK;
-
-	sbx_net_write(want[nwant++].text, &at);
-	if (m->ula[0] != '\0' && has_ipv6()) {
-		sbx_ula(six, m->founder, m->self);
-		snprintf(want[nwant++].text, sizeof(want[0].text), "%s/64", six);
-	}
-	if (w->t->link.index != 0)
-		r = sbx_nl_addrs(w->t->link.index, &have, &nhave, err);
-	for (size_t i = 0; i < nhave && r == SBX_OK; i++)
-		if (!has(want, nwant, have[i].text)) {
-			r = set_addr(w, have[i].text, false, err);
-			gone++;
-		}
-	for (size_t i = 0; i < nwant && r == SBX_OK; i++) {
-		if (!has(have, nhave, want[i].text))
-			r = set_addr(w, want[i].text, true, err);
-		else if (gone > 0 && !w->t->dry)
-			r = sbx_nl_addr_add(
-				w->t->link.index, want[i].text, err);
-	}
-	free(have);
-	return r;
-}
-
-static int
-tell_link(struct work *w, struct sbx_err *err)
-{
-	struct sbx_tunnel *t = w->t;
-	int r, mtu = t->mesh->mtu;
-	char number[16];
-
-	if (t->link.up && t->link.mtu == mtu && t->link.ours)
-		return SBX_OK;
-	if (!t->link.up || t->link.mtu != mtu) {
-		snprintf(number, sizeof(number), "%d", mtu);
-		sbx_tunnel_changed(t, sbx_tunnel_text(
-			"ip link set %s mtu %s up", t->name, number),
-			"bring up", t->name, "mtu %d", mtu);
-	} else {
-		sbx_tunnel_changed(t, sbx_tunnel_text(
-			"ip link set %s alias sbx", t->name),
-			"take over", t->name, "%s", "it is ours now");
-	}
-	if (t->dry)
-		return SBX_OK;
-	r = sbx_nl_link_set(t->link.index, mtu, true, err);
-	if (r == SBX_OK)
-		done(w, STEP_LINK, "", t->link.mtu * 2 + t->link.up);
-	return r;
-}
-
-/* Of the interface of that index, whatever is called so by now: the file is
- * opened by the name, and if the name still means our index after that, then
- * it is that interface's file. */
-static int
-open_setting(struct work *w, const char *what, int flags, int *fd,
-	struct sbx_err *err)
-{
-	struct sbx_tunnel *t = w->t;
-	char path[96];
-
-	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/conf/%s/%s", t->name,
-		what);
-	*fd = open(path, flags | O_CLOEXEC);
-	if (*fd < 0)
-		return sbx_err_sys(err, "%s", path);
-	if (if_nametoindex(t->name) == (unsigned)t->link.index)
-		return SBX_OK;
-	close(*fd);
-	*fd = -1;
-	return sbx_err_set(err, SBX_E_SYS,
-		"%s: another interface has the name by now", t->name);
-}
-
-static int
-put_setting(struct work *w, const char *what, char value, struct sbx_err *err)
-{
-	int fd, r;
-
-	if ((r = open_setting(w, what, O_WRONLY, &fd, err)) != SBX_OK)
-		return r;
-	if (write(fd, &value, 1) != 1)
-		r = sbx_err_sys(err, "%s", what);
-	close(fd);
-	return r;
-}
-
-/* A setting of this interface alone; nobody else's forwarding is changed. */
-static int
-tell_sysctl(struct work *w, const char *what, char value, struct sbx_err *err)
-{
-	struct sbx_tunnel *t = w->t;
-	char now = '\0', text[2] = { value, '\0' };
-	int fd, r;
-
-	if (t->link.index != 0) {
-		if ((r = open_setting(w, what, O_RDONLY, &fd, err)) != SBX_OK)
-			return r;
-		if (read(fd, &now, 1) != 1)
-			r = sbx_err_sys(err, "%s", what);
-		close(fd);
-		if (r != SBX_OK || now == value)
-			return r;
-	}
-	sbx_tunnel_changed(t, sbx_tunnel_text(
-		"sysctl -w net.ipv4.conf.%s.%s=%s", t->name, what, text),
-		"set", t->name, "%s=%s", what, text);
-	if (t->dry)
-		return SBX_OK;
-	if ((r = put_setting(w, what, value, err)) == SBX_OK)
-		done(w, STEP_SETTING, what, now);
-	return r;
-}
-
 /* ---- up, and back ---- */
+
+/* Does another link use the mesh's networks? */
+static int
+check_net(const struct sbx_tunnel *t, struct sbx_err *err)
+{
+	char net[SBX_NET_SIZE], six[SBX_NL_ADDR_SIZE];
+	const struct sbx_mesh *m = t->mesh;
+	int r;
+
+	sbx_net_write(net, &m->net);
+	if ((r = sbx_nl_overlap(t->link.index, net, err)) != SBX_OK ||
+		m->ula[0] == '\0')
+		return r;
+	snprintf(six, sizeof(six), "%s/64", m->ula);
+	return sbx_nl_overlap(t->link.index, six, err);
+}
 
 static int
 bring_up(struct work *w, struct sbx_err *err)
 {
-	const struct sbx_mesh *m = w->t->mesh;
 	struct sbx_tunnel *t = w->t;
-	char net[SBX_NET_SIZE], six[SBX_NL_ADDR_SIZE];
-	int r;
+	int port = w->want.port, r;
 
-	sbx_net_write(net, &m->net);
-	if ((r = sbx_nl_overlap(t->link.index, net, err)) != SBX_OK)
+	if (t->to == NULL && (r = check_net(t, err)) != SBX_OK)
 		return r;
-	snprintf(six, sizeof(six), "%s/64", m->ula);
-	if (m->ula[0] != '\0' &&
-		(r = sbx_nl_overlap(t->link.index, six, err)) != SBX_OK)
-		return r;
-	if (t->wg.port != m->port && (r = probe_port(m->port, err)) != SBX_OK)
+	if (t->wg.port != port && (r = probe_port(port, err)) != SBX_OK)
 		return r;
 	if (!t->found && t->dry)
 		sbx_tunnel_changed(t, sbx_tunnel_text(
@@ -357,12 +182,8 @@ bring_up(struct work *w, struct sbx_err *err)
 			"add interface", t->name, "%s", "wireguard");
 	else if (!t->found && (r = create(w, err)) != SBX_OK)
 		return r;
-	if ((r = sbx_tunnel_tell(w, err)) != SBX_OK ||
-		(r = tell_addrs(w, err)) != SBX_OK ||
-		(r = tell_link(w, err)) != SBX_OK || !m->is_hub)
-		return r;
-	if ((r = tell_sysctl(w, "forwarding", '1', err)) == SBX_OK)
-		r = tell_sysctl(w, "send_redirects", '0', err);
+	if ((r = sbx_tunnel_tell(w, err)) == SBX_OK)
+		r = sbx_tunnel_tell_link(w, err);
 	return r;
 }
 
@@ -388,7 +209,7 @@ put_back(struct work *w)
 				NULL);
 			break;
 		case STEP_SETTING:
-			put_setting(w, s->text, (char)s->value, NULL);
+			sbx_tunnel_setting(w, s->text, (char)s->value, NULL);
 			break;
 		}
 	}
@@ -420,8 +241,15 @@ sbx_tunnel_up(struct sbx_tunnel *t, struct sbx_err *err)
 	if (t->found)
 		r = sbx_tunnel_expel(&w, err);
 	stay = t->nchanges;
-	if (r == SBX_OK && !t->take_only)
+	if (r == SBX_OK && !t->take_only) {
+		if (t->to != NULL)
+			w.want = *t->to;
+		else
+			sbx_tunnel_want(t->mesh, t->pub, &w.want);
 		r = bring_up(&w, err);
+		if (t->to == NULL)
+			sbx_tunnel_state_free(&w.want);
+	}
 	if (r != SBX_OK && w.made)
 		sbx_tunnel_down(t->name, false, NULL);
 	else if (r != SBX_OK && !t->dry)

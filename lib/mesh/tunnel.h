@@ -18,6 +18,7 @@ struct step { /* what was done, to be undone */
 /* What is being brought up. */
 struct work {
 	struct sbx_tunnel *t;
+	struct sbx_tunnel_state want;
 	bool made; /* by this run */
 	bool told; /* wg(8) was told something */
 	struct sbx_wg was;  /* before that, without those who are to go */
@@ -37,5 +38,10 @@ int sbx_tunnel_expel(struct work *w, struct sbx_err *err);
 int sbx_tunnel_tell(struct work *w, struct sbx_err *err);
 /* Bring them back to what was. */
 void sbx_tunnel_untell(struct work *w);
+/* Bring addresses, mtu and settings there. */
+int sbx_tunnel_tell_link(struct work *w, struct sbx_err *err);
+/* Write a setting of the interface's. */
+int sbx_tunnel_setting(
+	struct work *w, const char *what, char value, struct sbx_err *err);
 
 #endif

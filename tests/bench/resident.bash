@@ -200,8 +200,13 @@ lending() {
 	box_rss "sbx-mesh-up, the hub" gk root sbx-mesh-up
 	box_rss "sbx-mesh-up, a spoke" c3 root sbx-mesh-up
 	box_rss "sbx-mesh-up show" gk root sbx-mesh-up show
-	box_rss "sbx-mesh-up adopt" gk root sbx-mesh-up adopt
 	box_rss "sbx-mesh-up render" gk root sbx-mesh-up render
+	box_rss "sbx-mesh-up adopt" gk root sbx-mesh-up adopt
+	box gk sh -c 'printf "mtu = 1380\n" >>/etc/sbx/sbx.conf'
+	box_rss "sbx-mesh-up --confirm" gk root sbx-mesh-up up --confirm 600
+	box_rss "sbx-mesh-up confirm" gk root sbx-mesh-up confirm
+	box_rss "sbx-mesh-up revert" gk root sbx-mesh-up revert
+	box_rss "sbx-mesh-up recover" gk root sbx-mesh-up recover
 	# The grant's program tells its own size.
 	box gk sh -c 'mv /usr/bin/sbx-grant /usr/lib/sbx/sbx-grant
 		printf "#!/bin/sh\nexec /src/build/bench/probe rss -o /share/grant /usr/lib/sbx/sbx-grant\n" \
