@@ -105,7 +105,9 @@ cmd_import(struct sbx_ctx *ctx)
 	}
 	say_counts(ctx, &im);
 	sbx_log_close(log);
-	return r == 0 && im.refused > 0 ? SBX_E_INPUT : r;
+	if (r == 0 && im.refused > 0)
+		return SBX_E_INPUT;
+	return r == 0 ? sbx_import_deferred(&im, &ctx->err) : r;
 }
 
 struct exporting {

@@ -108,6 +108,43 @@ tell_changes(struct sbx_ctx *ctx, const struct sbx_tunnel *t, int r)
 		sbx_tool_say(ctx, "up to date");
 }
 
+static bool
+any_hub(const struct sbx_mesh *m)
+{
+	for (size_t i = 0; i < m->nnodes; i++)
+		if (m->nodes[i].hub)
+			return true;
+	return false;
+}
+
+/* SBX_E_NO: by this plan no other box can be reached.  It is brought up all the
+ * same, for others may reach this one. */
+static int
+check_hub(const struct sbx_ctx *ctx, const struct sbx_mesh *m,
+	struct sbx_err *err)
+{
+	const char *file = ctx->conf.file != NULL ? ctx->conf.file : "sbx.conf";
+
+	if (m->hub == NULL && any_hub(m)) {
+		sbx_err_set(err, SBX_E_NO, "no hub of the directory is among "
+			"those to use");
+		sbx_err_hint(err, "add one to [mesh] hubs= in %s", file);
+	} else if (m->hub == NULL) {
+		sbx_err_set(err, SBX_E_NO, "the directory has no hub yet");
+		sbx_err_hint(err, "at the hub: " RECORD "; then here: ssh HUB "
+			"sbx-ledger export | sbx-pull -");
+	} else if (m->hub->endpoint[0] == '\0' && m->hub->ddns[0] == '\0') {
+		sbx_err_set(err, SBX_E_NO, "the hub, %s, has no endpoint: "
+			"nobody finds it", m->hub->name);
+		sbx_err_hint(err, "%s[mesh] endpoint=ADDRESS:%d in %s, then "
+			RECORD, m->is_hub ? "" : "there: ", m->port,
+			m->is_hub ? file : "sbx.conf");
+	} else {
+		return SBX_OK;
+	}
+	return SBX_E_NO;
+}
+
 /* The plan, or why nothing can be given by it. */
 static int
 plan(struct sbx_ctx *ctx, struct sbx_mesh *m, struct sbx_tunnel *t,
@@ -116,14 +153,7 @@ plan(struct sbx_ctx *ctx, struct sbx_mesh *m, struct sbx_tunnel *t,
 	int r = sbx_wg_key(ctx->conf.wg_key, false, key, t->pub, &ctx->err);
 
 	sbx_mesh_plan(m, t->pub);
-	if (no_key(ctx, r) != SBX_OK || (r = check_self(ctx, m, t->pub)) != 0)
-		return r;
-	if (m->hub == NULL)
-		sbx_tool_say(ctx, "the directory has no hub yet");
-	else if (!m->is_hub && m->hub->endpoint[0] == '\0' &&
-		m->hub->ddns[0] == '\0')
-		sbx_tool_say(ctx, "the hub, %s, has no endpoint", m->hub->name);
-	return SBX_OK;
+	return no_key(ctx, r) != SBX_OK ? r : check_self(ctx, m, t->pub);
 }
 
 /* ---- bringing it there ---- */
@@ -201,7 +231,9 @@ work(struct sbx_ctx *ctx, struct task *k, int no)
 		ctx->err = why;
 		return no;
 	}
-	return r == SBX_OK && k->confirm > 0 ? try(ctx, k) : r;
+	if (r == SBX_OK && k->confirm > 0)
+		r = try(ctx, k);
+	return r == SBX_OK ? check_hub(ctx, &k->mesh, &ctx->err) : r;
 }
 
 static int
@@ -242,6 +274,8 @@ cmd_render(struct sbx_ctx *ctx)
 		meshup_look(ctx, &m, &t, &links);
 		if ((r = plan(ctx, &m, &t, NULL)) == SBX_OK)
 			r = meshup_render(ctx, &m);
+		if (r == SBX_OK)
+			r = check_hub(ctx, &m, &ctx->err);
 	}
 	sbx_mesh_free(&m);
 	sbx_tunnel_free(&t);

@@ -7,7 +7,7 @@
 #include "mesh/mesh.h"
 #include "tool/tool.h"
 
-#define RECORD "sbx-mesh-up record | sudo -u sbx sbx-ledger append node_publish"
+#define RECORD "sbx-mesh-up record | sbx-ledger append node_publish"
 
 /* What the directory says, by a child without rights, and the gate. */
 int meshup_read(struct sbx_ctx *ctx, struct sbx_mesh *m);

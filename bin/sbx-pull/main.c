@@ -358,12 +358,14 @@ pull_from(struct pull *p, const char *name, const char *from, const char *did)
 	r = judge_age(p, did, r, &err);
 	p->added += p->im.added;
 	report(p, from, &p->im, r != 0 ? &err : NULL);
-	if (r != 0) {
+	if (r == 0 && p->im.refused > 0)
+		r = SBX_E_INPUT;
+	else if (r == 0)
+		r = sbx_import_deferred(&p->im, &err);
+	if (err.text[0] != '\0') {
 		sbx_err_at(&err, "%.100s", name);
 		sbx_peer_hint(&err);
 		sbx_tool_warn(p->ctx, &err);
-	} else if (p->im.refused > 0) {
-		r = SBX_E_INPUT;
 	}
 	if (r < p->worst)
 		p->worst = r;
@@ -393,17 +395,21 @@ static void
 pull_all(struct pull *p)
 {
 	bool nodes = p->ctx->conf.npeers == 0;
+	const char *file = p->ctx->conf.file;
+	struct sbx_err err = { 0 };
 
 	for (size_t i = 0; i < p->peers.count; i++)
 		if (p->peers.list[i].node == nodes)
 			pull_from(p, p->peers.list[i].name,
 				p->peers.list[i].url, p->peers.list[i].did);
-	if (p->peers.count == 0)
-		sbx_tool_say(p->ctx,
-			"no peer yet: none in %s, no other "
-			"member's node in the directory",
-			p->ctx->conf.file != NULL ? p->ctx->conf.file
-						  : "sbx.conf");
+	if (p->peers.count > 0)
+		return;
+	p->worst = sbx_err_set(&err, SBX_E_NO, "no peer yet: none in %s, no "
+		"other member's node in the directory",
+		file != NULL ? file : "sbx.conf");
+	sbx_err_hint(&err, "a member's log by hand: ssh BOX sbx-ledger export "
+		"| sbx-pull -");
+	sbx_tool_warn(p->ctx, &err);
 }
 
 static int

@@ -181,3 +181,18 @@ sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
 	sbx_batches_free(x.batches);
 	return r;
 }
+
+int
+sbx_import_deferred(const struct sbx_import *im, struct sbx_err *err)
+{
+	int64_t minutes = (im->ahead - sbx_clock_now()) / (60 * SBX_SECOND);
+
+	if (im->held == 0)
+		return SBX_OK;
+	sbx_err_set(err, SBX_E_NO, "%zu %s dated up to %lld min ahead of this "
+		"clock, and held until then", im->held,
+		im->held == 1 ? "entry is" : "entries are",
+		(long long)minutes + 1);
+	sbx_err_hint(err, "is it this clock that is wrong?  date -u");
+	return SBX_E_NO;
+}

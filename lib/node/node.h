@@ -107,6 +107,7 @@ struct sbx_import {
 	/* Of those added and held, by this node itself: its ledger is an older
 	 * one, see sbx_guard_mark. */
 	size_t own;
+	int64_t ahead; /* the latest date of those held, 0: none */
 	const char *source;
 	/* Of those refused, for want of room for strangers; resumed: the source
 	 * is not read from its beginning each time, so that is remembered. */
@@ -125,6 +126,8 @@ struct sbx_import {
  * to the last batch is in the journal. */
 int sbx_import_fd(struct sbx_log *log, int fd, struct sbx_import *im,
 	struct sbx_err *err);
+/* SBX_E_NO: some of it is deferred, being dated ahead of this clock. */
+int sbx_import_deferred(const struct sbx_import *im, struct sbx_err *err);
 
 /* ---- quota_retry: a source is read again once its authors are members ------ */
 

@@ -47,6 +47,8 @@ add_item(struct sbx_store *s, struct sbx_item *it, struct sbx_err *err)
 		im->added += how == SBX_LOG_NEW;
 		im->known += how == SBX_LOG_DUP;
 		im->held += how == SBX_LOG_HELD;
+		if (how == SBX_LOG_HELD && it->e->time > im->ahead)
+			im->ahead = it->e->time;
 		im->own += how != SBX_LOG_DUP &&
 			strcmp(it->e->author, s->self) == 0;
 	}

@@ -152,8 +152,15 @@ append_ban() { # NODE N
 	SBX_NOW=2026-07-01T13:00:00Z append_ban a 1
 	SBX_STATE=$BATS_TEST_TMPDIR/a sbx-ledger export >"$BATS_TEST_TMPDIR/x"
 	at b sbx-ledger init --no-recovery
-	at b sbx-ledger -j import "$BATS_TEST_TMPDIR/x"
+	at b 1 sbx-ledger -j import "$BATS_TEST_TMPDIR/x"
 	assert_eq "$(jq -c '[.held,.new]' <<<"$output")" '[1,1]' "not held"
+	assert_has "$stderr" "1 entry is dated up to 61 min ahead of this clock" "why"
+	assert_has "$stderr" "hint: is it this clock that is wrong?" "what to look at"
+	at b sbx-ledger import "$BATS_TEST_TMPDIR/x"
+	node c
+	at c sbx-ledger init --no-recovery
+	at c 1 sbx-pull "$BATS_TEST_TMPDIR/x"
+	assert_has "$stderr" "x: 1 entry is dated up to 61 min ahead" "by a pull"
 	SBX_NOW=2026-07-01T12:51:00Z append_ban b 2
 	at b sbx-ledger -j status
 	assert_eq "$(jq .entries <<<"$output")" 4 "held for good"
