@@ -26,6 +26,7 @@ static const char *const aliases[][4] = {
 static const struct {
 	const char *name, *words;
 } known[] = {
+	{ "apply", "changes of this machine that are under way (root)" },
 	{ "grant", "answers subscribers' requests (run by the web server)" },
 	{ "help", "this list; sbx help VERB tells of one" },
 	{ "ledger", "the log: make, append, import, export, verify" },

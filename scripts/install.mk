@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What `make install` puts where; works unprivileged under DESTDIR.
 
-ROOT_TOOLS = sbx-mesh-up sbx-macroctl
+ROOT_TOOLS = sbx-mesh-up sbx-macroctl sbx-apply
 USER_TOOLS = $(filter-out $(ROOT_TOOLS),$(TOOLS))
 
 install: all

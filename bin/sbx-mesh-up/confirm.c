@@ -327,10 +327,11 @@ meshup_revert(struct sbx_ctx *ctx)
 	return settle(ctx, false);
 }
 
-/* By the timer that --confirm starts. */
+/* By the timer that --confirm starts, or at boot by sbx-apply(8). */
 int
 meshup_recover(struct sbx_ctx *ctx)
 {
+	bool boot = sbx_tool_opt(ctx, "boot") != NULL;
 	const struct sbx_part *part;
 	struct sbx_plan p;
 	int r;
@@ -339,6 +340,5 @@ meshup_recover(struct sbx_ctx *ctx)
 		return r;
 	part = p.part;
 	sbx_plan_close(&p);
-	return sbx_apply_recover(
-		part, ctx, &ctx->conf, true, false, &ctx->err);
+	return sbx_apply_recover(part, ctx, &ctx->conf, !boot, boot, &ctx->err);
 }

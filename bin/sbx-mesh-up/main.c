@@ -339,6 +339,11 @@ static const struct sbx_opt up_opts[] = {
 	{ 0 },
 };
 
+static const struct sbx_opt recover_opts[] = {
+	{ 0, "boot", NULL, "it is boot: wait for nobody" },
+	{ 0 },
+};
+
 static const struct sbx_cmd cmds[] = {
 	{ "up", cmd_up, NULL, 0, 0,
 		"bring the interface to what the directory says", up_opts },
@@ -348,7 +353,7 @@ static const struct sbx_cmd cmds[] = {
 	{ "revert", meshup_revert, NULL, 0, 0,
 		"take back the change that waits, or the last one", NULL },
 	{ "recover", meshup_recover, NULL, 0, 0,
-		"take back what nobody confirms in time", NULL },
+		"take back what nobody confirms in time", recover_opts },
 	{ "down", cmd_down, NULL, 0, 0, "remove the interface", NULL },
 	{ "show", meshup_show, NULL, 0, 0,
 		"list the peers and when they were last heard", NULL },

@@ -144,8 +144,13 @@ first_line(const struct sbx_plan *p, const char *name, size_t max,
 	int r;
 
 	*doc = NULL;
-	if ((r = sbx_journal_get(p, name, &b, err)) == 0)
-		*doc = sbx_journal_next(&b, &at);
+	if ((r = sbx_journal_get(p, name, &b, err)) == 0 &&
+		(*doc = sbx_journal_next(&b, &at)) == NULL) {
+		r = sbx_err_set(err, SBX_E_SYS,
+			"%s/%s: not a journal of this version", p->dir, name);
+		sbx_err_hint(err, "look at what the audit log says of it, then "
+			"remove it");
+	}
 	sbx_buf_free(&b);
 	return r == SBX_E_NO ? SBX_OK : r;
 }

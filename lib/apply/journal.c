@@ -339,3 +339,22 @@ out:
 	return r;
 }
 
+int
+sbx_journal_recover(const struct sbx_plan *p, char ***argv, struct sbx_err *err)
+{
+	struct sbx_buf b = SBX_BUF(SBX_MAX_JOURNAL);
+	struct sbx_doc *doc = NULL;
+	size_t at = 0;
+	int r;
+
+	*argv = NULL;
+	if ((r = sbx_journal_get(p, "pending", &b, err)) == 0 &&
+		(doc = sbx_journal_next(&b, &at)) != NULL)
+		*argv = get_words(sbx_json_get(sbx_doc_root(doc), "recover"));
+	if (r == 0 && (*argv == NULL || (*argv)[0][0] != '/'))
+		r = sbx_err_set(err, SBX_E_SYS,
+			"%s/pending: does not say how to undo it", p->dir);
+	sbx_doc_free(doc);
+	sbx_buf_free(&b);
+	return r;
+}

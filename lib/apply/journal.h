@@ -35,6 +35,9 @@ int sbx_journal_load(struct sbx_plan *p, const char *name, struct sbx_err *err);
 int sbx_journal_argv(const struct sbx_part *part, char ***argv,
 	struct sbx_err *err);
 void sbx_journal_argv_free(char **argv);
+/* The words in `pending`, the first one absolute; argv is the caller's. */
+int sbx_journal_recover(const struct sbx_plan *p, char ***argv,
+	struct sbx_err *err);
 void sbx_plan_id(struct sbx_plan *p); /* a new one */
 void sbx_plan_clear(struct sbx_plan *p); /* steps and commands */
 struct sbx_step *sbx_plan_step(struct sbx_plan *p,

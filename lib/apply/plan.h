@@ -203,4 +203,20 @@ int sbx_apply_recover(const struct sbx_part *part, void *ctx,
 	const struct sbx_conf *conf, bool wait, bool boot,
 	struct sbx_err *err);
 
+/* What a part's journal says.  recover: the program and words of sbx_part when
+ * something is pending; sbx-apply(8) adds "--boot" at boot, which is to call
+ * sbx_apply_recover(..., false, true, ...). */
+struct sbx_part_now {
+	const char *name;
+	enum sbx_pending pending;
+	int64_t left; /* WAITING: seconds, 0: it is due */
+	char **recover;
+};
+/* Each part that ever applied something, by name; nothing is changed.  r and
+ * err: why its journal cannot be read.  Ends when each does not return 0. */
+int sbx_parts_each(const struct sbx_conf *conf,
+	int (*each)(void *ctx, const struct sbx_part_now *now, int r,
+		struct sbx_err *err),
+	void *ctx, struct sbx_err *err);
+
 #endif
