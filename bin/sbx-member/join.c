@@ -49,7 +49,7 @@ issue(struct work *w, const struct sbx_invite *in)
 	if (r == 0) {
 		sbx_tool_one(ctx, "token", token.data);
 		if (sbx_tool_opt(ctx, "qr") != NULL)
-			r = qr_show(token.data, &ctx->err);
+			r = sbx_tool_qr(token.data, &ctx->err);
 	}
 	sbx_key_free(key);
 	sbx_buf_free(&token);

@@ -33,7 +33,6 @@ int with_state(struct sbx_ctx *ctx, bool names,
 	int (*fn)(struct sbx_ctx *ctx, struct sbx_state *st));
 
 /* text on standard error, as a QR code in half blocks. */
-int qr_show(const char *text, struct sbx_err *err);
 
 int cmd_invite(struct sbx_ctx *ctx);
 int cmd_accept(struct sbx_ctx *ctx);

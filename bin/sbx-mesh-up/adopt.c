@@ -314,7 +314,6 @@ meshup_render(struct sbx_ctx *ctx, const struct sbx_mesh *m)
 	struct sbx_buf b = SBX_BUF(MAX_FILE);
 	struct sbx_net at = { m->me->addr, m->net.bits };
 	char net[SBX_NET_SIZE], six[SBX_ULA_SIZE], key[SBX_WGKEY_SIZE];
-	const struct sbx_mesh_node *n;
 	const struct sbx_wg_peer *p;
 
 	sbx_net_write(net, &at);
@@ -328,10 +327,9 @@ meshup_render(struct sbx_ctx *ctx, const struct sbx_mesh *m)
 		ctx->conf.wg_key);
 	for (size_t i = 0; i < m->npeers; i++) {
 		p = &m->peers[i];
-		n = sbx_mesh_by_key(m, p->key);
 		sbx_wgkey_write(key, p->key);
 		sbx_buf_fmt(&b, "\n[Peer]\n# %s\nPublicKey = %s\n",
-			n != NULL ? n->name : "?", key);
+			sbx_mesh_called(m, p->key), key);
 		if (p->allowed[0] != '\0')
 			sbx_buf_fmt(&b, "AllowedIPs = %s\n", p->allowed);
 		if (p->endpoint[0] != '\0')

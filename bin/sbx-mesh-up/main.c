@@ -146,8 +146,8 @@ check_hub(const struct sbx_ctx *ctx, const struct sbx_mesh *m,
 }
 
 /* The plan, or why nothing can be given by it. */
-static int
-plan(struct sbx_ctx *ctx, struct sbx_mesh *m, struct sbx_tunnel *t,
+int
+meshup_plan(struct sbx_ctx *ctx, struct sbx_mesh *m, struct sbx_tunnel *t,
 	struct sbx_buf *key)
 {
 	int r = sbx_wg_key(ctx->conf.wg_key, false, key, t->pub, &ctx->err);
@@ -166,6 +166,7 @@ struct task {
 	struct sbx_nl_addr *links;
 	int64_t confirm; /* seconds, 0: for good */
 	bool yes;
+	bool take; /* only take away */
 };
 
 /* Why nothing is to be given now. */
@@ -175,7 +176,7 @@ refuse(struct sbx_ctx *ctx, struct task *k)
 	int r;
 
 	if ((r = meshup_waits(ctx, &k->plan)) != SBX_OK ||
-		(r = plan(ctx, &k->mesh, &k->tunnel, &k->key)) != SBX_OK)
+		(r = meshup_plan(ctx, &k->mesh, &k->tunnel, &k->key)) != SBX_OK)
 		return r;
 	if (k->plan.part == NULL || k->tunnel.dry || k->confirm > 0)
 		return SBX_OK;
@@ -219,13 +220,13 @@ work(struct sbx_ctx *ctx, struct task *k, int no)
 	} else {
 		sbx_mesh_plan(&k->mesh, t->pub);
 	}
-	t->take_only = no != SBX_OK || k->confirm > 0;
+	t->take_only = no != SBX_OK || k->confirm > 0 || k->take;
 	if ((r = open) == SBX_OK)
 		r = sbx_tunnel_up(t, &ctx->err);
 	else
 		ctx->err = look;
 	tell_changes(ctx, t, t->take_only ? SBX_E_NO : r);
-	if (no != SBX_OK) {
+	if (no != SBX_OK && !k->take) {
 		if (r != SBX_OK)
 			sbx_tool_warn(ctx, &ctx->err);
 		ctx->err = why;
@@ -272,7 +273,7 @@ cmd_render(struct sbx_ctx *ctx)
 
 	if ((r = meshup_read(ctx, &m)) == SBX_OK) {
 		meshup_look(ctx, &m, &t, &links);
-		if ((r = plan(ctx, &m, &t, NULL)) == SBX_OK)
+		if ((r = meshup_plan(ctx, &m, &t, NULL)) == SBX_OK)
 			r = meshup_render(ctx, &m);
 		if (r == SBX_OK)
 			r = check_hub(ctx, &m, &ctx->err);
@@ -294,6 +295,17 @@ cmd_up(struct sbx_ctx *ctx)
 		return r;
 	if (ctx->dry)
 		k.confirm = 0;
+	return bring(ctx, &k, ctx->dry);
+}
+
+int
+meshup_again(struct sbx_ctx *ctx, bool take)
+{
+	struct task k = { .take = take };
+	struct sbx_link link;
+
+	if (sbx_nl_link(ctx->conf.mesh_if, &link, NULL) != SBX_OK)
+		return SBX_OK;
 	return bring(ctx, &k, ctx->dry);
 }
 
@@ -344,6 +356,12 @@ static const struct sbx_opt recover_opts[] = {
 	{ 0 },
 };
 
+static const struct sbx_opt export_opts[] = {
+	{ 0, "qr", NULL, "show it as a QR code too, on standard error" },
+	{ 'o', "output", "DIR", "write DIR/NAME.conf, and nothing else" },
+	{ 0 },
+};
+
 static const struct sbx_cmd cmds[] = {
 	{ "up", cmd_up, NULL, 0, 0,
 		"bring the interface to what the directory says", up_opts },
@@ -361,6 +379,12 @@ static const struct sbx_cmd cmds[] = {
 		"take over an interface of before, with its key", NULL },
 	{ "render", cmd_render, NULL, 0, 0,
 		"print the plan as a file for wg-quick(8)", NULL },
+	{ "export", meshup_export, "NAME...", 1, 64,
+		"admit a phone, and print its file for WireGuard", export_opts },
+	{ "guests", meshup_guests, NULL, 0, 0,
+		"list the phones and who answers for them", NULL },
+	{ "withdraw", meshup_withdraw, "GUEST", 1, 1,
+		"take a phone off the mesh", NULL },
 	{ "record", meshup_record, NULL, 0, 0,
 		"print this node's NodeRecord, to be appended", NULL },
 	{ NULL, NULL, NULL, 0, 0, NULL, NULL },

@@ -45,6 +45,15 @@ int meshup_confirm(struct sbx_ctx *ctx);
 int meshup_revert(struct sbx_ctx *ctx);
 int meshup_recover(struct sbx_ctx *ctx);
 
+/* The plan of this node, or why nothing can be given by it. */
+int meshup_plan(struct sbx_ctx *ctx, struct sbx_mesh *m,
+	struct sbx_tunnel *t, struct sbx_buf *key);
+/* As up, where the interface is there; take: only remove who is to go. */
+int meshup_again(struct sbx_ctx *ctx, bool take);
+
+int meshup_export(struct sbx_ctx *ctx);
+int meshup_guests(struct sbx_ctx *ctx);
+int meshup_withdraw(struct sbx_ctx *ctx);
 int meshup_adopt(struct sbx_ctx *ctx);
 int meshup_record(struct sbx_ctx *ctx);
 int meshup_show(struct sbx_ctx *ctx);

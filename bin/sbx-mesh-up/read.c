@@ -60,6 +60,12 @@ emit_node(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 }
 
 static int
+emit_guest(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+{
+	return emit(*(const int *)ctx, "guest", row, err);
+}
+
+static int
 write_directory(void *ctx, int fd, struct sbx_err *err)
 {
 	char line[SBX_DID_SIZE + 8], did[SBX_DID_SIZE];
@@ -77,6 +83,9 @@ write_directory(void *ctx, int fd, struct sbx_err *err)
 			 err)) == SBX_OK)
 		r = sbx_state_each(
 			st, SBX_VIEW_NODE, NULL, emit_node, &fd, err);
+	if (r == SBX_OK)
+		r = sbx_state_each(
+			st, SBX_VIEW_GUEST, NULL, emit_guest, &fd, err);
 out:
 	sbx_state_free(st);
 	sbx_log_close(log);

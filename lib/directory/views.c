@@ -310,6 +310,14 @@ const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 		"USING(name)",
 		{ T("did"), T("name"), T("binder"), T("bound_at"), T("status"),
 			B("member"), T("entry") } },
+	[SBX_VIEW_GUEST] = { "v_guest",
+		"SELECT l.id AS guest, a.did AS sponsor, " P("pubkey_wg")
+		" AS pubkey_wg, " P("mesh_ip") " AS mesh_ip, " P("bound_at")
+		" AS bound_at, " IS_MEMBER("a.did") " AS member, "
+		ENTRY FROM_LATEST("GuestBind", BY_ID, "")
+		"WHERE l.place=1 AND NOT " REMOVED("GuestRevoke"),
+		{ T("guest"), T("sponsor"), T("pubkey_wg"), T("mesh_ip"),
+			T("bound_at"), B("member"), T("entry") } },
 	[SBX_VIEW_PROPOSAL] = { "v_proposal",
 		"SELECT f.id AS proposal_id, f.idhash, p.proposer, " P("ptype") " AS ptype, "
 		P("domain") " AS domain, " P("body") " AS body, "

@@ -17,8 +17,8 @@ struct sbx_mesh_member {
 	int64_t depth, since;
 };
 
-static void SBX_PRINTF(2, 3)
-	note(const struct sbx_mesh *m, const char *fmt, ...)
+void
+sbx_mesh_note(const struct sbx_mesh *m, const char *fmt, ...)
 {
 	char text[320];
 	va_list ap;
@@ -70,13 +70,26 @@ did_of(char did[static SBX_DID_SIZE], const struct sbx_json *row)
 	return true;
 }
 
-static struct sbx_mesh_member *
+static const struct sbx_mesh_member *
 member(const struct sbx_mesh *m, const char *did)
 {
 	for (size_t i = 0; i < m->nmembers; i++)
 		if (strcmp(m->members[i].did, did) == 0)
 			return &m->members[i];
 	return NULL;
+}
+
+bool
+sbx_mesh_place(const struct sbx_mesh *m, const char *did, int64_t *depth,
+	int64_t *since)
+{
+	const struct sbx_mesh_member *who = member(m, did);
+
+	if (who == NULL)
+		return false;
+	*depth = who->depth;
+	*since = who->since;
+	return true;
 }
 
 /* What everybody calls it, which may end in ? where another is called so too;
@@ -150,10 +163,10 @@ take_endpoint(struct sbx_mesh *m, struct sbx_mesh_node *n, const char *text)
 	if (text == NULL)
 		return;
 	if (!sbx_endpoint_check(text))
-		note(m, "%s: its endpoint is not a numeric ADDRESS:PORT",
+		sbx_mesh_note(m, "%s: its endpoint is not a numeric ADDRESS:PORT",
 			n->name);
 	else if ((why = sbx_endpoint_fault(text, &m->net)) != NULL)
-		note(m, "%s: its endpoint is %s", n->name, why);
+		sbx_mesh_note(m, "%s: its endpoint is %s", n->name, why);
 	else
 		snprintf(n->endpoint, sizeof(n->endpoint), "%s", text);
 }
@@ -166,13 +179,13 @@ take_ddns(struct sbx_mesh *m, struct sbx_mesh_node *n, const char *text)
 	if (sbx_host_check(text, NULL))
 		snprintf(n->ddns, sizeof(n->ddns), "%s", text);
 	else
-		note(m, "%s: its ddns is not a host's name", n->name);
+		sbx_mesh_note(m, "%s: its ddns is not a host's name", n->name);
 }
 
 /* Kept for a node that is left out as well: a mistake in it, or in our own
  * configuration, is no reason to take a peer for one that was put out. */
-static void
-claim(struct sbx_mesh *m, const char *did, const char *key)
+void
+sbx_mesh_claim(struct sbx_mesh *m, const char *did, const char *key)
 {
 	struct sbx_mesh_claim c = { 0 };
 
@@ -201,9 +214,9 @@ take_node(struct sbx_mesh *m, const struct sbx_json *row, struct sbx_err *err)
 	n.depth = who->depth;
 	n.since = who->since;
 	memcpy(n.name, who->name, sizeof(n.name));
-	claim(m, n.did, sbx_json_str(row, "pubkey_wg"));
+	sbx_mesh_claim(m, n.did, sbx_json_str(row, "pubkey_wg"));
 	if ((why = unfit(m, &n, row)) != NULL) {
-		note(m, "%s (%s) is left out: %s", n.name, n.did, why);
+		sbx_mesh_note(m, "%s (%s) is left out: %s", n.name, n.did, why);
 		return SBX_OK;
 	}
 	take_endpoint(m, &n, sbx_json_str(row, "endpoint"));
@@ -231,7 +244,7 @@ sbx_mesh_line(
 		m->self[len - 5] = '\0';
 		return SBX_OK;
 	}
-	if (word != 4 && word != 6)
+	if (word < 4 || word > 6)
 		return sbx_err_set(err, SBX_E_INPUT, "not a line for a mesh");
 	r = sbx_json_parse(space + 1, len - word - 1, NULL, &doc, err);
 	if (r != SBX_OK)
@@ -240,6 +253,8 @@ sbx_mesh_line(
 		r = take_member(m, sbx_doc_root(doc), err);
 	else if (word == 4 && memcmp(line, "node", 4) == 0)
 		r = take_node(m, sbx_doc_root(doc), err);
+	else if (word == 5 && memcmp(line, "guest", 5) == 0)
+		r = sbx_mesh_take_guest(m, sbx_doc_root(doc), err);
 	else
 		r = sbx_err_set(err, SBX_E_INPUT, "not a line for a mesh");
 	sbx_doc_free(doc);
@@ -297,7 +312,7 @@ leave_out(struct sbx_mesh *m, const struct sbx_mesh_node *n,
 		return;
 	}
 	m->ahead += addr && m->lost == SBX_MESH_NONE;
-	note(m, "%s (%s) is left out: %s %s belongs to %s", n->name, n->did,
+	sbx_mesh_note(m, "%s (%s) is left out: %s %s belongs to %s", n->name, n->did,
 		addr ? "address" : "key of", ip, first->name);
 }
 
@@ -351,6 +366,31 @@ is_free(const struct sbx_mesh *m, uint32_t addr)
 					 sizeof(want), by_addr) == NULL;
 }
 
+static bool
+is_guests(const struct sbx_mesh *m, uint32_t addr)
+{
+	for (size_t i = 0; i < m->nguests; i++)
+		if (m->guests[i].addr == addr)
+			return true;
+	return false;
+}
+
+int
+sbx_mesh_choose_guest(
+	const struct sbx_mesh *m, uint32_t *addr, struct sbx_err *err)
+{
+	uint32_t a = m->net.addr + 2;
+
+	while (sbx_net_host(&m->net, a) &&
+		(!is_free(m, a) || is_guests(m, a)))
+		a++;
+	if (!sbx_net_host(&m->net, a))
+		return sbx_err_set(err, SBX_E_SYS,
+			"every address of the mesh network is taken");
+	*addr = a;
+	return SBX_OK;
+}
+
 int
 sbx_mesh_choose(const struct sbx_mesh *m, uint32_t *addr, struct sbx_err *err)
 {
@@ -368,7 +408,7 @@ sbx_mesh_choose(const struct sbx_mesh *m, uint32_t *addr, struct sbx_err *err)
 	}
 	if (self == NULL || self->depth != 0 || !is_free(m, a))
 		for (a++; sbx_net_host(&m->net, a); a++)
-			if (is_free(m, a) && skip-- == 0)
+			if (is_free(m, a) && !is_guests(m, a) && skip-- == 0)
 				break;
 	if (!sbx_net_host(&m->net, a))
 		return sbx_err_set(err, SBX_E_SYS,
@@ -418,6 +458,7 @@ sbx_mesh_free(struct sbx_mesh *m)
 	free(m->peers);
 	free(m->nodes);
 	free(m->claims);
+	free(m->guests);
 	free(m->kept);
 	free(m->members);
 	memset(m, 0, sizeof(*m));

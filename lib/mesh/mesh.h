@@ -30,6 +30,9 @@ struct sbx_wg {
  * there is none; SBX_E_NO when there is none.  text (to be wiped) may be NULL. */
 int sbx_wg_key(const char *path, bool new, struct sbx_buf *text,
 	unsigned char pub[static SBX_WG_KEY_BYTES], struct sbx_err *err);
+/* A new private key, to be wiped, and its public half. */
+void sbx_wg_make(char text[static SBX_WGKEY_SIZE],
+	unsigned char pub[static SBX_WG_KEY_BYTES]);
 /* A peer's networks, divided by commas, in one order; the caller's to free. */
 char *sbx_wg_allowed(const char *text);
 /* SBX_E_USAGE: wg(8) says that it is none of WireGuard's. */
@@ -79,6 +82,15 @@ struct sbx_mesh_claim { /* a WireGuard key that a member says is its own */
 	char did[SBX_DID_SIZE];
 };
 
+/* A device with plain WireGuard: a member answers for it. */
+struct sbx_mesh_guest {
+	char name[64], sponsor[SBX_DID_SIZE];
+	uint32_t addr;
+	unsigned char key[SBX_WG_KEY_BYTES];
+	int64_t depth, since, created;
+	const struct sbx_mesh_node *home; /* the hub it talks to, or NULL */
+};
+
 #define SBX_MAX_NODES 8192
 #define SBX_MESH_STALE 180 /* seconds without a handshake: not heard */
 #define SBX_MESH_LOOK 135  /* the same: looked for elsewhere; one comes in 120 */
@@ -107,6 +119,8 @@ struct sbx_mesh {
 	size_t nmembers;
 	struct sbx_mesh_claim *claims;
 	size_t nclaims;
+	struct sbx_mesh_guest *guests; /* after plan: the sound ones */
+	size_t nguests;
 	/* What was left out and why, one line each. */
 	void (*note)(void *ctx, const char *text);
 	void *ctx;
@@ -129,8 +143,8 @@ struct sbx_mesh {
 struct sbx_conf;
 int sbx_mesh_conf(struct sbx_mesh *m, const struct sbx_conf *conf,
 	struct sbx_err *err);
-/* "self DID", "member ROW" or "node ROW", a row as in the views.  All members
- * come before the first node. */
+/* "self DID", "member ROW", "node ROW" or "guest ROW", a row as in the views.
+ * All members come before the first of the others. */
 int sbx_mesh_line(struct sbx_mesh *m, const char *line, size_t len,
 	struct sbx_err *err);
 /* Judge every node, settle who has an address that two claim, and work out the
@@ -152,6 +166,16 @@ bool sbx_mesh_keeps(const struct sbx_mesh *m,
 	const unsigned char key[static SBX_WG_KEY_BYTES]); /* is it in kept? */
 const struct sbx_mesh_node *sbx_mesh_by_key(const struct sbx_mesh *m,
 	const unsigned char key[static SBX_WG_KEY_BYTES]);
+/* What the node or the guest of that key is called, or "?". */
+const char *sbx_mesh_called(const struct sbx_mesh *m,
+	const unsigned char key[static SBX_WG_KEY_BYTES]);
+/* An address for a guest: the lowest free from the second.  SBX_E_SYS. */
+int sbx_mesh_choose_guest(
+	const struct sbx_mesh *m, uint32_t *addr, struct sbx_err *err);
+/* The hub of a guest of that sponsor's: the sponsor, else the hub of the lowest
+ * address, so that all nodes say the same.  NULL: there is none. */
+const struct sbx_mesh_node *sbx_mesh_home(
+	const struct sbx_mesh *m, const char *sponsor);
 void sbx_mesh_free(struct sbx_mesh *m);
 
 /* ---- tunnel: the interface, brought to what the mesh's plan says ----------- */

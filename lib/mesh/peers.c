@@ -108,8 +108,7 @@ static void
 diff_peer(
 	struct work *w, struct sbx_wg_set *set, const struct sbx_wg_peer *want)
 {
-	const struct sbx_mesh_node *n = sbx_mesh_by_key(w->t->mesh, want->key);
-	const char *name = n != NULL ? n->name : "?";
+	const char *name = sbx_mesh_called(w->t->mesh, want->key);
 	const struct sbx_wg_peer *have =
 		peer(w->t->wg.peers, w->t->wg.npeers, want->key);
 	size_t from = set->nwords;

@@ -175,12 +175,52 @@ add_peer(struct sbx_mesh *m, const struct sbx_mesh_node *n,
 }
 
 static void
-plan_peer(struct sbx_mesh *m, const struct sbx_mesh_node *n)
+allow_guest(const struct sbx_mesh *m, const struct sbx_mesh_guest *g,
+	struct sbx_buf *b)
+{
+	char ip[SBX_IP4_SIZE], six[SBX_ULA_SIZE], key[SBX_WGKEY_SIZE];
+
+	sbx_ip4_write(ip, g->addr);
+	allow(b, ip, 32);
+	if (m->ula[0] != '\0') {
+		sbx_wgkey_write(key, g->key);
+		sbx_ula(six, m->founder, key);
+		allow(b, six, 128);
+	}
+}
+
+/* A guest is its home's peer; the other hubs reach it through that one, and
+ * whoever is no hub has it in the whole network. */
+static void
+plan_guests(struct sbx_mesh *m)
 {
 	struct sbx_buf b = SBX_BUF(SBX_MAX_LINE);
+	struct sbx_wg_peer p = { 0 };
+
+	for (size_t i = 0; i < m->nguests && m->is_hub; i++) {
+		if (m->guests[i].home != m->me)
+			continue;
+		sbx_buf_clear(&b);
+		allow_guest(m, &m->guests[i], &b);
+		memcpy(p.key, m->guests[i].key, sizeof(p.key));
+		p.allowed = sbx_wg_allowed(sbx_buf_text(&b));
+		m->peers = sbx_mem_grow(
+			m->peers, m->npeers + 1, sizeof(*m->peers));
+		m->peers[m->npeers++] = p;
+	}
+	sbx_buf_free(&b);
+}
+
+static void
+plan_peer(struct sbx_mesh *m, const struct sbx_mesh_node *n)
+{
+	struct sbx_buf b = SBX_BUF(SIZE_MAX);
 
 	if (m->is_hub) {
 		allow_node(m, n, &b);
+		for (size_t i = 0; i < m->nguests; i++)
+			if (m->guests[i].home == n)
+				allow_guest(m, &m->guests[i], &b);
 		add_peer(m, n, &b, n->hub ? m->keepalive : 0);
 	} else if (n == m->hub) {
 		allow_all(m, &b);
@@ -222,9 +262,11 @@ sbx_mesh_plan(
 		if (strcmp(m->nodes[i].did, m->self) == 0)
 			m->me = &m->nodes[i];
 	}
+	sbx_mesh_settle_guests(m);
 	m->is_hub = m->me != NULL && m->me->hub;
 	m->hub = m->is_hub ? m->me : choose_hub(m);
 	for (size_t i = 0; i < m->nnodes && m->me != NULL; i++)
 		if (&m->nodes[i] != m->me)
 			plan_peer(m, &m->nodes[i]);
+	plan_guests(m);
 }

@@ -7,6 +7,20 @@
 /* Leave out who claims what another had first; sort the rest by address. */
 void sbx_mesh_settle(struct sbx_mesh *m, const unsigned char *pub);
 
+/* A guest's row; its sponsor's place is that of a member. */
+int sbx_mesh_take_guest(
+	struct sbx_mesh *m, const struct sbx_json *row, struct sbx_err *err);
+/* Once the nodes are settled and judged: leave out who claims what a node or an
+ * older guest has, and find each its hub. */
+void sbx_mesh_settle_guests(struct sbx_mesh *m);
+/* The member's place: how near to the anchors, and since when. */
+bool sbx_mesh_place(const struct sbx_mesh *m, const char *did, int64_t *depth,
+	int64_t *since);
+/* A key that somebody of the mesh has, "" for a guest. */
+void sbx_mesh_claim(struct sbx_mesh *m, const char *did, const char *key);
+void sbx_mesh_note(const struct sbx_mesh *m, const char *fmt, ...)
+	SBX_PRINTF(2, 3);
+
 /* The anchor of the lowest DID, or NULL. */
 const char *sbx_mesh_founder(const struct sbx_mesh *m);
 

@@ -16,20 +16,30 @@
 
 /* ---- the private key ---- */
 
-static int
-make_key(const char *path, struct sbx_err *err)
+void
+sbx_wg_make(char text[static SBX_WGKEY_SIZE],
+	unsigned char pub[static SBX_WG_KEY_BYTES])
 {
 	unsigned char raw[SBX_WG_KEY_BYTES];
-	char text[SBX_WGKEY_SIZE + 1];
-	int r;
 
 	sbx_random(raw, sizeof(raw));
 	raw[0] &= 248; /* RFC 7748, section 5; wg genkey does it too */
 	raw[31] = (unsigned char)((raw[31] & 127) | 64);
 	sbx_wgkey_write(text, raw);
+	crypto_scalarmult_base(pub, raw);
+	sodium_memzero(raw, sizeof(raw));
+}
+
+static int
+make_key(const char *path, struct sbx_err *err)
+{
+	unsigned char pub[SBX_WG_KEY_BYTES];
+	char text[SBX_WGKEY_SIZE + 1];
+	int r;
+
+	sbx_wg_make(text, pub);
 	text[KEY_TEXT] = '\n';
 	r = sbx_io_save(path, text, SBX_WGKEY_SIZE, 0600, SBX_IO_NEW, err);
-	sodium_memzero(raw, sizeof(raw));
 	sodium_memzero(text, sizeof(text));
 	return r;
 }

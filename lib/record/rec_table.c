@@ -99,6 +99,13 @@ static const struct sbx_field name_bind[] = { DID("binder"), DID("did"),
 static const struct sbx_field name_revoke[] = { DID("binder"), NAME("name"),
 	TIME("revoked_at"), END };
 
+/* A device without a log of its own, on the mesh while its sponsor is. */
+static const struct sbx_field guest_bind[] = { DID("sponsor"), NAME("guest"),
+	{ "pubkey_wg", SBX_KIND_WGKEY, 0, 0, 0, NULL },
+	{ "mesh_ip", SBX_KIND_IP, 0, 0, 0, NULL }, TIME("bound_at"), END };
+static const struct sbx_field guest_revoke[] = { DID("sponsor"), NAME("guest"),
+	TIME("revoked_at"), END };
+
 /*      type, ops, actor, id, ref, time, fields */
 const struct sbx_rec sbx_rec_table[] = {
 	{ "Identity", { "genesis", "auto_add", "invite_accept", NULL }, "did",
@@ -148,6 +155,10 @@ const struct sbx_rec sbx_rec_table[] = {
 		name_bind },
 	{ "NameRevoke", { "name_revoke" }, "binder", "name", NULL, "revoked_at",
 		name_revoke },
+	{ "GuestBind", { "guest_bind" }, "sponsor", "guest", NULL, "bound_at",
+		guest_bind },
+	{ "GuestRevoke", { "guest_revoke" }, "sponsor", "guest", NULL,
+		"revoked_at", guest_revoke },
 	{ NULL, { NULL }, NULL, NULL, NULL, NULL, NULL },
 };
 

@@ -83,6 +83,8 @@ int sbx_tool_num(struct sbx_ctx *ctx, const char *name, int64_t min,
 void sbx_tool_out(struct sbx_ctx *ctx, const char *fmt, ...) SBX_PRINTF(2, 3);
 /* The one thing a verb gives: text alone on a line or, with -j, {"key":text}. */
 void sbx_tool_one(struct sbx_ctx *ctx, const char *key, const char *text);
+/* text as a QR code, on stderr.  SBX_E_USAGE: it is too long. */
+int sbx_tool_qr(const char *text, struct sbx_err *err);
 /* One line to stderr: "tool: ...", unless -q. */
 void sbx_tool_say(struct sbx_ctx *ctx, const char *fmt, ...) SBX_PRINTF(2, 3);
 void sbx_tool_warn(struct sbx_ctx *ctx, const struct sbx_err *err); /* even -q */

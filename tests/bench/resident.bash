@@ -206,6 +206,9 @@ lending() {
 	box_rss "sbx-mesh-up --confirm" gk root sbx-mesh-up up --confirm 600
 	box_rss "sbx-mesh-up confirm" gk root sbx-mesh-up confirm
 	box_rss "sbx-mesh-up revert" gk root sbx-mesh-up revert
+	box_rss "sbx-mesh-up export" gk root sbx-mesh-up export phone
+	box_rss "sbx-mesh-up guests" gk root sbx-mesh-up guests
+	box_rss "sbx-mesh-up withdraw" gk root sbx-mesh-up withdraw phone
 	box_rss "sbx-mesh-up recover" gk root sbx-mesh-up recover
 	# The grant's program tells its own size.
 	box gk sh -c 'mv /usr/bin/sbx-grant /usr/lib/sbx/sbx-grant

@@ -239,6 +239,9 @@ add_box(struct sbx_log *log, int n)
 			"\"weight\":1,\"domain\":\"\",\"valid_from\":\"%s\","
 			"\"valid_until\":null,\"revoked\":false,\"created_at\":"
 			"\"%s\"}", did(FOUNDER), at(n), at(n)),
+		sign(key, "guest_bind", NULL, "{\"guest\":\"phone\",\"pubkey_wg\":"
+			"\"%043d=\",\"mesh_ip\":\"10.10.0.9\",\"bound_at\":"
+			"\"%s\"}", 0, at(n)),
 	};
 	enum sbx_log_how how;
 

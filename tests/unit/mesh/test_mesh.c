@@ -165,6 +165,79 @@ START_TEST(without_a_hub_or_a_record_there_are_no_peers)
 }
 END_TEST
 
+/* A guest of member n's, with key k, bound on a day of July. */
+static int
+guest(int n, const char *name, const char *ip, int day, int k)
+{
+	char text[SBX_WGKEY_SIZE];
+
+	sbx_wgkey_write(text, key(k));
+	return line("guest {\"guest\":\"%s\",\"sponsor\":\"%s\","
+		    "\"pubkey_wg\":\"%s\",\"mesh_ip\":\"%s\",\"bound_at\":"
+		    "\"2026-07-%02dT10:00:00Z\",\"member\":true}",
+		name, did(n), text, ip, day);
+}
+
+START_TEST(a_guest_is_its_hub_s_peer_and_behind_that_one_for_the_others)
+{
+	for (int n = 1; n <= 3; n++) {
+		self(n);
+		three();
+		member(4, 1, 4);
+		ck_assert_int_eq(node(4, "10.10.0.4", 4, 4,
+			"\"198.51.100.4:51822\""), 0);
+		ck_assert_int_eq(guest(4, "phone", "10.10.0.9", 5, 9), 0);
+		ck_assert_int_eq(guest(2, "tablet", "10.10.0.8", 5, 8), 0);
+		sbx_mesh_plan(&m, key(n));
+		ck_assert_uint_eq(m.nguests, 2);
+		ck_assert(sbx_mesh_claims(&m, NULL, key(9)));
+		ck_assert_str_eq(sbx_mesh_called(&m, key(8)), "tablet");
+		if (n == 1) {
+			/* box4 is a hub and so its own guest's; box2 is none. */
+			ck_assert_uint_eq(m.npeers, 4);
+			ck_assert_str_eq(m.peers[2].allowed,
+				"10.10.0.4/32,10.10.0.9/32");
+			ck_assert_mem_eq(m.peers[3].key, key(8), 32);
+			ck_assert_str_eq(m.peers[3].allowed, "10.10.0.8/32");
+		} else {
+			ck_assert_uint_eq(m.npeers, 2);
+			ck_assert_str_eq(m.peers[0].allowed, "10.10.0.0/24");
+		}
+		done();
+		fresh();
+	}
+}
+END_TEST
+
+static const struct {
+	int by, day, key;
+	const char *ip;
+} guests[] = {
+	{ 2, 4, 9, "10.10.0.3" },   /* a node's address */
+	{ 2, 4, 3, "10.10.0.9" },   /* a node's key */
+	{ 3, 1, 9, "10.10.0.8" },   /* an older member's guest's address */
+	{ 2, 9, 9, "10.10.0.8" },   /* an older guest's of the same member */
+	{ 3, 1, 8, "10.10.0.9" },   /* its key */
+	{ 2, 4, 9, "10.11.0.9" },   /* of no network of ours */
+	{ 2, 4, 9, "10.10.0.255" },
+	{ 2, 4, 9, "fd00::9" },
+	{ 7, 4, 9, "10.10.0.9" },   /* I19: its sponsor is no member */
+};
+
+START_TEST(a_guest_takes_nothing_of_a_node_or_of_an_older_guest)
+{
+	self(1);
+	three();
+	ck_assert_int_eq(guest(guests[_i].by, "other", guests[_i].ip,
+		guests[_i].day, guests[_i].key), 0);
+	ck_assert_int_eq(guest(2, "phone", "10.10.0.8", 5, 8), 0);
+	sbx_mesh_plan(&m, key(1));
+	ck_assert_uint_eq(m.nguests, 1);
+	ck_assert_str_eq(m.guests[0].name, "phone");
+	ck_assert_uint_eq(m.npeers, 3);
+}
+END_TEST
+
 /* I19 */
 START_TEST(who_is_no_member_is_no_node)
 {
@@ -734,6 +807,11 @@ main(void)
 	tcase_add_test(t, the_hub_has_every_node_with_its_one_address);
 	tcase_add_test(t, the_others_have_the_hub_and_the_network_behind_it);
 	tcase_add_test(t, without_a_hub_or_a_record_there_are_no_peers);
+	tcase_add_test(t,
+		a_guest_is_its_hub_s_peer_and_behind_that_one_for_the_others);
+	tcase_add_loop_test(t,
+		a_guest_takes_nothing_of_a_node_or_of_an_older_guest, 0,
+		sizeof(guests) / sizeof(guests[0]));
 	tcase_add_test(t, who_is_no_member_is_no_node);
 	tcase_add_loop_test(t, a_node_is_called_by_a_name_or_its_did, 0,
 		sizeof(called) / sizeof(called[0]));

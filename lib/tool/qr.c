@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A token for the camera of the box that is to join. */
+/* A text for a camera. */
 #include <errno.h>
 #include <qrencode.h>
 #include <unistd.h>
 
 #include "base/base.h"
-#include "sbx-member.h"
+#include "tool/tool.h"
 
 #define QUIET 4 /* modules of margin that a reader wants (ISO 18004) */
 
@@ -38,7 +38,7 @@ draw(const QRcode *code, bool colour, struct sbx_buf *out)
 }
 
 int
-qr_show(const char *text, struct sbx_err *err)
+sbx_tool_qr(const char *text, struct sbx_err *err)
 {
 	struct sbx_buf out = SBX_BUF(1 << 20);
 	QRcode *code;
@@ -48,7 +48,7 @@ qr_show(const char *text, struct sbx_err *err)
 	if (code == NULL)
 		return errno == ERANGE ?
 			sbx_err_set(err, SBX_E_USAGE,
-				"the token is too long for a QR code") :
+				"too long for a QR code") :
 			sbx_err_sys(err, "QR code");
 	draw(code, isatty(STDERR_FILENO) != 0, &out);
 	r = sbx_io_write_fd(STDERR_FILENO, out.data, out.len, err);
