@@ -30,7 +30,7 @@ UNITS := $(patsubst tests/%.c,build/%,$(wildcard tests/unit/*/test_*.c))
 
 PKGS = libsodium nettle sqlite3 libcurl inih libnl-3.0 libnl-route-3.0 libqrencode
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 
 # Ours, kept apart from CFLAGS so that a distribution's flags survive.
 SBX_CFLAGS = -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes \

@@ -17,12 +17,6 @@
 
 #define MAX_TOOLS 64
 
-/* One word here, two there; the third says what it does. */
-static const char *const aliases[][4] = {
-	{ "status", "ledger", "status", "what this box holds, and of whom" },
-	{ NULL, NULL, NULL, NULL },
-};
-
 static const struct {
 	const char *name, *words;
 } known[] = {
@@ -36,6 +30,7 @@ static const struct {
 		     "(root)" },
 	{ "offer", "services: publish, subscribe, approve, use" },
 	{ "pull", "fetch what is new from peers, verify, merge" },
+	{ "status", "the box, the fleet, and what is to be done" },
 	{ "why", "what allows or denies somebody a service, now or then" },
 };
 
@@ -90,9 +85,9 @@ collect(const char *dir, char *names[static MAX_TOOLS], size_t *count)
 		closedir(list);
 }
 
-/* Every verb there is, sorted, with the short ones and help; how many. */
+/* Every verb there is, sorted, with help; how many. */
 static size_t
-all_verbs(const char *const dirs[], char *names[static MAX_TOOLS + 8])
+all_verbs(const char *const dirs[], char *names[static MAX_TOOLS + 1])
 {
 	size_t count = 0;
 
@@ -100,9 +95,6 @@ all_verbs(const char *const dirs[], char *names[static MAX_TOOLS + 8])
 		collect(dirs[i], names, &count);
 	if (count == 0)
 		return 0;
-	for (size_t i = 0; aliases[i][0] != NULL; i++)
-		names[count++] = sbx_mem_text(aliases[i][0],
-			strlen(aliases[i][0]));
 	names[count++] = sbx_mem_text("help", 4);
 	qsort(names, count, sizeof(names[0]), compare);
 	return count;
@@ -111,9 +103,6 @@ all_verbs(const char *const dirs[], char *names[static MAX_TOOLS + 8])
 static const char *
 words_for(const char *name)
 {
-	for (size_t i = 0; aliases[i][0] != NULL; i++)
-		if (strcmp(aliases[i][0], name) == 0)
-			return aliases[i][3];
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
 		if (strcmp(known[i].name, name) == 0)
 			return known[i].words;
@@ -123,7 +112,7 @@ words_for(const char *name)
 static int
 list_tools(const char *const dirs[])
 {
-	char *names[MAX_TOOLS + 8];
+	char *names[MAX_TOOLS + 1];
 	size_t count = all_verbs(dirs, names);
 
 	for (size_t i = 0; i < count; i++) {
@@ -159,7 +148,7 @@ static int
 no_verb(const char *const dirs[], const char *verb)
 {
 	struct sbx_near near = { .word = verb };
-	char *names[MAX_TOOLS + 8];
+	char *names[MAX_TOOLS + 1];
 	size_t count = all_verbs(dirs, names);
 
 	for (size_t i = 0; i < count; i++)
@@ -210,14 +199,13 @@ options(char *const *argv)
 	return n;
 }
 
-/* sbx OPTIONS VERB REST as sbx-TOOL OPTIONS [VERB] REST. */
+/* sbx OPTIONS VERB REST as sbx-VERB OPTIONS REST. */
 static int
 run_verb(const char *const dirs[], int argc, char **argv)
 {
-	/* Two more than argc: an alias is one word here and two there. */
-	char **args = sbx_mem_alloc((size_t)argc + 3, sizeof(*args)), name[64];
+	char **args = sbx_mem_alloc((size_t)argc + 1, sizeof(*args)), name[64];
 	int lead = options(argv + 1), at = 1, r;
-	const char *verb = argv[1 + lead], *tool = verb, *then = NULL;
+	const char *verb = argv[1 + lead];
 
 	if (verb == NULL || !verb_ok(verb)) {
 		fputs("sbx: not a verb\n", stderr);
@@ -225,20 +213,13 @@ run_verb(const char *const dirs[], int argc, char **argv)
 		free(args);
 		return -SBX_E_USAGE;
 	}
-	for (size_t i = 0; aliases[i][0] != NULL; i++)
-		if (strcmp(verb, aliases[i][0]) == 0) {
-			tool = aliases[i][1];
-			then = aliases[i][2];
-		}
-	snprintf(name, sizeof(name), "sbx-%s", tool);
+	snprintf(name, sizeof(name), "sbx-%s", verb);
 	args[0] = name;
 	for (int i = 1; i <= lead; i++)
 		args[at++] = argv[i];
-	if (then != NULL)
-		args[at++] = (char *)then;
 	for (int i = 2 + lead; i < argc; i++)
 		args[at++] = argv[i];
-	r = run_tool(dirs, tool, args);
+	r = run_tool(dirs, verb, args);
 	free(args);
 	return r;
 }

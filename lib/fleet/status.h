@@ -43,6 +43,7 @@ const char *sbx_fleet_role(uint64_t bytes);
 
 #define SBX_STATUS_SCHEMA 1
 #define SBX_STATUS_TEXT 400 /* bytes of a line's text, of its command */
+#define SBX_STATUS_MAX (64u << 20) /* bytes of what is made from a report */
 
 enum sbx_status_how {
 	SBX_STATUS_OK,

@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -145,6 +146,17 @@ doc_read(const struct sbx_json *root, struct sbx_grants *g, struct sbx_err *err)
 		g->count++;
 	}
 	return 0;
+}
+
+char *
+sbx_grants_path(const struct sbx_conf *conf)
+{
+	char *copy = sbx_mem_text(conf->audit, strlen(conf->audit));
+	struct sbx_buf path = SBX_BUF(4096);
+
+	sbx_buf_fmt(&path, "%s/grants", dirname(copy));
+	free(copy);
+	return path.data; /* transferred */
 }
 
 int

@@ -113,6 +113,8 @@ struct sbx_grants {
 	unsigned char audit_head[SBX_HASH_BYTES];
 };
 
+/* Beside the audit log; the caller's to free. */
+char *sbx_grants_path(const struct sbx_conf *conf);
 /* No file: no grants. */
 int sbx_grants_load(const char *path, struct sbx_grants *g,
 	struct sbx_err *err);

@@ -6,7 +6,6 @@
  * differs: it goes on whatever fails, since a port that stays open is worse
  * than a record that is missing.
  */
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
@@ -24,17 +23,12 @@ int
 sbx_lending_open(
 	struct sbx_lending *l, const struct sbx_conf *conf, struct sbx_err *err)
 {
-	struct sbx_buf path = SBX_BUF(4096);
-	char *copy;
 	int r;
 
 	memset(l, 0, sizeof(*l));
 	l->conf = conf;
 	l->audit.fd = -1;
-	copy = sbx_mem_text(conf->audit, strlen(conf->audit));
-	sbx_buf_fmt(&path, "%s/grants", dirname(copy));
-	free(copy);
-	l->path = path.data; /* transferred */
+	l->path = sbx_grants_path(conf);
 	if ((r = sbx_audit_open(conf->audit, &l->audit, err)) != 0) {
 		sbx_err_hint(err, "nothing is lent without a record");
 		sbx_lending_close(l);

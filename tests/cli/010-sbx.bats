@@ -17,16 +17,9 @@ setup() {
 	assert_like "$stderr" '^sbx-ledger: ' "not the tool's own error"
 }
 
-@test "sbx status is sbx-ledger status, options included" {
-	at a sbx-ledger -j status
-	want=$output
-	at a sbx status -j
-	assert_eq "$output" "$want" "another output"
-}
-
 @test "sbx alone lists what there is, each once, sorted, with words" {
 	run_sbx sbx
-	for t in grant ledger member offer status help; do
+	for t in grant ledger member offer status why help; do
 		assert_like "$output" "(^|"$'\n'")$t  +[a-z]" "$t is missing, or its words"
 	done
 	assert_eq "$(grep -cE '^[a-z-]+ *$' <<<"$output" || :)" 0 "a tool without words"
@@ -43,7 +36,7 @@ setup() {
 	run_sbx sbx help ledger
 	assert_has "$output" "usage: sbx-ledger" "of a tool"
 	run_sbx sbx help status
-	assert_has "$output" "usage: sbx-ledger status" "of a short one"
+	assert_has "$output" "usage: sbx-status" "of one without verbs"
 	run_sbx 2 sbx help ledger status
 }
 
@@ -54,9 +47,6 @@ setup() {
 	want=$output
 	for o in "-C $N -j" "-jC $N" "--json --state=$N" "-j --state $N" "-jC$N"; do
 		# shellcheck disable=SC2086 # words
-		run_sbx sbx $o status
-		assert_eq "$output" "$want" "sbx $o status"
-		# shellcheck disable=SC2086
 		run_sbx sbx $o ledger status
 		assert_eq "$output" "$want" "sbx $o ledger status"
 	done
