@@ -200,7 +200,8 @@ run_macro(struct work *w, const struct sbx_json *macro)
 			sbx_json_str(macro, "kind"), "grant", "--sub",
 			w->req->subscriber, "--src-ip", w->cgi.address,
 			"--params", sbx_buf_text(&params), "--ttl", ttl,
-			"--service", w->cgi.service, NULL };
+			"--service", w->cgi.service, "--subscription",
+			w->req->subscription, NULL };
 		r = sbx_run(&run, &status, NULL, &said, err);
 	}
 	if (r == 0 && status != 0)

@@ -69,7 +69,7 @@ say_legs(struct sbx_ctx *ctx, const struct sbx_json *answer)
 
 	for (leg = sbx_json_get(answer, "legs")->child; leg != NULL;
 		leg = leg->next) {
-		sbx_tool_out(ctx, "  %s: %s", sbx_json_get(leg, "holds")->yes ?
+		sbx_tool_out(ctx, "  %s: %s", sbx_json_yes(leg, "holds") ?
 			"yes" : "no", sbx_json_str(leg, "why"));
 		id = ctx->verbose ? sbx_json_get(leg, "entries")->child : NULL;
 		for (; id != NULL; id = id->next)
@@ -179,7 +179,7 @@ answer(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_state *st,
 	if ((r = sbx_can(st, &q, &s.doc, &ctx->err)) != 0)
 		return r;
 	root = sbx_doc_root(s.doc);
-	allowed = sbx_json_get(root, "allowed")->yes;
+	allowed = sbx_json_yes(root, "allowed");
 	if (ctx->json) {
 		sbx_json_add_time(s.doc, root, "at", w->at);
 		s.list = sbx_json_add(s.doc, root, "anchors_since",

@@ -218,7 +218,7 @@ say_heard(struct sbx_ctx *ctx, const struct sbx_json *list)
 {
 	for (const struct sbx_json *p = list->child; p != NULL; p = p->next) {
 		const char *heard = sbx_json_str(p, "heard");
-		bool stale = sbx_json_get(p, "stale")->yes;
+		bool stale = sbx_json_yes(p, "stale");
 
 		if (stale || ctx->verbose)
 			sbx_tool_out(ctx, "peer           %s %s%s%s",

@@ -8,6 +8,7 @@
 #include "base/base.h"
 #include "json/json.h"
 #include "crypto/crypto.h"
+#include "directory/directory.h"
 #include "apply/apply.h"
 #include "lend/lend.h"
 #include "tool/tool.h"
@@ -44,6 +45,7 @@ fill(const struct sbx_ctx *ctx, struct sbx_ask *a)
 	a->endpoint = sbx_tool_opt(ctx, "endpoint");
 	a->params = sbx_tool_opt(ctx, "params");
 	a->ttl_text = sbx_tool_opt(ctx, "ttl");
+	a->subscription = sbx_tool_opt(ctx, "subscription");
 }
 
 static int
@@ -51,12 +53,20 @@ cmd_grant(struct sbx_ctx *ctx)
 {
 	struct sbx_ask a = SBX_ASK;
 	struct sbx_lending l;
-	int r;
+	struct sbx_err why = { 0 };
+	int r, asked;
 
-	if ((r = open_lending(ctx, &l)) != 0)
+	if ((r = need_root(ctx)) != 0)
 		return r;
 	fill(ctx, &a);
-	if ((r = sbx_lending_grant(&l, &a, ctx->dry, &ctx->err)) == 0)
+	asked = sbx_ask_grant(&a, &ctx->conf, &why);
+	if ((r = open_lending(ctx, &l)) != 0) {
+		sbx_ask_free(&a);
+		return r;
+	}
+	if (asked != 0)
+		ctx->err = why;
+	if ((r = sbx_lending_grant(&l, &a, asked, ctx->dry, &ctx->err)) == 0)
 		sbx_tool_say(ctx, "%s %s: %s port %d for %s, %lld s",
 			ctx->dry ? "would lend" : "lent", a.kind,
 			sbx_proto_name(a.macro.proto), a.port, a.ip,
@@ -186,7 +196,7 @@ cmd_list(struct sbx_ctx *ctx)
 		goto out;
 	names = sbx_mem_alloc(l.grants.count + 1, sizeof(*names));
 	if (!ctx->json) /* without a directory the dids will do */
-		sbx_judge_names(&ctx->conf, &l.grants, names, NULL);
+		sbx_grants_names(&ctx->conf, &l.grants, names, NULL);
 	for (i = 0; i < l.grants.count; i++) {
 		if (sbx_granted_left(&l.grants.list[i]) == 0)
 			continue;
@@ -370,12 +380,19 @@ static int
 cmd_sync(struct sbx_ctx *ctx)
 {
 	struct sbx_lending_sync s;
+	struct sbx_err why = { 0 };
+	struct sbx_said said;
 	struct sbx_lending l;
-	int r;
+	int r, asked;
 
-	if ((r = open_lending(ctx, &l)) != 0)
+	if ((r = need_root(ctx)) != 0)
 		return r;
-	r = sbx_lending_sync(&l, ctx->dry, &s, &ctx->err);
+	asked = sbx_said_ask(&said, &ctx->conf, &why);
+	if ((r = open_lending(ctx, &l)) != 0)
+		goto out;
+	r = sbx_lending_sync(
+		&l, asked == 0 ? &said : NULL, ctx->dry, &s, &ctx->err);
+	sbx_lending_note(&r, &ctx->err, asked, &why);
 	if (s.restored + s.expired + s.withdrawn + s.stray + s.ports > 0 ||
 		ctx->verbose)
 		sbx_tool_say(ctx,
@@ -384,6 +401,8 @@ cmd_sync(struct sbx_ctx *ctx)
 			ctx->dry ? "would have " : "", s.restored, s.withdrawn,
 			s.expired, s.stray, s.ports);
 	sbx_lending_close(&l);
+out:
+	sbx_said_free(&said);
 	return r;
 }
 
@@ -428,6 +447,7 @@ static const struct sbx_opt grant_opts[] = {
 	OPT_PARAMS,
 	{ 0, "ttl", "SECONDS", "for how long, 60 to 86400" },
 	OPT_SERVICE,
+	{ 0, "subscription", "ID", "that was seen, if the log lacks it yet" },
 	{ 0 },
 };
 

@@ -113,7 +113,7 @@ attest_row(void *arg, const struct sbx_json *row, struct sbx_err *err)
 	(void)err;
 	if (sbx_tool_opt(ctx, "all") != NULL ||
 		(sbx_json_is(sbx_json_get(row, "status"), "live") &&
-			sbx_json_get(row, "member")->yes))
+			sbx_json_yes(row, "member")))
 		sbx_tool_row(ctx, attest_cols, row);
 	return SBX_OK;
 }
@@ -212,7 +212,7 @@ static int
 name_row(void *arg, const struct sbx_json *row, struct sbx_err *err)
 {
 	(void)err;
-	if (sbx_json_get(row, "member")->yes)
+	if (sbx_json_yes(row, "member"))
 		sbx_tool_row(arg, name_cols, row);
 	return SBX_OK;
 }
@@ -246,10 +246,10 @@ verdict(struct sbx_ctx *ctx, const struct sbx_json *answer)
 	const struct sbx_json *leg;
 	const char *remedy;
 
-	if (sbx_json_get(answer, "allowed")->yes)
+	if (sbx_json_yes(answer, "allowed"))
 		return SBX_OK;
 	leg = sbx_json_get(answer, "legs")->child;
-	while (sbx_json_get(leg, "holds")->yes)
+	while (sbx_json_yes(leg, "holds"))
 		leg = leg->next;
 	remedy = sbx_json_str(leg, "remedy");
 	if (ctx->quiet)

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The directory, the gate and the names: what the plan is made of. */
 #include <errno.h>
-#include <libgen.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -19,98 +17,54 @@
 #include "tool/tool.h"
 #include "mesh-up.h"
 
-#define MAX_DIRECTORY (16u << 20)
-#define READ_TIME     60000 /* ms for the directory */
-
-/* ---- the directory, read by a child without rights ---------------------- */
+/* ---- the directory ---- */
 
 static int
-emit(int fd, const char *word, const struct sbx_json *row, struct sbx_err *err)
-{
-	struct sbx_buf line = SBX_BUF(SBX_MAX_LINE);
-	int r;
-
-	sbx_buf_str(&line, word);
-	sbx_buf_str(&line, " ");
-	r = sbx_canon_write(&line, row, NULL, err);
-	sbx_buf_str(&line, "\n");
-	if (r == SBX_OK && line.over)
-		r = sbx_err_set(err, SBX_E_INPUT, "a row is too long");
-	if (r == SBX_OK)
-		r = sbx_io_write_fd(fd, line.data, line.len, err);
-	sbx_buf_free(&line);
-	return r;
-}
-
-static int
-emit_member(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+say_member(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 {
 	const char *state = sbx_json_str(row, "state");
 
 	if (state == NULL ||
 		(strcmp(state, "anchor") != 0 && strcmp(state, "member") != 0))
 		return SBX_OK;
-	return emit(*(const int *)ctx, "member", row, err);
+	return sbx_reader_say(*(const int *)ctx, "member", row, err);
 }
 
 static int
-emit_node(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+say_node(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 {
-	return emit(*(const int *)ctx, "node", row, err);
+	return sbx_reader_say(*(const int *)ctx, "node", row, err);
 }
 
 static int
-emit_guest(void *ctx, const struct sbx_json *row, struct sbx_err *err)
+say_guest(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 {
-	return emit(*(const int *)ctx, "guest", row, err);
+	return sbx_reader_say(*(const int *)ctx, "guest", row, err);
 }
 
 static int
-write_directory(void *ctx, int fd, struct sbx_err *err)
+ask(void *ctx, struct sbx_state *st, const char *self, int fd,
+	struct sbx_err *err)
 {
-	char line[SBX_DID_SIZE + 8], did[SBX_DID_SIZE];
-	struct sbx_state *st = NULL;
-	struct sbx_log *log = NULL;
+	char line[SBX_DID_SIZE + 8];
 	int r;
 
-	if ((r = sbx_log_open(ctx, 0, &log, err)) != SBX_OK ||
-		(r = sbx_log_self(log, did, err)) != SBX_OK ||
-		(r = sbx_state_open(log, &st, err)) != SBX_OK)
-		goto out;
-	snprintf(line, sizeof(line), "self %s\n", did);
+	(void)ctx;
+	snprintf(line, sizeof(line), "self %s\n", self);
 	if ((r = sbx_io_write_fd(fd, line, strlen(line), err)) == SBX_OK &&
-		(r = sbx_state_each(st, SBX_VIEW_MEMBER, NULL, emit_member, &fd,
+		(r = sbx_state_each(st, SBX_VIEW_MEMBER, NULL, say_member, &fd,
 			 err)) == SBX_OK)
-		r = sbx_state_each(
-			st, SBX_VIEW_NODE, NULL, emit_node, &fd, err);
+		r = sbx_state_each(st, SBX_VIEW_NODE, NULL, say_node, &fd, err);
 	if (r == SBX_OK)
 		r = sbx_state_each(
-			st, SBX_VIEW_GUEST, NULL, emit_guest, &fd, err);
-out:
-	sbx_state_free(st);
-	sbx_log_close(log);
+			st, SBX_VIEW_GUEST, NULL, say_guest, &fd, err);
 	return r;
 }
 
-/* Whoever can put files beside the database decides what it is, so that user,
- * not root, is who reads it. */
 static int
-owner(const char *db, uid_t *uid, gid_t *gid, struct sbx_err *err)
+hear(void *ctx, char *line, size_t len, struct sbx_err *err)
 {
-	char *copy = sbx_mem_text(db, strlen(db));
-	const char *dir = dirname(copy);
-	struct stat st;
-	int r = SBX_OK;
-
-	if (stat(dir, &st) != 0)
-		r = sbx_err_sys(err, "%s", dir);
-	else if ((st.st_mode & S_IWOTH) != 0)
-		r = sbx_err_set(
-			err, SBX_E_USAGE, "%s: anybody may write there", dir);
-	*uid = geteuid() == 0 ? st.st_uid : (uid_t)-1;
-	*gid = geteuid() == 0 ? st.st_gid : (gid_t)-1;
-	free(copy);
-	return r;
+	return sbx_mesh_line(ctx, line, len, err);
 }
 
 static void
@@ -122,32 +76,17 @@ say_note(void *ctx, const char *text)
 int
 meshup_read(struct sbx_ctx *ctx, struct sbx_mesh *m)
 {
-	struct sbx_buf text = SBX_BUF(MAX_DIRECTORY);
-	char *line, *save = NULL;
-	uid_t uid;
-	gid_t gid;
+	const struct sbx_reading reading = { .ask = ask, .hear = hear,
+		.ctx = m };
 	int r;
 
 	m->note = say_note;
 	m->ctx = ctx;
-	if ((r = sbx_mesh_conf(m, &ctx->conf, &ctx->err)) != SBX_OK ||
-		(r = owner(ctx->conf.db, &uid, &gid, &ctx->err)) != SBX_OK ||
-		(r = sbx_priv_child(uid, gid, READ_TIME, write_directory,
-			 ctx->conf.db, &text, &ctx->err)) != SBX_OK)
-		goto out;
-	if (text.len == 0 || memchr(text.data, '\0', text.len) != NULL) {
-		r = sbx_err_set(
-			&ctx->err, SBX_E_SYS, "the directory cannot be read");
-		goto out;
-	}
-	for (line = strtok_r(text.data, "\n", &save);
-		line != NULL && r == SBX_OK; line = strtok_r(NULL, "\n", &save))
-		r = sbx_mesh_line(m, line, strlen(line), &ctx->err);
-	if (r == SBX_OK && m->self[0] == '\0')
+	if ((r = sbx_mesh_conf(m, &ctx->conf, &ctx->err)) == SBX_OK &&
+		(r = sbx_reader(ctx->conf.db, &reading, &ctx->err)) == SBX_OK &&
+		m->self[0] == '\0')
 		r = sbx_err_set(&ctx->err, SBX_E_SYS,
 			"the directory does not say who we are");
-out:
-	sbx_buf_free(&text);
 	return r;
 }
 

@@ -169,7 +169,7 @@ decide(struct sbx_ctx *ctx, const char *op, bool approves)
 			0)
 		goto out;
 	row = sbx_doc_root(doc);
-	lifts = approves && sbx_json_get(row, "denied")->yes;
+	lifts = approves && sbx_json_yes(row, "denied");
 	if (offer_has(row, "status", approves ? "live" : "rejected"))
 		sbx_tool_say(ctx, "it is %s already: nothing signed",
 			approves ? "live" : "rejected");

@@ -40,7 +40,8 @@ explain_no_offer(struct sbx_asked *a, struct sbx_leg *l)
 static void
 offer_leg(struct sbx_asked *a, const struct sbx_verdict *v)
 {
-	const struct sbx_json *row, *member;
+	const struct sbx_json *row;
+	bool member;
 	struct sbx_leg l;
 
 	sbx_leg_begin(a, &l, "offer");
@@ -50,19 +51,19 @@ offer_leg(struct sbx_asked *a, const struct sbx_verdict *v)
 		return;
 	}
 	row = sbx_doc_root(v->offer_row);
-	member = sbx_json_get(row, "member");
+	member = sbx_json_yes(row, "member");
 	sbx_leg_entry(a, &l, sbx_json_str(row, "entry"));
 	l.holds = v->offer == SBX_USE_YES;
 	sbx_name_write(a->st, sbx_json_str(row, "provider"), &l.why);
 	if (l.holds)
 		sbx_buf_fmt(&l.why, " offers %s", sbx_json_str(row, "name"));
-	else if (member->yes)
+	else if (member)
 		sbx_buf_fmt(&l.why, " withdrew %s", sbx_json_str(row, "name"));
 	else
 		sbx_buf_fmt(&l.why, ", which offers %s, is not a member, or was "
 				    "revoked since it said so",
 			sbx_json_str(row, "name"));
-	if (!member->yes)
+	if (!member)
 		sbx_buf_fmt(&l.remedy, "unless it is one, a member signs an "
 				       "invitation and it accepts it; then ");
 	sbx_name_write(a->st, sbx_json_str(row, "provider"), &l.remedy);
@@ -82,7 +83,7 @@ mend_sub(struct sbx_asked *a, struct sbx_leg *l, const struct sbx_json *offer,
 
 	sbx_name_write(a->st, sbx_json_str(offer, "provider"), &by);
 	if (strcmp(status, "waiting") == 0 ||
-		(sub != NULL && sbx_json_get(sub, "denied")->yes))
+		(sub != NULL && sbx_json_yes(sub, "denied")))
 		sbx_buf_fmt(&l->remedy, "%s, the provider, signs: sbx-offer approve "
 			"%s", sbx_buf_text(&by),
 			sbx_json_str(sub, "subscription_id"));
@@ -116,7 +117,7 @@ explain_sub(struct sbx_asked *a, struct sbx_leg *l, const struct sbx_json *offer
 		sbx_buf_str(&l->why, ", by a number that another claims too, so no "
 				     "approval is its own");
 	else if (strcmp(status, "cancelled") == 0 &&
-		sbx_json_get(sub, "denied")->yes)
+		sbx_json_yes(sub, "denied"))
 		sbx_buf_str(&l->why, ", which was rejected, and is cancelled");
 	else
 		sbx_buf_fmt(&l->why, ", which is %s", status);

@@ -183,11 +183,13 @@ struct sbx_use {
 	const char *subscription;
 };
 
+#define SBX_USE_IP_SIZE 46
+
 struct sbx_verdict {
 	enum sbx_use_why why; /* of the parts below the first that fails */
 	enum sbx_use_why offer, member, node, sub; /* each by itself; sub is
 						    * that of offer if that fails */
-	char mesh_ip[46]; /* the subscriber's node's, or "" */
+	char mesh_ip[SBX_USE_IP_SIZE]; /* the subscriber's node's, or "" */
 	struct sbx_doc *offer_row; /* of SBX_VIEW_OFFER, or NULL */
 	struct sbx_doc *sub_row;   /* of SBX_VIEW_SUB: what sub rests on, or NULL */
 };
@@ -199,8 +201,37 @@ struct sbx_verdict {
 int sbx_use_check(struct sbx_state *st, const struct sbx_use *use,
 	struct sbx_verdict *v, struct sbx_err *err);
 void sbx_verdict_free(struct sbx_verdict *v);
+/* The same for each of count questions, whys[i] for uses[i], reading once what
+ * they need of the state.  Those about a service name this provider. */
+int sbx_use_check_all(struct sbx_state *st, const char *provider,
+	const struct sbx_use *uses, size_t count, enum sbx_use_why *whys,
+	struct sbx_err *err);
 /* A clause about the subscriber: "not a member"; never NULL. */
 const char *sbx_use_text(enum sbx_use_why why);
+
+/* ---- reader: the directory, for root --------------------------------------- */
+
+/* Root opens no database: who owns the directory that it lies in decides what
+ * is in it.  A child that has become that user reads it, and root hears lines. */
+struct sbx_reading {
+	/* In the child: write what is asked to fd, each line ended, e.g. by
+	 * sbx_reader_say.  self is this node's DID. */
+	int (*ask)(void *ctx, struct sbx_state *st, const char *self, int fd,
+		struct sbx_err *err);
+	/* In the caller, for each line in order, NUL in place of its end: the
+	 * owner's word, of which nothing is sure but that it has no NUL inside.
+	 * A result other than SBX_OK ends it. */
+	int (*hear)(void *ctx, char *line, size_t len, struct sbx_err *err);
+	void *ctx;
+};
+
+/* Ask the ledger at the path db.  As root: SBX_E_USAGE if its directory is
+ * root's or anybody may write there.  Else it is read as who calls. */
+int sbx_reader(const char *db, const struct sbx_reading *reading,
+	struct sbx_err *err);
+/* Write "WORD ROW" and a line's end, the row in canonical form. */
+int sbx_reader_say(int fd, const char *word, const struct sbx_json *row,
+	struct sbx_err *err);
 
 /* ---- ula: IPv6 addresses on the mesh --------------------------------------- */
 

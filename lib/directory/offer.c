@@ -53,10 +53,8 @@ sbx_sub_id(char id[static SBX_ID_SIZE], const char *subscriber,
 bool
 sbx_offer_live(const struct sbx_json *row)
 {
-	const struct sbx_json *member = sbx_json_get(row, "member");
-
 	return sbx_json_is(sbx_json_get(row, "status"), "live") &&
-	       member != NULL && member->yes;
+	       sbx_json_yes(row, "member");
 }
 
 bool

@@ -15,7 +15,7 @@
 #include "base/base.h"
 #include "json/json.h"
 #include "directory/directory.h"
-#include "directory/state.h"
+#include "directory/use.h"
 
 static const char *const texts[] = {
 	[SBX_USE_YES] = "may use it",
@@ -61,8 +61,7 @@ struct offers {
 static int
 see_offer(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 {
-	const struct sbx_json *m = sbx_json_get(row, "member");
-	bool member = m != NULL && m->yes;
+	bool member = sbx_json_yes(row, "member");
 	struct offers *o = ctx;
 
 	(void)err;
@@ -97,13 +96,13 @@ lends(const struct sbx_json *offer, const char *kind, const char *params)
 }
 
 static int
-check_offer(struct sbx_state *st, const struct sbx_use *use,
-	struct sbx_verdict *v, struct sbx_err *err)
+check_offer(struct sbx_state *st, const struct sbx_use_rows *rows,
+	const struct sbx_use *use, struct sbx_verdict *v, struct sbx_err *err)
 {
 	struct offers o = { .provider = use->provider };
 	int r;
 
-	r = sbx_state_each(st, SBX_VIEW_OFFER, use->service, see_offer, &o, err);
+	r = sbx_use_offers(st, rows, use, see_offer, &o, err);
 	v->offer_row = o.doc;
 	if (r != 0)
 		return r;
@@ -124,20 +123,13 @@ check_offer(struct sbx_state *st, const struct sbx_use *use,
 /* ---- the subscriber --------------------------------------------------------- */
 
 static int
-check_node(struct sbx_state *st, const struct sbx_use *use,
-	struct sbx_verdict *v, struct sbx_err *err)
+check_node(struct sbx_state *st, const struct sbx_use_rows *rows,
+	const struct sbx_use *use, struct sbx_verdict *v, struct sbx_err *err)
 {
-	sqlite3_stmt *q = NULL;
 	int r;
 
-	if ((r = sbx_db_prepare(st->db, "SELECT mesh_ip FROM temp.v_node WHERE "
-		     "did=? AND member AND mesh_ip IS NOT NULL", &q, err)) != 0)
+	if ((r = sbx_use_node(st, rows, use, v->mesh_ip, err)) != 0)
 		return r;
-	sbx_db_bind_text(q, 1, use->subscriber);
-	if (sqlite3_step(q) == SQLITE_ROW)
-		snprintf(v->mesh_ip, sizeof(v->mesh_ip), "%s",
-			(const char *)sqlite3_column_text(q, 0));
-	sqlite3_finalize(q);
 	v->node = v->mesh_ip[0] == '\0' ? SBX_USE_NO_NODE :
 		use->address != NULL && strcmp(use->address, v->mesh_ip) != 0 ?
 		SBX_USE_ELSEWHERE : SBX_USE_YES;
@@ -162,10 +154,10 @@ rank_of(const struct sbx_json *row)
 {
 	const struct sbx_json *status = sbx_json_get(row, "status");
 
-	if (sbx_json_get(row, "denied")->yes)
+	if (sbx_json_yes(row, "denied"))
 		return DENIED;
 	/* Said before it was put out, it is not this member's. */
-	if (!sbx_json_get(row, "member")->yes)
+	if (!sbx_json_yes(row, "member"))
 		return OVER;
 	return sbx_json_is(status, "live") ? LIVE :
 		sbx_json_is(status, "waiting") ? WAITING : OVER;
@@ -211,16 +203,14 @@ weigh(const struct subs *s, bool pending)
 }
 
 static int
-check_sub(struct sbx_state *st, const struct sbx_use *use,
-	struct sbx_verdict *v, struct sbx_err *err)
+check_sub(struct sbx_state *st, const struct sbx_use_rows *rows,
+	const struct sbx_use *use, struct sbx_verdict *v, struct sbx_err *err)
 {
 	const struct sbx_json *offer = sbx_doc_root(v->offer_row);
-	const struct sbx_subs of = { .subscriber = use->subscriber,
-		.service = use->service };
 	struct subs s = { .use = use, .provider = sbx_json_str(offer, "provider") };
 	int r;
 
-	r = sbx_state_subs(st, &of, see_sub, &s, err);
+	r = sbx_use_subs(st, rows, use, see_sub, &s, err);
 	v->sub_row = s.doc;
 	if (r == 0)
 		v->sub = weigh(&s, !sbx_json_is(sbx_json_get(offer,
@@ -231,28 +221,35 @@ check_sub(struct sbx_state *st, const struct sbx_use *use,
 /* ---- the verdict ---------------------------------------------------------------- */
 
 int
-sbx_use_check(struct sbx_state *st, const struct sbx_use *use,
-	struct sbx_verdict *v, struct sbx_err *err)
+sbx_use_one(struct sbx_state *st, const struct sbx_use_rows *rows,
+	const struct sbx_use *use, struct sbx_verdict *v, struct sbx_err *err)
 {
 	int r;
 
 	*v = (struct sbx_verdict){ .why = SBX_USE_YES };
 	v->member = sbx_state_member(st, use->subscriber) ? SBX_USE_YES :
 							    SBX_USE_STRANGER;
-	if ((r = check_node(st, use, v, err)) != 0)
+	if ((r = check_node(st, rows, use, v, err)) != 0)
 		return r;
 	if (use->service != NULL) {
-		if ((r = check_offer(st, use, v, err)) != 0)
+		if ((r = check_offer(st, rows, use, v, err)) != 0)
 			return r;
 		/* Without an offer there is nothing to subscribe to; with one
 		 * that is over, what there was of it is worth telling. */
 		if (v->offer_row == NULL || v->offer == SBX_USE_CONTESTED)
 			v->sub = v->offer;
-		else if ((r = check_sub(st, use, v, err)) != 0)
+		else if ((r = check_sub(st, rows, use, v, err)) != 0)
 			return r;
 	}
 	v->why = v->offer != SBX_USE_YES ? v->offer :
 		v->member != SBX_USE_YES ? v->member :
 		v->node != SBX_USE_YES ? v->node : v->sub;
 	return SBX_OK;
+}
+
+int
+sbx_use_check(struct sbx_state *st, const struct sbx_use *use,
+	struct sbx_verdict *v, struct sbx_err *err)
+{
+	return sbx_use_one(st, NULL, use, v, err);
 }

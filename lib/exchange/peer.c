@@ -47,7 +47,6 @@ struct scan {
 static int
 node_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 {
-	const struct sbx_json *member = sbx_json_get(row, "member");
 	const char *did = sbx_json_str(row, "did");
 	const char *ip = sbx_json_str(row, "mesh_ip");
 	struct scan *s = ctx;
@@ -56,7 +55,7 @@ node_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 	char url[64];
 
 	(void)err;
-	if (member == NULL || !member->yes || did == NULL || ip == NULL ||
+	if (!sbx_json_yes(row, "member") || did == NULL || ip == NULL ||
 		strcmp(did, s->self) == 0 || !in_mesh(s->conf, ip))
 		return SBX_OK;
 	snprintf(url, sizeof(url), "http://%s:%d/", ip, s->conf->dir_port);

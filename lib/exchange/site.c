@@ -200,12 +200,11 @@ write_old(struct pub *p, struct sbx_err *err)
 static int
 offer_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 {
-	const struct sbx_json *member = sbx_json_get(row, "member");
 	struct pub *p = ctx;
 	int r;
 
 	if (!sbx_json_is(sbx_json_get(row, "status"), "live") ||
-		member == NULL || !member->yes)
+		!sbx_json_yes(row, "member"))
 		return SBX_OK;
 	sbx_buf_str(&p->d.out, p->first ? "" : ",\n");
 	p->first = false;

@@ -316,6 +316,14 @@ sbx_json_is(const struct sbx_json *v, const char *text)
 }
 
 bool
+sbx_json_yes(const struct sbx_json *obj, const char *key)
+{
+	const struct sbx_json *v = sbx_json_get(obj, key);
+
+	return v != NULL && v->type == SBX_JSON_BOOL && v->yes;
+}
+
+bool
 sbx_json_int(const struct sbx_json *v, int64_t min, int64_t max, int64_t *value)
 {
 	size_t i, start;

@@ -60,6 +60,8 @@ sbx_json_get(const struct sbx_json *obj, const char *key)
 /* The member's text when it is a string, else NULL. */
 const char *sbx_json_str(const struct sbx_json *obj, const char *key);
 bool sbx_json_is(const struct sbx_json *v, const char *text);
+/* Whether the member is true: what is missing or no boolean is not. */
+bool sbx_json_yes(const struct sbx_json *obj, const char *key);
 /* True when v is an integer lexeme, min <= value <= max. */
 bool sbx_json_int(const struct sbx_json *v, int64_t min, int64_t max,
 	int64_t *value);

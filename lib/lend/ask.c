@@ -119,13 +119,13 @@ sub_check(const char *sub, struct sbx_err *err)
 }
 
 static int
-service_check(const char *service, struct sbx_err *err)
+id_check(const char *what, const char *text, struct sbx_err *err)
 {
 	unsigned char id[SBX_HASH_BYTES];
 
-	if (!sbx_hex_parse(id, sizeof(id), service, strlen(service)))
+	if (!sbx_hex_parse(id, sizeof(id), text, strlen(text)))
 		return sbx_err_set(err, SBX_E_USAGE,
-			"service: not 64 lower-case hex digits");
+			"%s: not 64 lower-case hex digits", what);
 	return 0;
 }
 
@@ -140,17 +140,36 @@ kind_check(const char *kind, struct sbx_err *err)
 
 /* ---- the requests ---- */
 
+void
+sbx_ask_granted(const struct sbx_ask *a, struct sbx_granted *g)
+{
+	*g = (struct sbx_granted){ .params = a->canon.data };
+	snprintf(g->kind, sizeof(g->kind), "%s", a->kind);
+	snprintf(g->sub, sizeof(g->sub), "%s", a->sub);
+	snprintf(g->service, sizeof(g->service), "%s",
+		a->service != NULL ? a->service : "");
+	snprintf(g->subscription, sizeof(g->subscription), "%s",
+		a->subscription != NULL ? a->subscription : "");
+	snprintf(g->lend.ip, sizeof(g->lend.ip), "%s", a->ip);
+	g->lend.proto = a->macro.proto;
+	g->lend.port = a->port;
+}
+
 int
 sbx_ask_grant(
 	struct sbx_ask *a, const struct sbx_conf *conf, struct sbx_err *err)
 {
+	struct sbx_granted g;
 	int r;
 
 	if ((r = kind_check(a->kind, err)) != 0 ||
 		(r = sub_check(a->sub, err)) != 0 ||
 		(r = address_check(conf, a->ip, err)) != 0 ||
 		(a->service != NULL &&
-			(r = service_check(a->service, err)) != 0))
+			(r = id_check("service", a->service, err)) != 0) ||
+		(a->subscription != NULL &&
+			(r = id_check("subscription", a->subscription, err)) !=
+				0))
 		return r;
 	if (a->ttl_text == NULL ||
 		!sbx_num_parse(&a->ttl, a->ttl_text, SBX_MIN_TTL, SBX_MAX_TTL))
@@ -158,9 +177,11 @@ sbx_ask_grant(
 			"time to live: not a number from %d to %d", SBX_MIN_TTL,
 			SBX_MAX_TTL);
 	if ((r = sbx_macro_open(conf->macros, a->kind, &a->macro, err)) != 0 ||
-		(r = params_check(a, err)) != 0)
+		(r = params_check(a, err)) != 0 ||
+		(r = sbx_ask_port(conf, a->port, err)) != 0)
 		return r;
-	return sbx_ask_port(conf, a->port, err);
+	sbx_ask_granted(a, &g);
+	return sbx_grant_check(conf, &g, err);
 }
 
 int
@@ -172,7 +193,7 @@ sbx_ask_activate(
 	if (a->service == NULL)
 		return sbx_err_set(err, SBX_E_USAGE, "--service is missing");
 	if ((r = kind_check(a->kind, err)) != 0 ||
-		(r = service_check(a->service, err)) != 0 ||
+		(r = id_check("service", a->service, err)) != 0 ||
 		(a->endpoint != NULL &&
 			(r = endpoint_check(conf, a->endpoint, err)) != 0) ||
 		(r = sbx_macro_open(conf->macros, a->kind, &a->macro, err)) !=
@@ -192,7 +213,7 @@ sbx_ask_deactivate(struct sbx_ask *a, const struct sbx_conf *conf,
 	if (a->service == NULL)
 		return sbx_err_set(err, SBX_E_USAGE, "--service is missing");
 	if ((r = kind_check(a->kind, err)) != 0 ||
-		(r = service_check(a->service, err)) != 0)
+		(r = id_check("service", a->service, err)) != 0)
 		return r;
 	return sbx_macro_open(conf->macros, a->kind, &a->macro, err);
 }
@@ -213,7 +234,7 @@ sbx_ask_revoke(
 	if ((r = kind_check(a->kind, err)) != 0 ||
 		(a->sub != NULL && (r = sub_check(a->sub, err)) != 0) ||
 		(a->service != NULL &&
-			(r = service_check(a->service, err)) != 0))
+			(r = id_check("service", a->service, err)) != 0))
 		return r;
 	/* An address that is ours, or outside, by now may have been lent to. */
 	if (a->ip != NULL && !sbx_ip4_parse(&addr, a->ip))

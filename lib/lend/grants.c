@@ -102,6 +102,11 @@ grant_read(
 	const char *params = sbx_json_str(row, "params");
 	uint32_t addr;
 
+	/* Older ones did not keep it. */
+	if (sbx_json_get(row, "subscription") != NULL &&
+		!text_get(row, "subscription", g->subscription,
+			sizeof(g->subscription)))
+		return bad(err, "a grant");
 	if (!text_get(row, "kind", g->kind, sizeof(g->kind)) ||
 		!text_get(row, "sub", g->sub, sizeof(g->sub)) ||
 		!text_get(row, "service", g->service, sizeof(g->service)) ||
@@ -206,6 +211,7 @@ grant_put(
 	sbx_json_add_str(doc, row, "kind", g->kind);
 	sbx_json_add_str(doc, row, "sub", g->sub);
 	sbx_json_add_str(doc, row, "service", g->service);
+	sbx_json_add_str(doc, row, "subscription", g->subscription);
 	sbx_json_add_str(doc, row, "src_ip", g->lend.ip);
 	port_put(doc, row, &g->lend);
 	sbx_json_add_str(doc, row, "params", g->params);

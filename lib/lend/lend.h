@@ -96,7 +96,8 @@ int sbx_request_answer(int http, const char *text, size_t len,
 
 struct sbx_granted {
 	char kind[SBX_KIND_SIZE], sub[SBX_DID_SIZE];
-	char service[65]; /* or "" */
+	char service[SBX_ID_SIZE];	/* or "" */
+	char subscription[SBX_ID_SIZE]; /* that was seen, or "": none was */
 	struct sbx_lend lend;
 	char *params;	/* canonical */
 	int64_t since, until;
@@ -162,6 +163,7 @@ int sbx_borrow_macro(const struct sbx_json *offer, const char *verb,
 /* The caller's words, NULL when not given; below them what came of it. */
 struct sbx_ask {
 	const char *kind, *sub, *ip, *service, *endpoint, *params, *ttl_text;
+	const char *subscription; /* a grant's, seen by who asks for it */
 	struct sbx_macro macro;
 	struct sbx_doc *doc; /* the parameters */
 	struct sbx_buf canon; /* them, canonical */
@@ -170,7 +172,9 @@ struct sbx_ask {
 };
 #define SBX_ASK { .macro = { .fd = -1 }, .canon = SBX_BUF(SBX_MAX_LINE) }
 
-/* SBX_E_USAGE: malformed; SBX_E_NO: well-formed and refused. */
+/* SBX_E_USAGE: malformed; SBX_E_NO: well-formed and refused, for a grant by the
+ * directory too.  SBX_E_SYS: that cannot be asked.  It may take until the reader
+ * is given up, so it is no question to put with a lock in hand. */
 int sbx_ask_grant(struct sbx_ask *a, const struct sbx_conf *conf,
 	struct sbx_err *err);
 int sbx_ask_activate(struct sbx_ask *a, const struct sbx_conf *conf,
@@ -182,6 +186,8 @@ int sbx_ask_revoke(struct sbx_ask *a, const struct sbx_conf *conf,
 /* SBX_E_NO: a port that the mesh itself stands on. */
 int sbx_ask_port(const struct sbx_conf *conf, int port, struct sbx_err *err);
 void sbx_ask_free(struct sbx_ask *a);
+/* After sbx_ask_grant: the grant it asks for; its params are a's. */
+void sbx_ask_granted(const struct sbx_ask *a, struct sbx_granted *g);
 
 /* ---- lending: one request from record to record --------------------------------- */
 
@@ -198,9 +204,10 @@ void sbx_lending_close(struct sbx_lending *l);
 int sbx_lending_record(struct sbx_lending *l, const struct sbx_ask *a,
 	const char *verb, const char *step, const struct sbx_err *why,
 	struct sbx_err *err);
-/* dry: only the checks. */
-int sbx_lending_grant(struct sbx_lending *l, struct sbx_ask *a, bool dry,
-	struct sbx_err *err);
+/* asked: what sbx_ask_grant said of it, with *err; if that is a refusal, it is
+ * put on record and given back.  dry: nothing is done. */
+int sbx_lending_grant(struct sbx_lending *l, struct sbx_ask *a, int asked,
+	bool dry, struct sbx_err *err);
 int sbx_lending_activate(struct sbx_lending *l, struct sbx_ask *a, bool on,
 	bool dry, struct sbx_err *err);
 /* *count grants were meant; none is no error. */
@@ -227,11 +234,11 @@ struct sbx_lending_sync {
 	size_t expired, withdrawn, restored, stray, ports;
 };
 
-/* Firewall and grants as clocks and directory want them.  When the directory
- * cannot be asked nothing is withdrawn or restored for it: SBX_E_SYS, after
- * all else is done. */
-int sbx_lending_sync(struct sbx_lending *l, bool dry,
-	struct sbx_lending_sync *s, struct sbx_err *err);
+/* Firewall and grants as clocks and directory want them.  said NULL: it could
+ * not be asked, and nothing is withdrawn or restored for it. */
+struct sbx_said;
+int sbx_lending_sync(struct sbx_lending *l, const struct sbx_said *said,
+	bool dry, struct sbx_lending_sync *s, struct sbx_err *err);
 
 /* A port that nobody is lent is open to the mesh again, as before the first
  * grant of it.  SBX_E_NO: it is lent. */
@@ -249,16 +256,37 @@ struct sbx_lending_plan {
 void sbx_lending_plan(const struct sbx_grants *g, const struct sbx_nft *nft,
 	struct sbx_lending_plan *plan);
 
-/* ---- judge: what the directory says of grants ------------------------------------ */
+/* ---- grant_check: what the directory says of grants ----------------------------- */
 
-/* live[i]: grant i may stay.  fn is told each of our own live offers' kind and
- * parameters.  The database is read by a child with its owner's rights. */
-int sbx_judge(const struct sbx_conf *conf, const struct sbx_grants *g,
-	bool *live, void (*fn)(void *ctx, const char *kind, const char *params),
-	void *ctx, struct sbx_err *err);
+/* One that is asked for and those that are made are judged by sbx_use_check,
+ * through sbx_reader: the subscriber, its node's address now, and for a service
+ * our offer, what it lends, and the subscription.  SBX_E_SYS: the directory
+ * could not be asked.  Its owner can keep a reader waiting, so none of these is
+ * called with a lock in hand. */
+
+/* Of the grants at one time, by sbx_said_ask, whose result sbx_said_free
+ * always takes. */
+struct sbx_said {
+	struct sbx_grants grants;
+	enum sbx_use_why *whys; /* for each of them */
+	struct sbx_said_offer {
+		char kind[SBX_KIND_SIZE];
+		char *params; /* of at most SBX_MAX_MACRO_JSON bytes */
+	} *offers; /* our live ones that have a macro, SBX_MAX_LENT at most */
+	size_t noffers;
+};
+int sbx_said_ask(struct sbx_said *said, const struct sbx_conf *conf,
+	struct sbx_err *err);
+/* Why it may not stay; SBX_USE_YES for one that was made since. */
+enum sbx_use_why sbx_said_of(const struct sbx_said *said,
+	const struct sbx_granted *g);
+void sbx_said_free(struct sbx_said *said);
+/* May this one be made?  SBX_E_NO: no, and why. */
+int sbx_grant_check(const struct sbx_conf *conf, const struct sbx_granted *g,
+	struct sbx_err *err);
 /* What the subscriber of each grant is called, ? behind it if another is called
  * so too; "" if nobody knows.  names has room for every grant. */
-int sbx_judge_names(const struct sbx_conf *conf, const struct sbx_grants *g,
+int sbx_grants_names(const struct sbx_conf *conf, const struct sbx_grants *g,
 	char (*names)[SBX_MAX_BOXNAME + 2], struct sbx_err *err);
 
 #endif

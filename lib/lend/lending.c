@@ -97,6 +97,7 @@ sbx_lending_record(struct sbx_lending *l, const struct sbx_ask *a,
 	put_word(doc, "sub", a->sub);
 	put_word(doc, "src_ip", a->ip);
 	put_word(doc, "service", a->service);
+	put_word(doc, "subscription", a->subscription);
 	put_word(doc, "endpoint", a->endpoint);
 	put_word(doc, "ttl", a->ttl_text);
 	if (why != NULL)
@@ -181,16 +182,11 @@ undo(struct sbx_lending *l, const struct sbx_ask *a, struct sbx_lend *e,
 static int
 grant_act(struct sbx_lending *l, const struct sbx_ask *a, struct sbx_err *err)
 {
-	struct sbx_granted g = { .params = a->canon.data };
+	struct sbx_granted g;
 	bool ran = false;
 	int r;
 
-	strcpy(g.kind, a->kind);
-	strcpy(g.sub, a->sub);
-	strcpy(g.service, a->service != NULL ? a->service : "");
-	strcpy(g.lend.ip, a->ip);
-	g.lend.proto = a->macro.proto;
-	g.lend.port = a->port;
+	sbx_ask_granted(a, &g);
 	if ((r = sbx_grants_put(&l->grants, &g, a->ttl, err)) == 0 &&
 		(r = element_set(l, &g.lend, err)) == 0) {
 		ran = true;
@@ -204,13 +200,13 @@ grant_act(struct sbx_lending *l, const struct sbx_ask *a, struct sbx_err *err)
 }
 
 int
-sbx_lending_grant(
-	struct sbx_lending *l, struct sbx_ask *a, bool dry, struct sbx_err *err)
+sbx_lending_grant(struct sbx_lending *l, struct sbx_ask *a, int asked,
+	bool dry, struct sbx_err *err)
 {
-	int r;
+	int r = 0;
 
-	if ((r = sbx_ask_grant(a, l->conf, err)) != 0)
-		return dry ? r : deny(l, a, "grant", err);
+	if (asked != 0)
+		return dry ? asked : deny(l, a, "grant", err);
 	if (dry || (r = sbx_lending_load(l, err)) != 0)
 		return dry || r == 0 ? r : deny(l, a, "grant", err);
 	if ((r = sbx_lending_record(l, a, "grant", "intent", NULL, err)) != 0)

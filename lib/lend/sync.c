@@ -10,6 +10,7 @@
 
 #include "base/base.h"
 #include "json/json.h"
+#include "directory/directory.h"
 #include "apply/apply.h"
 #include "lend/lend.h"
 
@@ -152,36 +153,30 @@ pick_expired(const void *ctx, size_t index, const struct sbx_granted *g)
 static bool
 pick_dead(const void *ctx, size_t index, const struct sbx_granted *g)
 {
-	const bool *live = ctx;
-
-	(void)g;
-	return !live[index];
+	(void)index;
+	return sbx_said_of(ctx, g) != SBX_USE_YES;
 }
 
-struct closing {
-	struct sbx_lending *l;
-	size_t count;
-};
-
 /* A service that is offered is open to those it is granted to, and to nobody
- * before the first grant either. */
-static void
-close_offer(void *ctx, const char *kind, const char *params)
+ * before the first grant either.  What its macro cannot lend is closed by no
+ * grant of it. */
+static size_t
+close_offer(struct sbx_lending *l, const struct sbx_said_offer *offer)
 {
-	struct closing *c = ctx;
 	struct sbx_macro m = { .fd = -1 };
 	struct sbx_doc *doc = NULL;
-	size_t before = c->l->grants.nports;
+	size_t before = l->grants.nports;
 	int port;
 
-	if (sbx_macro_open(c->l->conf->macros, kind, &m, NULL) == 0 &&
-		sbx_json_parse(params, strlen(params), NULL, &doc, NULL) == 0 &&
+	if (sbx_macro_open(l->conf->macros, offer->kind, &m, NULL) == 0 &&
+		sbx_json_parse(offer->params, strlen(offer->params), NULL, &doc,
+			NULL) == 0 &&
 		sbx_macro_params(&m, sbx_doc_root(doc), &port, NULL) == 0 &&
-		sbx_ask_port(c->l->conf, port, NULL) == 0)
-		sbx_grants_port(&c->l->grants, m.proto, port, NULL);
-	c->count += c->l->grants.nports - before;
+		sbx_ask_port(l->conf, port, NULL) == 0)
+		sbx_grants_port(&l->grants, m.proto, port, NULL);
 	sbx_doc_free(doc);
 	sbx_macro_close(&m);
+	return l->grants.nports - before;
 }
 
 /* Take out what fn picks, and close it. */
@@ -206,14 +201,12 @@ take_back(struct sbx_lending *l, bool dry, const char *verb,
 }
 
 int
-sbx_lending_sync(struct sbx_lending *l, bool dry, struct sbx_lending_sync *s,
-	struct sbx_err *err)
+sbx_lending_sync(struct sbx_lending *l, const struct sbx_said *said, bool dry,
+	struct sbx_lending_sync *s, struct sbx_err *err)
 {
 	const struct sbx_ask none = SBX_ASK;
-	struct closing closing = { .l = l };
 	struct sbx_lending_plan plan = { .set = NULL };
 	struct sbx_err why = { 0 };
-	bool *live = NULL, known;
 	int r;
 
 	memset(s, 0, sizeof(*s));
@@ -223,23 +216,18 @@ sbx_lending_sync(struct sbx_lending *l, bool dry, struct sbx_lending_sync *s,
 		take_back(l, dry, "expire", pick_expired, NULL, &s->expired,
 			&why),
 		&why);
-	live = sbx_mem_alloc(l->grants.count + 1, sizeof(*live));
-	known = sbx_judge(l->conf, &l->grants, live, close_offer, &closing,
-			&why) == 0;
-	s->ports = closing.count;
-	if (known)
+	for (size_t i = 0; said != NULL && i < said->noffers; i++)
+		s->ports += close_offer(l, &said->offers[i]);
+	if (said != NULL)
 		sbx_lending_note(&r, err,
-			take_back(l, dry, "withdraw", pick_dead, live,
+			take_back(l, dry, "withdraw", pick_dead, said,
 				&s->withdrawn, &why),
 			&why);
-	else
-		sbx_lending_note(&r, err, SBX_E_SYS, &why);
-	free(live);
 	if (!dry && s->ports > 0)
 		sbx_lending_note(&r, err,
 			sbx_grants_save(l->path, &l->grants, &l->audit, &why),
 			&why);
-	sbx_lending_note(&r, err, settle(l, known, dry, &plan, &why), &why);
+	sbx_lending_note(&r, err, settle(l, said != NULL, dry, &plan, &why), &why);
 	s->restored = plan.missing;
 	s->stray = plan.stray + plan.longer;
 	if (!dry && s->restored + s->stray > 0)

@@ -514,6 +514,9 @@ mesh_hub_alone() {
 	box gk2 chmod 777 /var/lib/sbx
 	in_box 2 gk2 sbx-mesh-up
 	assert_says sbx-mesh-up "/var/lib/sbx: anybody may write there"
+	box gk2 sh -c 'chmod 700 /var/lib/sbx; chown root: /var/lib/sbx'
+	in_box 2 gk2 sbx-mesh-up
+	assert_says sbx-mesh-up "/var/lib/sbx: root's, and root reads no ledger"
 }
 
 @test "CAP_NET_ADMIN is all that it needs" {

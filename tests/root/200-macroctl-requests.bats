@@ -116,6 +116,7 @@ setup() {
 	refused 2 "subscriber" sub=
 	for v in x "${SID}a" "${SID%?}" "${SID^^}" "g${SID%?}" '"'; do
 		refused 2 "service" service="$v"
+		refused 2 "subscription" plus=--subscription plus="$v"
 	done
 }
 
@@ -151,6 +152,7 @@ setup() {
 # I25
 @test "M14 M15 M18: a plugin gets our environment, descriptors and nothing else" {
 	local args
+	lends params='{"flag":true,"port":8080,"word":"a.b/c"}'
 	grant_args params='{"flag":true,"port":8080,"word":"a.b/c"}'
 	gk env LD_PRELOAD=/tmp/x.so GCONV_PATH=/tmp GLIBC_TUNABLES=x BASH_ENV=/tmp/x ENV=/tmp/x \
 		PYTHONPATH=/tmp PERL5OPT=-x IFS=x TZ=x LANG=x 'BASH_FUNC_x%%=() { :; }' \
@@ -170,6 +172,7 @@ MACRO_SUB=$DID
 MACRO_TTL=600
 MACRO_VERB=grant
 PATH=/usr/sbin:/usr/bin:/sbin:/bin" "the plugin's environment"
+	lends params='{"port":8080}' # again
 	plugin fds <<-'EOF'
 		#!/bin/sh
 		# sbx-opens: tcp port
@@ -222,7 +225,7 @@ os.execv("/usr/sbin/sbx-macroctl", ["sbx-macroctl"] + sys.argv[2:])' "$@" 2>&1
 	run odd 1 "${args[@]}"
 	# Root without CAP_SYS_RESOURCE cannot have them back.
 	[ "$status" -eq 0 ] || assert_eq "$status,$(state_of)$(records)" 4,0 "half done: $output"
-	gk sbx-macroctl sync || : # no directory here
+	run_gk sbx-macroctl sync
 	run_gk sbx-macroctl check
 }
 
@@ -253,6 +256,53 @@ l.execve(b"/usr/sbin/sbx-macroctl", None, None)'
 	assert_has "$stderr" "must be root" "no reason"
 }
 
+# The directory is asked by root itself, whoever asks for the grant (I24).
+@test "nothing is lent that the directory does not allow" {
+	local other
+	refused 1 "address is not its node's" ip=10.10.0.3
+	refused 1 "address is not its node's" ip=10.10.0.3 service=
+	refused 1 "not a member" sub=did:plc:0123456789abcdef0123456789abcdef service=
+	other=$(printf 'c%.0s' {1..64})
+	refused 1 "no member offers it" service="$other"
+	refused 1 "lends something else" params='{"port":8081}'
+	lends mode=pending
+	refused 1 "waits for approval"
+	gk sh -c 'printf "{\"service_id\":\"%s\"}" '"$SID"' >/tmp/plain.gone'
+	gk sh -c 'setpriv --reuid sbx --regid sbx --init-groups sbx-ledger -q append service_revoke_offer </tmp/plain.gone >/dev/null'
+	refused 1 "offered no longer"
+	grant service="$SID2"
+	box_as gk sbx sbx-member -q revoke "$DID"
+	refused 1 "not a member" service="$SID2"
+	assert_eq "$(elements)" '["10.10.0.2","tcp",8080]' "the elements before sync"
+	run_gk sbx-macroctl sync
+	assert_eq "$(elements)" "" "the elements"
+}
+
+@test "a directory that cannot be asked is no yes" {
+	gk sh -c 'echo x >/var/lib/sbx/ledger.db; rm -f /var/lib/sbx/ledger.db-*'
+	refused 4 "directory"
+	gk sh -c 'rm /var/lib/sbx/ledger.db; ln -s /etc/shadow /var/lib/sbx/ledger.db'
+	refused 4 "directory"
+	gk sh -c 'rm /var/lib/sbx/ledger.db; cp -a /tmp/kept/sbx/ledger.db /var/lib/sbx/; chown -R root: /var/lib/sbx'
+	refused 4 "root reads no ledger"
+	no_directory
+	refused 4 "directory"
+	gk rmdir /var/lib/sbx
+	refused 4 "directory"
+}
+
+# The ledger's file may be root's, of a restored backup or put there on purpose.
+@test "a ledger that is root's is read by the owner of its directory" {
+	require strace
+	local args
+	grant_args
+	gk sh -c 'chown root: /var/lib/sbx/ledger.db; chmod 644 /var/lib/sbx/ledger.db'
+	run gk strace -f -qq -o /tmp/plain.trace -e trace=open,openat,openat2,setresuid sbx-macroctl "${args[@]}"
+	assert_eq "$(gk awk '/setresuid\(/ && !/setresuid\(0/ { sub(/^[0-9]+/, "&"); dropped[$1] = 1 }
+		/ledger\.db/ && !($1 in dropped)' /tmp/plain.trace)" "" "opened by root"
+	gk grep -q 'ledger\.db' /tmp/plain.trace
+}
+
 @test "-n says what would be done and does nothing, not even a record" {
 	local args
 	grant_args
@@ -263,7 +313,7 @@ l.execve(b"/usr/sbin/sbx-macroctl", None, None)'
 	local before
 	before=$(state_of)
 	run_gk sbx-macroctl -n plain revoke --sub "$DID"
-	run_gk 4 sbx-macroctl -n sync
+	run_gk sbx-macroctl -n sync
 	assert_eq "$(state_of)" "$before" "something was done"
 }
 

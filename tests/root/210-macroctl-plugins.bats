@@ -34,6 +34,7 @@ bad() {
 failed() {
 	local before args words=$2 rc=$1
 	before=$(state_of)
+	lends kind=bad
 	grant_args kind=bad
 	run_gk "$rc" sbx-macroctl "${args[@]}"
 	assert_has "$stderr" "$words" "no reason" || return
@@ -169,6 +170,7 @@ failed() {
 	gk sh -c "cp $MACROS/plain /tmp/good; printf '#!/bin/sh\ntouch /tmp/plain.evil\n' >/tmp/evil; chmod 777 /tmp/evil"
 	box_bg gk sh -c "while :; do cp /tmp/good /tmp/g; mv /tmp/g $MACROS/swap; cp -a /tmp/evil /tmp/e; mv /tmp/e $MACROS/swap; done"
 	local swapper=$BOX_PID i args seen=0
+	lends kind=swap
 	grant_args kind=swap
 	for i in {1..25}; do
 		gk sbx-macroctl -q "${args[@]}" 2>/dev/null && seen=$((seen + 1))

@@ -76,7 +76,8 @@ hears() {
 }
 
 @test "without any grant sync closes the mesh address to other links" {
-	run_gk 4 sbx-macroctl sync # no directory here
+	no_directory
+	run_gk 4 sbx-macroctl sync
 	run ! hears off 10.10.0.1 8082
 	hears amd 10.10.0.1 8082
 }

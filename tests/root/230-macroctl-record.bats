@@ -40,7 +40,7 @@ setup() {
 		cp -a /tmp/l/. /var/log/sbx; cat /dev/zero >/var/log/sbx/fill 2>/dev/null; :"
 	# The last block may still have room for some lines.
 	local args i
-	grant_args ip=10.10.0.3
+	grant_args ip=10.10.0.3 sub="$DID2"
 	for i in {1..40}; do
 		run gk sbx-macroctl "${args[@]}"
 		[ "$status" -eq 0 ] || break
@@ -61,7 +61,7 @@ setup() {
 	done
 	assert_eq "$(gk sh -c "LC_ALL=C grep -c '[^ -~]' $AUDIT")" 0 "bytes outside 0x20 to 0x7e"
 	assert_eq "$(gk sh -c "jq -c . $AUDIT | wc -l")" 8 "records"
-	gk sbx-macroctl sync || : # no directory here
+	run_gk sbx-macroctl sync
 	run_gk sbx-macroctl check
 }
 
@@ -130,9 +130,7 @@ setup() {
 }
 
 @test "M42: after a flush or reboot live grants come back with what they had left" {
-	# A directory in which the subscriber is a member.
-	directory
-	grant sub="$member" service= ttl=600
+	grant service= ttl=600
 	gk nft flush ruleset
 	gk python3 -c '
 import json
@@ -152,9 +150,8 @@ open(p, "w").write(json.dumps(g, separators=(",", ":")))'
 }
 
 @test "M43: a clock set back, or too far, lengthens no grant" {
-	directory
 	local edit
-	grant sub="$member" service= ttl=600
+	grant service= ttl=600
 	gk sed -i 's/"boot":"[^"]*"/"boot":"00000000-0000-0000-0000-000000000000"/' $GRANTS
 	gk cp -a $GRANTS /tmp/g
 	for edit in 's/"since":"2.../"since":"2999/; s/"until":"2.../"until":"2999/' 's/"until":"2.../"until":"2001/'; do
@@ -163,71 +160,76 @@ open(p, "w").write(json.dumps(g, separators=(",", ":")))'
 		assert_eq "$(elements)" "" "restored after: $edit"
 	done
 	# Same boot: the wall clock does not matter.
-	grant sub="$member" service= ttl=600
+	grant service= ttl=600
 	gk sed -i 's/"since":"2.../"since":"2001/; s/"until":"2.../"until":"2001/' $GRANTS
 	run_gk sbx-macroctl -j list
 	assert_eq "$(jq '.left > 590 and .left <= 600' <<<"$output")" true "left"
 }
 
-# A ledger in gk, with one member besides its own: $member.
-directory() {
-	gk sh -c 'rm -rf /var/lib/sbx/* /etc/sbx/secrets/*'
-	box_as gk sbx sbx-ledger init --no-recovery >/dev/null
-	gk rm -rf /tmp/other
-	gk sbx-ledger -C /tmp/other init >/dev/null
-	member=$(gk sbx-ledger -C /tmp/other whoami | head -n1 | grep -o 'did:plc:[0-9a-f]*')
-	box_as gk sbx sbx-member invite >"$BATS_TEST_TMPDIR/token"
-	box_as gk sbx sbx-ledger export >"$BATS_TEST_TMPDIR/export"
-	gk sbx-ledger -C /tmp/other import <"$BATS_TEST_TMPDIR/export"
-	gk sbx-member -C /tmp/other accept <"$BATS_TEST_TMPDIR/token"
-	learn
-}
-
-learn() {
-	gk sbx-ledger -C /tmp/other export >"$BATS_TEST_TMPDIR/export"
-	box_as gk sbx sbx-ledger import <"$BATS_TEST_TMPDIR/export"
-}
-
 @test "sync withdraws when the subscriber is no member" {
-	directory
-	grant sub="$member" service= ttl=600
-	grant ip=10.10.0.3 service=
+	grant service= ttl=600
+	grant ip=10.10.0.3 sub="$DID2" service=
 	run_gk sbx-macroctl sync
-	assert_eq "$(elements)" '["10.10.0.2","tcp",8080]' "the stranger's is gone"
-	box_as gk sbx sbx-member revoke "$member"
+	assert_eq "$(elements | wc -l)" 2 "both stay"
+	box_as gk sbx sbx-member revoke "$DID2"
+	run_gk sbx-macroctl sync
+	assert_eq "$(elements)" '["10.10.0.2","tcp",8080]' "the revoked one's is gone"
+	box_as gk sbx sbx-member revoke "$DID"
 	run_gk sbx-macroctl sync
 	assert_eq "$(elements)" "" "after the member's revocation"
 	assert_eq "$(gk jq -r '.do' $AUDIT | sort -u | paste -sd,)" grant,withdraw "the record"
 	run_gk sbx-macroctl check
 }
 
+@test "sync withdraws when the address is another's" {
+	grant
+	grant service=
+	run_gk sbx-macroctl sync
+	assert_eq "$(elements)" '["10.10.0.2","tcp",8080]' "the elements"
+	gk sh -c 'printf "{\"node_id\":\"n1\",\"boxname\":\"n1\",\"pubkey_wg\":\"%s\",\"mesh_ip\":\"10.10.0.9\",\"ddns\":null,\"endpoint\":null}" \
+		"$(wg genkey | wg pubkey)" | sbx-ledger -q -C /tmp/1 append node_publish >/dev/null'
+	learn
+	run_gk sbx-macroctl sync
+	assert_eq "$(elements)" "" "after the move"
+	grant ip=10.10.0.9
+}
+
+@test "sync withdraws what its offer lends no longer" {
+	grant
+	lends params='{"port":8082}'
+	run_gk sbx-macroctl sync
+	assert_eq "$(elements)" "" "the elements"
+	run_gk sbx-macroctl check
+}
+
 @test "sync withdraws when the subscription ends, and closes what is offered" {
-	directory
-	local id sub
-	box_as gk sbx sbx-offer publish mirror --endpoint 10.10.0.1:8080 --kind http --macro plain --params '{"port":8080}'
-	id=$(box_as gk sbx sbx-offer -j list | jq -r .service_id)
+	local sub
 	run_gk sbx-macroctl sync
 	assert_eq "$(gk nft -j list set inet sbx ports | jq -c '.nftables[].set.elem // empty | .[].concat')" '["tcp",8080]' "the offered port"
-	grant sub="$member" service="$id"
+	grant
 	run_gk sbx-macroctl sync
 	assert_ne "$(elements)" "" "withdrawn while its subscription is on the way"
-	box_as gk sbx sbx-ledger export >"$BATS_TEST_TMPDIR/export"
-	gk sbx-ledger -C /tmp/other import <"$BATS_TEST_TMPDIR/export"
-	gk sbx-offer -C /tmp/other subscribe "$id"
-	sub=$(gk sbx-offer -C /tmp/other -j subs | jq -r .subscription_id)
+	gk sbx-offer -q -C /tmp/1 subscribe "$SID"
+	sub=$(gk sbx-offer -C /tmp/1 -j subs | jq -r .subscription_id)
 	learn
 	run_gk sbx-macroctl sync
 	assert_ne "$(elements)" "" "withdrawn while subscribed"
-	gk sbx-offer -C /tmp/other cancel "$sub"
+	gk sbx-offer -C /tmp/1 cancel "$sub"
 	learn
 	run_gk sbx-macroctl sync
 	assert_eq "$(elements)" "" "after the subscription's end"
 	# The port stays closed: its service still listens.
 	assert_eq "$(gk nft -j list set inet sbx ports | jq -c '.nftables[].set.elem // empty | .[].concat')" '["tcp",8080]' "the lent port"
+	# Asked for anew, it is another subscription, which the log lacks here.
+	refused 1 "has ended"
+	grant plus=--subscription plus="$(printf 'd%.0s' {1..64})"
+	run_gk sbx-macroctl sync
+	assert_ne "$(elements)" "" "the new one withdrawn for the old"
 }
 
 @test "without a directory sync restores nothing, withdraws nothing and says so" {
 	grant
+	no_directory
 	run_gk 4 sbx-macroctl sync
 	assert_has "$stderr" "directory" "why"
 	assert_eq "$(elements)" '["10.10.0.2","tcp",8080]' "the grant"
@@ -243,8 +245,7 @@ learn() {
 }
 
 @test "sync ends what ran out and tells the plugin" {
-	directory
-	grant sub="$member" service=
+	grant service=
 	gk python3 -c '
 import json
 p = "/var/log/sbx/grants"
@@ -270,7 +271,7 @@ open(p, "w").write(json.dumps(g, separators=(",", ":")))'
 		gk sh -c "rm $GRANTS; cp -a /tmp/g $GRANTS"
 	done
 	gk rm $GRANTS
-	run_gk 4 sbx-macroctl sync
+	run_gk sbx-macroctl sync
 	assert_eq "$(elements)" "" "an element no grant stands behind"
 	assert_eq "$(gk nft -j list set inet sbx ports | jq -c '.nftables[].set.elem // empty | .[].concat')" '["tcp",8080]' "the lent port is open"
 }

@@ -8,7 +8,10 @@
 #include "ledger/ledger.h"
 #include "directory/directory.h"
 #include "lend/lend.h"
+#include "lend/grant_check.c"
 #include "people.h"
+
+#include <sys/mman.h>
 
 #define SERVICES 3
 #define WORDS    44 /* of a log, besides who is in */
@@ -274,12 +277,52 @@ granted(const struct asking *a)
 	return r == 0;
 }
 
+/* Root, asked for a grant of that, and of others at the same time: each as it
+ * is put to the reader and as its answer is heard. */
+struct lent {
+	struct sbx_granted list[PEOPLE * SERVICES];
+	enum sbx_use_why whys[PEOPLE * SERVICES];
+	size_t count;
+};
+
+static void
+add_lent(struct lent *l, const struct asking *a)
+{
+	static char params[] = "{\"port\":80}";
+	struct sbx_granted *g = &l->list[l->count++];
+
+	*g = (struct sbx_granted){ .params = params };
+	snprintf(g->kind, sizeof(g->kind), "web");
+	snprintf(g->sub, sizeof(g->sub), "%s", did(a->who));
+	snprintf(g->service, sizeof(g->service), "%s", services[a->service]);
+	snprintf(g->subscription, sizeof(g->subscription), "%s", a->sub);
+	snprintf(g->lend.ip, sizeof(g->lend.ip), "%s", address_of(a));
+}
+
+static void
+ask_root(struct lent *l, struct sbx_state *st, size_t from, size_t n)
+{
+	struct sbx_said said = { .whys = l->whys + from };
+	struct question q = { .list = l->list + from, .count = n, .said = &said };
+	char text[16 * PEOPLE * SERVICES] = "", *line, *save = NULL;
+	int fd = memfd_create("answer", MFD_CLOEXEC);
+
+	ck_assert_msg(ask(&q, st, did(FOUNDER), fd, &why) == 0, "%s", why.text);
+	ck_assert_int_ge(pread(fd, text, sizeof(text) - 1, 0), 0);
+	close(fd);
+	for (line = strtok_r(text, "\n", &save); line != NULL;
+		line = strtok_r(NULL, "\n", &save))
+		ck_assert_int_eq(hear(&q, line, strlen(line), &why), 0);
+	ck_assert_uint_eq(q.heard, n);
+}
+
 static int yeses, noes;
 
 static void
-check_callers(const struct asking *a, int seed)
+check_callers(const struct asking *a, struct lent *l, int seed)
 {
 	enum sbx_use_why plain = verdict(a, false), own = plain;
+	size_t n = l->count;
 
 	ck_assert_msg(can(a) == (plain == SBX_USE_YES),
 		"seed %d: can and the verdict (%s) differ", seed,
@@ -289,6 +332,12 @@ check_callers(const struct asking *a, int seed)
 		ck_assert_msg(granted(a) == (own == SBX_USE_YES),
 			"seed %d: the grant and the verdict (%s) differ", seed,
 			sbx_use_text(own));
+		add_lent(l, a);
+		ask_root(l, a->st, n, 1);
+		ck_assert_msg((l->whys[n] == SBX_USE_YES) ==
+			(own == SBX_USE_YES), "seed %d: root's grant (%s) and "
+			"the verdict (%s) differ", seed,
+			sbx_use_text(l->whys[n]), sbx_use_text(own));
 		/* It is in the log: that it is in hand too changes nothing. */
 		ck_assert_msg(own == plain, "seed %d: %s with it in hand, %s "
 			"without", seed, sbx_use_text(own), sbx_use_text(plain));
@@ -297,9 +346,24 @@ check_callers(const struct asking *a, int seed)
 	noes += own != SBX_USE_YES;
 }
 
+/* And sync, which asks about all at once. */
+static void
+check_sync(struct lent *l, struct sbx_state *st, int seed)
+{
+	enum sbx_use_why alone[PEOPLE * SERVICES];
+
+	memcpy(alone, l->whys, sizeof(alone));
+	ask_root(l, st, 0, l->count);
+	for (size_t i = 0; i < l->count; i++)
+		ck_assert_msg(l->whys[i] == alone[i], "seed %d: sync says %s, "
+			"a grant alone %s", seed, sbx_use_text(l->whys[i]),
+			sbx_use_text(alone[i]));
+}
+
 START_TEST(whoever_asks_is_told_the_same)
 {
 	struct asking a;
+	struct lent l;
 
 	yeses = noes = 0;
 	for (int seed = 1; seed <= SEEDS; seed++) {
@@ -308,11 +372,13 @@ START_TEST(whoever_asks_is_told_the_same)
 		make_world(seed);
 		a.st = open_world(NULL);
 		a.log = world_log;
+		l.count = 0;
 		for (int who = ANN; who <= EVE; who++)
 			for (int i = 0; i < SERVICES; i++) {
 				ask_about(&a, who, i);
-				check_callers(&a, seed);
+				check_callers(&a, &l, seed);
 			}
+		check_sync(&l, a.st, seed);
 		close_world(a.st);
 	}
 	/* Else the worlds would prove little. */
