@@ -204,6 +204,19 @@ try(struct sbx_ctx *ctx, struct task *k)
 	return r;
 }
 
+/* A hub that is up, and of no use to those who talk through it. */
+static int
+check_forward(struct sbx_ctx *ctx, const struct task *k)
+{
+	if (!k->mesh.is_hub || k->take)
+		return SBX_OK;
+	if (k->mesh.ula[0] != '\0' && !sbx_mesh_forwards_ipv6() &&
+		(ctx->verbose || k->tunnel.dry))
+		sbx_tool_say(ctx, "IPv6 between the others is not forwarded: "
+			"sysctl -w net.ipv6.conf.all.forwarding=1");
+	return sbx_mesh_forwards(ctx->conf.mesh_if, &ctx->err);
+}
+
 /* Whatever is in the way of giving, who was put out goes. */
 static int
 work(struct sbx_ctx *ctx, struct task *k, int no)
@@ -234,6 +247,8 @@ work(struct sbx_ctx *ctx, struct task *k, int no)
 	}
 	if (r == SBX_OK && k->confirm > 0)
 		r = try(ctx, k);
+	if (r == SBX_OK)
+		r = check_forward(ctx, k);
 	return r == SBX_OK ? check_hub(ctx, &k->mesh, &ctx->err) : r;
 }
 

@@ -241,6 +241,10 @@ int sbx_tunnel_open(struct sbx_tunnel *t, struct sbx_err *err);
  * it fails all else is put back: an interface that it made is gone again.
  * SBX_E_NO: the interface is another's. */
 int sbx_tunnel_up(struct sbx_tunnel *t, struct sbx_err *err);
+/* SBX_E_NO: a firewall of this hub's drops what goes from peer to peer. */
+int sbx_mesh_forwards(const char *name, struct sbx_err *err);
+/* The kernel has but one switch for IPv6, which is the machine's. */
+bool sbx_mesh_forwards_ipv6(void);
 /* SBX_E_NO: there was none. */
 int sbx_tunnel_down(const char *name, bool dry, struct sbx_err *err);
 void sbx_tunnel_free(struct sbx_tunnel *t);
