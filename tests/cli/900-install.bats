@@ -61,7 +61,7 @@ pull 15'
 	to "$root" install
 	install -D /bin/true "$root/usr/sbin/lighttpd"
 	install -D /bin/true "$root/bin/sh"
-	for t in sysinit basic shutdown network network-online timers time-set \
+	for t in sysinit basic shutdown network network-online timers paths time-set \
 		time-sync; do
 		printf '[Unit]\nDescription=%s\n' "$t" \
 			>"$root/usr/lib/systemd/system/$t.target"

@@ -519,6 +519,36 @@ mesh_hub_alone() {
 	assert_says sbx-mesh-up "/var/lib/sbx: root's, and root reads no ledger"
 }
 
+# What sbx-mesh-up.path waits for.
+@test "a revocation is a write of the ledger, and a run of the mesh is none" {
+	require python3
+	mesh_hub_alone
+	mesh_guest gk2 c3box
+	assert_eq "$(sed -n 's/^PathChanged=//p' "$BOX_SRC/etc/systemd/sbx-mesh-up.path")" \
+		/var/lib/sbx/ledger.db "the unit's path"
+	box_bg gk2 python3 -c '
+import ctypes, os
+libc = ctypes.CDLL(None)
+fd = libc.inotify_init1(0)
+assert libc.inotify_add_watch(fd, b"/var/lib/sbx/ledger.db", 8) >= 0
+open("/tmp/ready", "w")
+while True:
+    os.read(fd, 4096)
+    open("/tmp/written", "a").write("once\n")'
+	until box gk2 test -e /tmp/ready; do sleep .1; done
+	in_box gk2 sbx-mesh-up -q
+	in_box gk2 sbx-mesh-up -q
+	in_box gk2 sbx-mesh-up show
+	in_box 1 gk2 test -e /tmp/written
+	did=$(box gk2 sbx-ledger -C /tmp/c3box whoami -j | jq -r .did)
+	box_as gk2 sbx sbx-member -q revoke "$did"
+	for _ in 1 2 3 4 5; do
+		box gk2 test -e /tmp/written && return
+		sleep .1
+	done
+	fail "nobody would notice"
+}
+
 @test "CAP_NET_ADMIN is all that it needs" {
 	mesh_hub_alone
 	mesh_guest gk2 c3box
