@@ -29,7 +29,7 @@
 struct set {
 	const char *name, *type;
 	int size;
-	bool timeout, counter;
+	bool timeout, counter, dynamic;
 };
 
 /* The rules read as `nft -n list` prints them, so that one text is both loaded
@@ -41,14 +41,22 @@ struct chain {
 };
 
 #define KEY "meta l4proto . th dport"
+#define TIMED(port, time) \
+	"iifname \"$IF\" tcp dport " port " ct state 0x8 add @young { ip saddr " \
+	". tcp sport . tcp dport timeout " time " } ct mark set 0x00736278"
 
 static const struct set sets[] = {
 	/* lend: who may reach which port until when; ports closed to others */
 	{ "lend", "ipv4_addr . inet_proto . inet_service", SBX_MAX_GRANTS,
-		true, true },
-	{ "ports", "inet_proto . inet_service", SBX_MAX_PORTS, false, false },
+		true, true, false },
+	{ "ports", "inet_proto . inet_service", SBX_MAX_PORTS, false, false,
+		false },
 	/* guard: the mesh interface's own IPv6 addresses */
-	{ "own6", "ipv6_addr", MAX_OWN6, false, false },
+	{ "own6", "ipv6_addr", MAX_OWN6, false, false, false },
+	/* servers: how many connections an address has; which are young */
+	{ "share", "ipv4_addr . inet_service", 8192, false, false, true },
+	{ "young", "ipv4_addr . inet_service . inet_service", 65535, true,
+		false, true },
 };
 #define NSETS (sizeof(sets) / sizeof(sets[0]))
 
@@ -58,7 +66,13 @@ static const struct set sets[] = {
  *
  * lend asks its set for each packet and never conntrack: a revoked peer's open
  * connection gets a reset, or silence where there is no such thing, at its
- * next packet. */
+ * next packet.
+ *
+ * servers keeps one member from shutting the others out of what answers on the
+ * mesh, whose own limits count idle time alone: an address has eight
+ * connections to each, and a connection an end, a minute for a request and an
+ * hour for a pull, however slowly bytes drip.  Where a set is full nobody is
+ * refused; the mark says which connections were counted. */
 static const struct chain chains[] = {
 	{ "guard", "prerouting", -5,
 		{ "iifname != \"lo\" iifname != \"$IF\" ip saddr $NET drop" } },
@@ -71,6 +85,14 @@ static const struct chain chains[] = {
 			"iifname \"$IF\" " KEY
 			" @ports meta l4proto 6 reject with tcp reset",
 			"iifname \"$IF\" " KEY " @ports drop" } },
+	{ "servers", "input", -5,
+		{ "iifname \"$IF\" tcp dport { 8798, 8799 } ct state 0x8 add "
+		  "@share { ip saddr . tcp dport ct count over 8 } reject with "
+		  "tcp reset",
+			TIMED("8798", "60s"), TIMED("8799", "3600s"),
+			"iifname \"$IF\" tcp dport { 8798, 8799 } ct mark "
+			"0x00736278 ip saddr . tcp sport . tcp dport != @young "
+			"reject with tcp reset" } },
 };
 #define NCHAINS (sizeof(chains) / sizeof(chains[0]))
 
@@ -101,13 +123,20 @@ put_chain_head(struct sbx_buf *b, const struct chain *c)
 		c->hook, c->priority);
 }
 
+static const char *
+flags_of(const struct set *s)
+{
+	return !s->dynamic ? "timeout" : s->timeout ? "dynamic,timeout"
+						   : "dynamic";
+}
+
 /* As the listing has it, a statement a line. */
 static void
 want_set(struct sbx_buf *b, const struct set *s)
 {
 	sbx_buf_fmt(b, "type %s\nsize %d\n", s->type, s->size);
-	if (s->timeout)
-		sbx_buf_str(b, "flags timeout\n");
+	if (s->dynamic || s->timeout)
+		sbx_buf_fmt(b, "flags %s\n", flags_of(s));
 	if (s->counter)
 		sbx_buf_str(b, "counter\n");
 }
@@ -161,9 +190,12 @@ put_table(struct sbx_buf *b, const struct sbx_conf *conf)
 
 	sbx_buf_str(b, "add table inet sbx\n");
 	for (i = 0; i < NSETS; i++)
-		sbx_buf_fmt(b, "add set inet sbx %s { type %s; size %d;%s%s }\n",
-			sets[i].name, sets[i].type, sets[i].size,
-			sets[i].timeout ? " flags timeout;" : "",
+		sbx_buf_fmt(b, "add set inet sbx %s { type %s; size %d;%s%s%s%s "
+			"}\n", sets[i].name, sets[i].type, sets[i].size,
+			sets[i].timeout || sets[i].dynamic ? " flags " : "",
+			sets[i].timeout || sets[i].dynamic ? flags_of(&sets[i])
+							   : "",
+			sets[i].timeout || sets[i].dynamic ? ";" : "",
 			sets[i].counter ? " counter;" : "");
 	for (i = 0; i < NCHAINS; i++) {
 		c = &chains[i];
