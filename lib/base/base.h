@@ -229,6 +229,9 @@ void sbx_clock_set(int64_t us);	   /* freeze sbx_clock_now(); 0 = real time */
 /* RFC 3339 with any offset, years 1970-9999; false when it is not one. */
 bool sbx_time_parse(int64_t *us, const char *text, size_t len);
 void sbx_time_write(char out[static SBX_TIME_SIZE], int64_t us);
+/* How long that is, for people, whichever the sign: "90 s", "3 days". */
+#define SBX_SPAN_SIZE 32
+void sbx_span_write(char out[static SBX_SPAN_SIZE], int64_t us);
 
 /* ---- work: on all cores ------------------------------------------------ */
 

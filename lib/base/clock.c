@@ -177,13 +177,36 @@ sbx_time_parse(int64_t *us, const char *text, size_t len)
 void
 sbx_time_write(char out[static SBX_TIME_SIZE], int64_t us)
 {
+	int64_t part = us % US;
 	time_t t = (time_t)(us / US);
 	struct tm tm;
 
+	if (part < 0) { /* before 1970: of the second that began before it */
+		part += US;
+		t--;
+	}
 	gmtime_r(&t, &tm);
 	snprintf(out, SBX_TIME_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%06u+00:00",
 		(unsigned)(tm.tm_year + 1900) % 10000u,
 		(unsigned)(tm.tm_mon + 1) % 100u, (unsigned)tm.tm_mday % 100u,
 		(unsigned)tm.tm_hour % 100u, (unsigned)tm.tm_min % 100u,
-		(unsigned)tm.tm_sec % 100u, (unsigned)(us % US) % 1000000u);
+		(unsigned)tm.tm_sec % 100u, (unsigned)part % 1000000u);
+}
+
+void
+sbx_span_write(char out[static SBX_SPAN_SIZE], int64_t us)
+{
+	static const struct {
+		const char *name;
+		int64_t seconds;
+	} units[] = { { "years", 31557600 }, { "days", 86400 }, { "h", 3600 },
+		{ "min", 60 }, { "s", 1 } };
+	int64_t s = (us < 0 ? -us : us) / US;
+	size_t i = 0;
+
+	/* Two of a unit at least, or the next smaller one. */
+	while (i < 4 && s < 2 * units[i].seconds)
+		i++;
+	snprintf(out, SBX_SPAN_SIZE, "%lld %s",
+		(long long)(s / units[i].seconds), units[i].name);
 }

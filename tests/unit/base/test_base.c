@@ -246,6 +246,38 @@ START_TEST(a_time_is_read_and_written_in_one_form)
 }
 END_TEST
 
+START_TEST(a_time_before_1970_is_written_as_the_second_that_it_is_in)
+{
+	char text[SBX_TIME_SIZE];
+
+	sbx_time_write(text, -1);
+	ck_assert_str_eq(text, "1969-12-31T23:59:59.999999+00:00");
+	sbx_time_write(text, -500000);
+	ck_assert_str_eq(text, "1969-12-31T23:59:59.500000+00:00");
+	sbx_time_write(text, -1000000);
+	ck_assert_str_eq(text, "1969-12-31T23:59:59.000000+00:00");
+	sbx_time_write(text, -86400000001);
+	ck_assert_str_eq(text, "1969-12-30T23:59:59.999999+00:00");
+}
+END_TEST
+
+static const struct {
+	int64_t seconds;
+	const char *text;
+} spans[] = { { 0, "0 s" }, { 1, "1 s" }, { -1, "1 s" }, { 119, "119 s" },
+	{ 120, "2 min" }, { 7199, "119 min" }, { 7200, "2 h" },
+	{ 172799, "47 h" }, { 172800, "2 days" }, { 63115199, "730 days" },
+	{ -63115200, "2 years" } };
+
+START_TEST(a_span_is_told_in_the_unit_that_fits_it)
+{
+	char text[SBX_SPAN_SIZE];
+
+	sbx_span_write(text, spans[_i].seconds * 1000000);
+	ck_assert_str_eq(text, spans[_i].text);
+}
+END_TEST
+
 START_TEST(every_day_is_the_day_the_c_library_counts)
 {
 	char text[SBX_TIME_SIZE];
@@ -734,6 +766,10 @@ main(void)
 	tcase_add_test(t, no_byte_but_a_digit_is_one);
 	tcase_add_test(t, a_number_has_one_spelling);
 	tcase_add_test(t, every_day_is_the_day_the_c_library_counts);
+	tcase_add_test(t,
+		a_time_before_1970_is_written_as_the_second_that_it_is_in);
+	tcase_add_loop_test(t, a_span_is_told_in_the_unit_that_fits_it, 0,
+		(int)(sizeof(spans) / sizeof(spans[0])));
 	tcase_add_loop_test(
 		t, a_time_is_read_and_written_in_one_form, 0, COUNT(times));
 	tcase_add_loop_test(t, what_is_no_time_is_refused, 0, COUNT(no_times));
