@@ -29,9 +29,10 @@ struct signer {
 	struct sbx_ctx *ctx;
 	struct sbx_log *log;
 	struct sbx_key *key;
-	const char *op, *type;
+	const char *op;
+	const struct sbx_rec *rec;
 	bool each;    /* a commit for each entry */
-	int64_t last; /* the time that was given last */
+	int64_t next; /* not before this is the next one dated */
 };
 
 struct group {
@@ -42,19 +43,22 @@ struct group {
 
 /* Whoever says two things about one id in two lines means the later: each has
  * a time of its own, though they are signed at once. */
-static void
-stamp(struct signer *s, struct sbx_doc *doc)
+static int
+stamp(struct signer *s, struct sbx_doc *doc, struct sbx_err *err)
 {
-	const struct sbx_rec *rec = s->type != NULL ?
-		sbx_rec_type(s->type, strlen(s->type)) : sbx_rec_op(s->op);
 	struct sbx_json *root = sbx_doc_root(doc);
-	int64_t now = sbx_clock_now();
+	int64_t us = sbx_clock_now();
+	int r;
 
-	if (rec == NULL || root->type != SBX_JSON_OBJECT ||
-		sbx_json_get(root, rec->time) != NULL)
-		return;
-	s->last = now > s->last ? now : s->last + 1;
-	sbx_json_add_time(doc, root, rec->time, s->last);
+	if (root->type != SBX_JSON_OBJECT ||
+		sbx_json_get(root, s->rec->time) != NULL)
+		return SBX_OK;
+	us = us > s->next ? us : s->next;
+	if ((r = sbx_date_rests(s->log, s->rec, root, &us, err)) != 0)
+		return r;
+	s->next = us + 1;
+	sbx_json_add_time(doc, root, s->rec->time, us);
+	return SBX_OK;
 }
 
 static int
@@ -68,7 +72,8 @@ take(struct signer *s, struct group *g, const char *text, size_t len, size_t lin
 		sbx_err_at(err, "payload");
 		return r;
 	}
-	stamp(s, p->doc);
+	if ((r = stamp(s, p->doc, err)) != 0)
+		return r;
 	p->line = line;
 	g->count++;
 	g->bytes += len;
@@ -81,7 +86,7 @@ sign(void *arg, size_t from, size_t to)
 	struct group *g = arg;
 
 	for (struct payload *p = g->list + from; p < g->list + to; p++) {
-		sbx_entry_make(g->s->key, g->s->op, g->s->type,
+		sbx_entry_make(g->s->key, g->s->op, g->s->rec->type,
 			sbx_doc_root(p->doc), &p->e, &p->err);
 		sbx_doc_free(p->doc);
 		p->doc = NULL;
@@ -93,16 +98,16 @@ static int
 add(struct signer *s, struct payload *p, struct sbx_buf *acks)
 {
 	struct sbx_ctx *ctx = s->ctx;
-	enum sbx_log_how how = SBX_LOG_NEW;
+	enum sbx_log_how how;
 	int r = p->e != NULL ? SBX_OK : p->err.code;
 
 	if (r != 0)
 		ctx->err = p->err;
-	else if (!ctx->dry)
-		r = sbx_log_add(s->log, p->e, &how, &ctx->err);
-	if (r == 0 && how == SBX_LOG_HELD)
+	else if (p->e->time > sbx_clock_now() + SBX_MAX_AHEAD)
 		r = sbx_err_set(&ctx->err, SBX_E_USAGE,
 			"dated more than ten minutes ahead");
+	else if (!ctx->dry)
+		r = sbx_log_add(s->log, p->e, &how, &ctx->err);
 	if (r != 0 && p->line > 0)
 		sbx_err_at(&ctx->err, "line %zu", p->line);
 	if (r != 0)
@@ -241,31 +246,74 @@ append_lines(struct signer *s, struct group *next, struct group *ready)
 	return r;
 }
 
+/* The journal, for entries of that kind. */
+static int
+start(struct signer *s)
+{
+	struct sbx_ctx *ctx = s->ctx;
+	struct sbx_err *err = &ctx->err;
+	int r;
+
+	if ((r = sbx_key_load(ctx->conf.key, &s->key, err)) == 0 &&
+		(r = ledger_open(ctx, SBX_LOG_WRITE, &s->log)) == 0 &&
+		(r = sbx_guard_check(s->log, &ctx->conf, err)) == 0 &&
+		(r = sbx_date_joined(s->log, s->rec->type, err)) == 0)
+		r = sbx_date_own(s->log, &s->next, err);
+	return r;
+}
+
+/* That what was said now is later than what is dated ahead of the clock. */
+static int
+end(struct signer *s)
+{
+	struct sbx_ctx *ctx = s->ctx;
+	struct sbx_err clock = { 0 };
+
+	if (ctx->dry || !sbx_date_tell(s->log, &clock))
+		return SBX_OK;
+	sbx_tool_warn(ctx, &clock);
+	return sbx_act_order(s->log, &ctx->conf, &ctx->err);
+}
+
+/* The record that op and --type name; an op may be of several. */
+static int
+find_record(struct sbx_ctx *ctx, struct signer *s)
+{
+	const char *type = sbx_tool_opt(ctx, "type");
+
+	s->rec = sbx_rec_op(s->op);
+	if (s->rec == NULL) {
+		sbx_err_set(&ctx->err, SBX_E_USAGE, "unknown op %.60s", s->op);
+		sbx_err_hint(&ctx->err, "sbx-entry(5) lists them");
+		return SBX_E_USAGE;
+	}
+	if (type != NULL &&
+		(s->rec = sbx_rec_type(type, strlen(type))) == NULL)
+		return sbx_err_set(&ctx->err, SBX_E_USAGE,
+			"unknown op or type %.60s", type);
+	return SBX_OK;
+}
+
 int
 cmd_append(struct sbx_ctx *ctx)
 {
 	struct signer s = { .ctx = ctx, .op = ctx->argv[0],
-		.type = sbx_tool_opt(ctx, "type"),
 		.each = sbx_tool_opt(ctx, "each") != NULL };
 	struct group a = { .s = &s }, b = { .s = &s };
 	bool lines = sbx_tool_opt(ctx, "lines") != NULL;
 	int r;
 
-	if (sbx_rec_op(ctx->argv[0]) == NULL) {
-		sbx_err_set(&ctx->err, SBX_E_USAGE, "unknown op %.60s",
-			ctx->argv[0]);
-		sbx_err_hint(&ctx->err, "sbx-entry(5) lists them");
-		return SBX_E_USAGE;
-	}
+	if ((r = find_record(ctx, &s)) != 0)
+		return r;
 	if (lines && ctx->argc > 1)
 		return sbx_err_set(&ctx->err, SBX_E_USAGE,
 			"-l reads standard input, not %.60s", ctx->argv[1]);
 	a.list = sbx_mem_alloc(lines ? GROUP : 1, sizeof(*a.list));
 	b.list = sbx_mem_alloc(lines ? GROUP : 1, sizeof(*b.list));
-	if ((r = sbx_key_load(ctx->conf.key, &s.key, &ctx->err)) == 0 &&
-		(r = ledger_open(ctx, SBX_LOG_WRITE, &s.log)) == 0 &&
-		(r = sbx_guard_check(s.log, &ctx->conf, &ctx->err)) == 0)
+	if ((r = start(&s)) == 0)
 		r = lines ? append_lines(&s, &a, &b) : append_one(&s, &a);
+	if (r == 0)
+		r = end(&s);
 	clear(&a);
 	clear(&b);
 	free(a.list);

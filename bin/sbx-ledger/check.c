@@ -237,7 +237,12 @@ fill_trust(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_doc *doc,
 {
 	struct sbx_json *out = sbx_doc_root(doc);
 	struct sbx_err why = { 0 };
+	int64_t last;
 
+	if (sbx_date_ahead(log, &last, NULL) == 0 && last != 0)
+		sbx_json_add_time(doc, out, "ahead", last);
+	else
+		sbx_json_add_str(doc, out, "ahead", NULL);
 	sbx_json_add_int(doc, out, "forks", sbx_fork_count(&ctx->conf));
 	sbx_json_add_int(doc, out, "frozen", frozen);
 	sbx_json_add_str(doc, out, "signing",

@@ -127,9 +127,22 @@ read_token(struct sbx_ctx *ctx, struct sbx_buf *token)
 	return r;
 }
 
+static void
+say_behind(struct sbx_ctx *ctx, int64_t behind)
+{
+	char span[SBX_SPAN_SIZE];
+	struct sbx_err why = { 0 };
+
+	sbx_span_write(span, behind);
+	sbx_err_set(&why, SBX_E_SYS, "this box's clock is %s behind its "
+		"inviter's: dated after the invitation all the same", span);
+	sbx_tool_warn(ctx, &why);
+}
+
 int
 cmd_accept(struct sbx_ctx *ctx)
 {
+	int64_t behind = 0;
 	struct sbx_buf token = SBX_BUF(8192);
 	struct sbx_key *key = NULL;
 	struct sbx_log *log = NULL;
@@ -141,7 +154,9 @@ cmd_accept(struct sbx_ctx *ctx)
 			 &ctx->err)) == 0 &&
 		(r = sbx_guard_check(log, &ctx->conf, &ctx->err)) == 0)
 		r = sbx_invite_accept(log, key, sbx_buf_text(&token), ctx->dry,
-			&ctx->err);
+			&behind, &ctx->err);
+	if (r == 0 && behind > 0)
+		say_behind(ctx, behind);
 	if (r == 0)
 		sbx_tool_say(ctx, ctx->dry ? "would accept" :
 			"accepted: exchange entries with the inviter to be a "

@@ -38,8 +38,12 @@ work_close(struct work *w)
 int
 work_standing(struct work *w)
 {
+	struct sbx_err *err = &w->ctx->err;
+
 	if (sbx_state_member(w->st, w->self))
 		return SBX_OK;
+	if (sbx_date_tell(w->log, err)) /* how it joined may be, too */
+		return err->code;
 	return sbx_err_set(&w->ctx->err, SBX_E_NO,
 		"this box is not a member, so its word counts for nothing");
 }
@@ -48,6 +52,7 @@ int
 work_sign(struct work *w, const char *op, const struct sbx_doc *payload)
 {
 	struct sbx_ctx *ctx = w->ctx;
+	struct sbx_err clock = { 0 };
 	int r;
 
 	/* It is a snapshot, and nothing can be written while it is open. */
@@ -57,6 +62,8 @@ work_sign(struct work *w, const char *op, const struct sbx_doc *payload)
 		&ctx->err);
 	if (r == 0 && ctx->dry)
 		sbx_tool_say(ctx, "would sign %s", op);
+	if (r == 0 && sbx_date_tell(w->log, &clock))
+		sbx_tool_warn(ctx, &clock);
 	return r;
 }
 

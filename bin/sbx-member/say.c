@@ -9,6 +9,7 @@
 #include "crypto/crypto.h"
 #include "ledger/ledger.h"
 #include "directory/directory.h"
+#include "node/node.h"
 #include "tool/tool.h"
 #include "sbx-member.h"
 
@@ -166,6 +167,7 @@ find_own(struct work *w, const char *name)
 	int r = sbx_state_each(w->st, SBX_VIEW_NAME, NULL, see_own, &o,
 		&w->ctx->err);
 
+	o.found = o.found || sbx_date_waits(w->log, "NameBind", name);
 	return r != 0 || o.found ? r : sbx_err_set(&w->ctx->err, SBX_E_NO,
 		"%.40s: this box gave nobody that name", name);
 }

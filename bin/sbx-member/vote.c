@@ -6,7 +6,9 @@
 #include "base/base.h"
 #include "json/json.h"
 #include "crypto/crypto.h"
+#include "record/record.h"
 #include "ledger/ledger.h"
+#include "node/node.h"
 #include "directory/directory.h"
 #include "tool/tool.h"
 #include "sbx-member.h"
@@ -72,11 +74,13 @@ proposal(struct work *w, int64_t seconds, struct sbx_doc *doc,
 	const char *domain = sbx_tool_opt(w->ctx, "domain");
 	struct sbx_json *p = sbx_doc_root(doc), share = { 0 };
 	struct sbx_doc *rules = NULL;
-	int64_t now = sbx_clock_now(), most = 0;
+	int64_t now, most = 0;
 	char text[32];
 	int r;
 
-	if ((r = add_body(w->ctx, doc, p)) != 0 || (r = rules_now(w, &rules)) != 0)
+	if ((r = add_body(w->ctx, doc, p)) != 0 ||
+		(r = sbx_date(w->log, "Proposal", p, &now, &w->ctx->err)) != 0 ||
+		(r = rules_now(w, &rules)) != 0)
 		return r;
 	sbx_json_int(sbx_json_get(sbx_doc_root(rules), "quorum_millionths"), 0,
 		1000000, &most);
@@ -184,13 +188,19 @@ static int
 check_vote(struct work *w, struct search *s)
 {
 	struct sbx_err *err = &w->ctx->err;
-	const char *status;
+	const char *status, *at;
+	int64_t opens = 0;
 	int r;
 
 	if ((r = find_proposal(w, s)) != 0)
 		return r;
+	at = sbx_json_str(sbx_doc_root(s->doc), "opens_at");
 	status = sbx_json_str(sbx_doc_root(s->doc), "status");
-	if (strcmp(status, "open") != 0)
+	/* Its clock may be behind the proposer's: then the voice is dated after
+	 * the opening. */
+	sbx_time_parse(&opens, at, strlen(at));
+	if (strcmp(status, "open") != 0 && (strcmp(status, "future") != 0 ||
+		opens >= sbx_clock_now() + SBX_MAX_AHEAD))
 		return sbx_err_set(err, SBX_E_NO, "the proposal is not open: %s",
 			status);
 	if (sbx_json_is(sbx_json_get(sbx_doc_root(s->doc), "counts"), "loose") &&

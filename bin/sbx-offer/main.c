@@ -39,6 +39,7 @@ int
 offer_sign(struct offer_work *w, const char *op, const struct sbx_json *payload)
 {
 	struct sbx_ctx *ctx = w->ctx;
+	struct sbx_err clock = { 0 };
 	int r;
 
 	sbx_state_free(w->st);
@@ -46,6 +47,8 @@ offer_sign(struct offer_work *w, const char *op, const struct sbx_json *payload)
 	r = sbx_act(w->log, &ctx->conf, op, payload, ctx->dry, &ctx->err);
 	if (r == 0 && ctx->dry)
 		sbx_tool_say(ctx, "would sign %s", op);
+	if (r == 0 && sbx_date_tell(w->log, &clock))
+		sbx_tool_warn(ctx, &clock);
 	return r;
 }
 
@@ -78,7 +81,7 @@ offer_find(struct offer_work *w, enum sbx_find which, const char *ref,
 	int r = sbx_find(w->st, which, w->self, ref, doc, &w->ctx->err);
 
 	/* It may be left out because of its date. */
-	if (r == SBX_E_NO && sbx_date_behind(w->log, &clock) != 0) {
+	if (r == SBX_E_NO && sbx_date_tell(w->log, &clock)) {
 		w->ctx->err = clock;
 		r = clock.code;
 	}
@@ -179,6 +182,29 @@ cmd_publish(struct sbx_ctx *ctx)
 	return r;
 }
 
+bool
+offer_waits(struct offer_work *w, const char *type, const char *key,
+	const char *id, struct sbx_doc **doc)
+{
+	if (!sbx_date_waits(w->log, type, id))
+		return false;
+	*doc = sbx_doc_new();
+	sbx_json_add_str(*doc, sbx_doc_root(*doc), key, id);
+	return true;
+}
+
+/* By its name or its whole identifier. */
+static bool
+waiting_offer(struct offer_work *w, const char *ref, struct sbx_doc **offer)
+{
+	static const char type[] = "ServiceOffer", key[] = "service_id";
+	char id[SBX_ID_SIZE];
+
+	sbx_offer_id(id, w->self, ref);
+	return offer_waits(w, type, key, id, offer) ||
+		offer_waits(w, type, key, ref, offer);
+}
+
 static int
 cmd_withdraw(struct sbx_ctx *ctx)
 {
@@ -187,7 +213,9 @@ cmd_withdraw(struct sbx_ctx *ctx)
 	int r;
 
 	if ((r = offer_open(&w, ctx, SBX_LOG_WRITE)) == 0 &&
-		(r = offer_find(&w, SBX_FIND_OWN, ctx->argv[0], &offer)) == 0)
+		(waiting_offer(&w, ctx->argv[0], &offer) ||
+			(r = offer_find(&w, SBX_FIND_OWN, ctx->argv[0],
+				 &offer)) == 0))
 		r = offer_sign_about(&w, "service_revoke_offer",
 			sbx_doc_root(offer),
 			(const char *[]){ "service_id", NULL });

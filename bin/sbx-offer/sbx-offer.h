@@ -18,6 +18,10 @@ struct offer_work {
 
 int offer_open(struct offer_work *w, struct sbx_ctx *ctx, unsigned flags);
 void offer_close(struct offer_work *w);
+/* What this box said of that type under id and dated ahead of its clock can be
+ * taken away, though the state leaves it out: *doc is {key: id}. */
+bool offer_waits(struct offer_work *w, const char *type, const char *key,
+	const char *id, struct sbx_doc **doc);
 int offer_find(struct offer_work *w, enum sbx_find which, const char *ref,
 	struct sbx_doc **doc);
 /* Whether the row's member is this text. */

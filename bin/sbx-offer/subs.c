@@ -6,6 +6,7 @@
 #include "base/base.h"
 #include "json/json.h"
 #include "ledger/ledger.h"
+#include "node/node.h"
 #include "directory/directory.h"
 #include "lend/lend.h"
 #include "tool/tool.h"
@@ -28,14 +29,17 @@ subscribe_anew(struct offer_work *w, const char *service,
 	char id[static SBX_ID_SIZE])
 {
 	struct sbx_doc *doc = sbx_doc_new();
-	int64_t now = sbx_clock_now();
+	struct sbx_json *p = sbx_doc_root(doc);
+	int64_t when;
 	int r;
 
-	sbx_sub_id(id, w->self, service, now);
-	sbx_json_add_str(doc, sbx_doc_root(doc), "subscription_id", id);
-	sbx_json_add_str(doc, sbx_doc_root(doc), "service_id", service);
-	sbx_json_add_time(doc, sbx_doc_root(doc), "requested_at", now);
-	r = offer_sign(w, "service_subscribe", sbx_doc_root(doc));
+	sbx_json_add_str(doc, p, "service_id", service);
+	if ((r = sbx_date(w->log, "Subscription", p, &when, &w->ctx->err)) == 0) {
+		sbx_sub_id(id, w->self, service, when);
+		sbx_json_add_str(doc, p, "subscription_id", id);
+		sbx_json_add_time(doc, p, "requested_at", when);
+		r = offer_sign(w, "service_subscribe", p);
+	}
 	sbx_doc_free(doc);
 	return r;
 }
@@ -251,7 +255,9 @@ cmd_cancel(struct sbx_ctx *ctx)
 	int r;
 
 	if ((r = offer_open(&w, ctx, SBX_LOG_WRITE)) == 0 &&
-		(r = find_own_sub(&w, &doc)) == 0)
+		(offer_waits(&w, "Subscription", "subscription_id",
+			 ctx->argv[0], &doc) ||
+			(r = find_own_sub(&w, &doc)) == 0))
 		r = offer_sign_about(&w, "service_revoke_sub",
 			sbx_doc_root(doc),
 			(const char *[]){ "subscription_id", NULL });

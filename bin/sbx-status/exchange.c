@@ -22,7 +22,7 @@ part_clock(struct sbx_status *s, void *look, struct sbx_err *err)
 		return SBX_OK;
 	for (size_t i = 0; i < l->nmembers; i++)
 		ahead += l->members[i].heard.at > l->now + SBX_MAX_AHEAD;
-	if (sbx_date_behind(l->log, &why) != SBX_OK) {
+	if (sbx_date_tell(l->log, &why)) {
 		sbx_status_line(s, SBX_STATUS_ATTENTION,
 			"sudo timedatectl set-ntp true", "%s", why.text);
 		return SBX_OK;

@@ -61,6 +61,9 @@ int sbx_log_restore(struct sbx_log *log, struct sbx_log *from,
 /* Local, never replicated: my own DID, the anchors I trust. */
 int sbx_log_self(struct sbx_log *log, char did[static SBX_DID_SIZE],
 	struct sbx_err *err); /* SBX_E_NO when there is none yet */
+/* Whether e is by it.  The journal has all that this box has said, whatever its
+ * clock said then: what is missing of it forbids to sign. */
+bool sbx_log_own(struct sbx_log *log, const struct sbx_entry *e);
 int sbx_log_set_self(struct sbx_log *log, const char *did, struct sbx_err *err);
 /* Take did for an anchor, or no longer; when is remembered. */
 int sbx_log_trust(struct sbx_log *log, const char *did, bool yes,

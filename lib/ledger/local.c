@@ -29,6 +29,15 @@ out:
 	return r;
 }
 
+bool
+sbx_log_own(struct sbx_log *log, const struct sbx_entry *e)
+{
+	char self[SBX_DID_SIZE];
+
+	return sbx_log_self(log, self, NULL) == 0 &&
+		strcmp(self, e->author) == 0;
+}
+
 int
 sbx_log_set_self(struct sbx_log *log, const char *did, struct sbx_err *err)
 {

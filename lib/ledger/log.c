@@ -25,11 +25,14 @@ enum {
 	COUNT
 };
 
+#define SELF "(SELECT value FROM local WHERE key='self')"
+
 static const char *const statements[COUNT] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
 	[HEAD] = "SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1",
-	[DUE] = "SELECT line FROM held WHERE due<=? ORDER BY due, did, id",
+	[DUE] = "SELECT line FROM held WHERE due<=? OR did=" SELF
+		" ORDER BY due, did, id",
 	[FIND_AUTHOR] = "SELECT id, pub FROM author WHERE did=?",
 	[ADD_AUTHOR] = "INSERT INTO author(did, pub) VALUES(?, ?)",
 	[FIND_ENTRY] = "SELECT 1 FROM fact f CROSS JOIN entry e USING(seq) "
@@ -177,14 +180,14 @@ sbx_log_head(struct sbx_log *log, int64_t *size,
 	return r;
 }
 
-/* What was held because of its date and is due now. */
+/* What was held because of its date and is due now, or is this box's own. */
 static int
 release(struct sbx_log *log, struct sbx_err *err)
 {
 	struct sbx_entry *e = NULL;
 	enum sbx_log_how how;
 	sqlite3_stmt *st = log->st[DUE];
-	char del[80];
+	char del[160];
 	int64_t due = sbx_clock_now() + SBX_MAX_AHEAD;
 	int r = SBX_OK, step = SQLITE_DONE;
 	bool any = false;
@@ -207,8 +210,8 @@ release(struct sbx_log *log, struct sbx_err *err)
 	if (r == 0 && step != SQLITE_DONE)
 		r = sbx_db_fail(log->db, "ledger", err);
 	sqlite3_reset(st);
-	snprintf(del, sizeof(del), "DELETE FROM held WHERE due<=%lld",
-		(long long)due);
+	snprintf(del, sizeof(del), "DELETE FROM held WHERE due<=%lld "
+		"OR did=" SELF, (long long)due);
 	return r == 0 && any ? sbx_db_exec(log->db, del, err) : r;
 }
 
@@ -415,7 +418,7 @@ sbx_log_add(struct sbx_log *log, const struct sbx_entry *e,
 
 	if (!log->busy)
 		return sbx_err_set(err, SBX_E_SYS, "no transaction is open");
-	if (e->time > sbx_clock_now() + SBX_MAX_AHEAD)
+	if (e->time > sbx_clock_now() + SBX_MAX_AHEAD && !sbx_log_own(log, e))
 		return hold(log, e, how, err);
 	if ((r = author_row(log, e, &author, err)) != 0 ||
 		(r = derive(log, e, log->size + 1, author, how, err)) != 0 ||

@@ -9,30 +9,55 @@
 #include "node/node.h"
 #include "ledger/db.h"
 
-/* A claim dated before the one it is to replace would lose to it, unseen: on
- * a box whose clock went back that must be an error now.  Facts are looked
- * through as they stand, and not by type: strangers have very many of those. */
+/* The payload with its date, if it has none. */
 static int
-check_clock(struct sbx_log *log, const struct sbx_entry *e, struct sbx_err *err)
+date(struct sbx_log *log, const struct sbx_rec *rec,
+	const struct sbx_json *payload, struct sbx_doc **doc, struct sbx_err *err)
 {
-	char sql[400], when[SBX_TIME_SIZE];
-	int64_t last;
+	int64_t us;
 	int r;
 
-	snprintf(sql, sizeof(sql),
-		"SELECT max(f.time) FROM fact f JOIN author a ON a.id=f.author "
-		"WHERE a.did='%s' AND +f.type IN ('ServiceOffer', "
-		"'ServiceRevokeOffer', 'Subscription', 'SubscriptionRevoke', "
-		"'ServiceApprove', 'ServiceReject')",
-		e->author);
-	if ((r = sbx_db_int(sbx_log_db(log), sql, 0, &last, err)) != 0 ||
-		e->time >= last)
+	*doc = sbx_doc_copy(payload);
+	if (sbx_json_get(payload, rec->time) != NULL)
+		return SBX_OK;
+	if ((r = sbx_date(log, rec->type, payload, &us, err)) == 0)
+		sbx_json_add_time(*doc, sbx_doc_root(*doc), rec->time, us);
+	return r;
+}
+
+/* What was dated ahead would win over this by its date, once its time has come:
+ * a head over both proves which was said last. */
+int
+sbx_act_order(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err)
+{
+	int64_t last;
+	size_t heads;
+	int r;
+
+	if ((r = sbx_date_ahead(log, &last, err)) != 0 || last == 0)
 		return r;
-	sbx_time_write(when, last);
-	sbx_err_set(err, SBX_E_SYS,
-		"the clock is behind what this box signed at %s", when);
-	sbx_err_hint(err, "set the clock");
-	return SBX_E_SYS;
+	if ((r = sbx_seal(log, conf, NULL, &heads, err)) != 0)
+		sbx_err_at(err, "signed, but not yet in a head");
+	return r;
+}
+
+static int
+sign(struct sbx_log *log, const struct sbx_key *key, const char *op,
+	const struct sbx_json *payload, struct sbx_entry **e, struct sbx_err *err)
+{
+	const struct sbx_rec *rec = sbx_rec_op(op);
+	struct sbx_doc *doc = NULL;
+	int r = SBX_OK;
+
+	if (rec != NULL && payload->type == SBX_JSON_OBJECT &&
+		(r = date(log, rec, payload, &doc, err)) == 0)
+		payload = sbx_doc_root(doc);
+	if (r == 0 && (r = sbx_entry_make(key, op, NULL, payload, e, err)) ==
+			SBX_E_INPUT && err != NULL)
+		r = err->code = SBX_E_USAGE; /* the words are the caller's */
+	sbx_doc_free(doc);
+	return r;
 }
 
 int
@@ -51,15 +76,11 @@ sbx_act(struct sbx_log *log, const struct sbx_conf *conf, const char *op,
 	if (strcmp(sbx_key_did(key), self) != 0)
 		r = sbx_err_set(err, SBX_E_USAGE,
 			"%s: not the key of this ledger", conf->key);
-	else if ((r = sbx_entry_make(key, op, NULL, payload, &e, err)) ==
-			 SBX_E_INPUT &&
-		 err != NULL)
-		r = err->code = SBX_E_USAGE; /* the words are the caller's */
+	else
+		r = sign(log, key, op, payload, &e, err);
 	sbx_key_free(key);
-	if (r == 0)
-		r = check_clock(log, e, err);
-	if (r == 0 && !dry)
-		r = sbx_guard_append(log, conf, e, err);
+	if (r == 0 && !dry && (r = sbx_guard_append(log, conf, e, err)) == 0)
+		r = sbx_act_order(log, conf, err);
 	sbx_entry_free(e);
 	return r;
 }

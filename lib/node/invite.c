@@ -70,7 +70,7 @@ write_token(struct sbx_log *log, const struct sbx_key *once,
 	struct sbx_err *err)
 {
 	static const char *const copied[] = { "inviter", "domain", "rights",
-		"expires_at" };
+		"expires_at", "created_at" };
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_json *root = sbx_doc_root(doc);
 	struct sbx_buf canon = SBX_BUF(SBX_MAX_LINE);
@@ -103,10 +103,11 @@ sbx_invite_issue(struct sbx_log *log, const struct sbx_key *key,
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_json *p = sbx_doc_root(doc), *rights;
 	struct sbx_key *once = NULL;
-	int64_t now = sbx_clock_now();
+	int64_t now;
 	int r;
 
-	if ((r = sbx_key_new(&once, err)) != 0)
+	if ((r = sbx_date(log, "Invitation", p, &now, err)) != 0 ||
+		(r = sbx_key_new(&once, err)) != 0)
 		goto out;
 	sbx_json_add_str(doc, p, "inviter", sbx_key_did(key));
 	sbx_json_add_hex(doc, p, "invite_id", sbx_key_pub(once), SBX_PUB_BYTES);
@@ -157,6 +158,10 @@ token_ok(const struct sbx_json *t)
 			return false;
 	v = sbx_json_get(t, "rights");
 	if (v == NULL || v->type != SBX_JSON_ARRAY)
+		return false;
+	v = sbx_json_get(t, "created_at"); /* older tokens do not say */
+	if (v != NULL && (v->type != SBX_JSON_STRING ||
+				 !sbx_time_parse(&us, v->text, v->len)))
 		return false;
 	v = sbx_json_get(t, "expires_at");
 	return v != NULL && v->type == SBX_JSON_STRING &&
@@ -229,9 +234,11 @@ check_known(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 	return SBX_OK;
 }
 
+/* One that counts, or may count: dated before its invitation, or ahead of the
+ * clock, it lets nobody in, and is said once more. */
 static int
 check_twice(struct sbx_log *log, const char *invite_id, const char *me,
-	struct sbx_err *err)
+	int64_t made, struct sbx_err *err)
 {
 	sqlite3_stmt *st = NULL;
 	int r, step;
@@ -239,10 +246,12 @@ check_twice(struct sbx_log *log, const char *invite_id, const char *me,
 	if ((r = sbx_db_prepare(sbx_log_db(log),
 		     "SELECT 1 FROM fact f JOIN author a ON a.id=f.author WHERE "
 		     "f.type='InviteAccept' AND " SBX_CLAIMING("f", "?1")
-		     " AND a.did=?2", &st, err)) != 0)
+		     " AND a.did=?2 AND f.time BETWEEN ?3 AND ?4", &st, err)) != 0)
 		return r;
 	sbx_db_bind_text(st, 1, invite_id);
 	sbx_db_bind_text(st, 2, me);
+	sqlite3_bind_int64(st, 3, made);
+	sqlite3_bind_int64(st, 4, sbx_clock_now() + SBX_MAX_AHEAD);
 	step = sqlite3_step(st);
 	sqlite3_finalize(st);
 	if (step == SQLITE_ROW)
@@ -250,23 +259,78 @@ check_twice(struct sbx_log *log, const char *invite_id, const char *me,
 	return SBX_OK;
 }
 
+static int64_t
+time_in(const struct sbx_json *token, const char *name)
+{
+	const char *text = sbx_json_str(token, name);
+	int64_t us;
+
+	return text != NULL && sbx_time_parse(&us, text, strlen(text)) ? us : 0;
+}
+
+/* Not dated before it was made, nor, for everybody else, ahead of the time: too
+ * far behind there is no such date. */
+static int
+check_clock(const struct sbx_json *token, int64_t made, struct sbx_err *err)
+{
+	char span[SBX_SPAN_SIZE], now[SBX_TIME_SIZE], when[SBX_TIME_SIZE];
+	int64_t us = sbx_clock_now();
+
+	sbx_time_write(now, us);
+	sbx_time_write(when, made);
+	if (us > time_in(token, "expires_at")) {
+		sbx_err_set(err, SBX_E_NO, "the invitation expired at %.40s; by "
+			"this box's clock it is %s",
+			sbx_json_str(token, "expires_at"), now);
+		if (made != 0)
+			sbx_err_hint(err, "it was made at %s by its inviter's "
+				"clock: if one of the two is wrong, set it", when);
+		return SBX_E_NO;
+	}
+	if (made < us + SBX_MAX_AHEAD)
+		return SBX_OK;
+	sbx_span_write(span, made - us);
+	sbx_err_set(err, SBX_E_SYS, "this box's clock, at %s, is %s behind the "
+		"invitation, which was made at %s", now, span, when);
+	sbx_err_hint(err, "set the clock and try again; if it is right, the "
+			  "inviter's is ahead");
+	return SBX_E_SYS;
+}
+
+/* When the invitation was made, by the token or the log; 0: neither says. */
+static int
+made_at(struct sbx_log *log, const struct sbx_json *token,
+	const char *invite_id, int64_t *us, struct sbx_err *err)
+{
+	sqlite3_stmt *st = NULL;
+	int r;
+
+	*us = time_in(token, "created_at");
+	if ((r = sbx_db_prepare(sbx_log_db(log),
+		     "SELECT min(f.time) FROM fact f JOIN author a ON "
+		     "a.id=f.author WHERE f.type='Invitation' AND "
+		     SBX_CLAIMING("f", "?1") " AND a.did=?2", &st, err)) != 0)
+		return r;
+	sbx_db_bind_text(st, 1, invite_id);
+	sbx_db_bind_text(st, 2, sbx_json_str(token, "inviter"));
+	if (sqlite3_step(st) == SQLITE_ROW && sqlite3_column_int64(st, 0) > *us)
+		*us = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return SBX_OK;
+}
+
 /* Refused here for the caller's sake; every node judges it again. */
 static int
 check_open(struct sbx_log *log, const struct sbx_json *token,
-	const char *invite_id, const char *me, struct sbx_err *err)
+	const char *invite_id, const char *me, int64_t made, struct sbx_err *err)
 {
-	const char *expires = sbx_json_str(token, "expires_at");
 	struct known k = { .token = token };
 	struct sbx_state *st = NULL;
-	int64_t until = 0;
 	int r;
 
-	if ((r = check_twice(log, invite_id, me, err)) != 0)
+	if ((r = check_twice(log, invite_id, me, made, err)) != 0 ||
+		(r = check_clock(token, made, err)) != 0)
 		return r;
-	sbx_time_parse(&until, expires, strlen(expires));
-	if (sbx_clock_now() > until)
-		return sbx_err_set(err, SBX_E_NO, "the invitation expired at %s",
-			expires);
 	if (strcmp(sbx_json_str(token, "inviter"), me) == 0)
 		return sbx_err_set(err, SBX_E_NO, "this box issued it itself");
 	if ((r = sbx_state_open(log, &st, err)) != 0)
@@ -295,11 +359,13 @@ prove(const struct sbx_key *once, const char *invite_id, const char *me,
 static int
 add_acceptance(struct sbx_log *log, const struct sbx_key *key,
 	const struct sbx_key *once, const char *invite_id,
-	const struct sbx_json *token, struct sbx_err *err)
+	const struct sbx_json *token, int64_t made, struct sbx_err *err)
 {
+	static const char type[] = "InviteAccept";
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_json *p = sbx_doc_root(doc);
 	unsigned char proof[SBX_SIG_BYTES];
+	int64_t us;
 	int r;
 
 	if ((r = prove(once, invite_id, sbx_key_did(key), proof, err)) == 0) {
@@ -310,7 +376,11 @@ add_acceptance(struct sbx_log *log, const struct sbx_key *key,
 		sbx_json_add_copy(doc, p, "grafted_by",
 			sbx_json_get(token, "inviter"));
 		sbx_json_add_hex(doc, p, "proof", proof, sizeof(proof));
-		r = append_one(log, key, "invite_accept", "InviteAccept", p, err);
+		r = sbx_date(log, type, p, &us, err);
+	}
+	if (r == 0) {
+		sbx_json_add_time(doc, p, "accepted_at", us > made ? us : made + 1);
+		r = append_one(log, key, "invite_accept", type, p, err);
 	}
 	sbx_doc_free(doc);
 	return r;
@@ -339,23 +409,29 @@ sbx_identity_add(struct sbx_log *log, const struct sbx_key *key,
 
 int
 sbx_invite_accept(struct sbx_log *log, const struct sbx_key *key,
-	const char *text, bool dry, struct sbx_err *err)
+	const char *text, bool dry, int64_t *behind, struct sbx_err *err)
 {
 	char id[2 * SBX_PUB_BYTES + 1];
 	struct sbx_doc *doc = NULL;
 	struct sbx_key *once = NULL;
 	const struct sbx_json *token;
+	int64_t made;
 	int r;
 
+	*behind = 0;
 	if ((r = read_token(text, &doc, &once, err)) != 0)
 		goto out;
 	token = sbx_doc_root(doc);
 	sbx_hex_write(id, sbx_key_pub(once), SBX_PUB_BYTES);
-	if ((r = check_open(log, token, id, sbx_key_did(key), err)) != 0 || dry ||
-		(r = sbx_log_begin(log, err)) != 0)
+	if ((r = made_at(log, token, id, &made, err)) != 0 ||
+		(r = check_open(log, token, id, sbx_key_did(key), made, err)) != 0)
+		goto out;
+	if (made > sbx_clock_now())
+		*behind = made - sbx_clock_now();
+	if (dry || (r = sbx_log_begin(log, err)) != 0)
 		goto out;
 	if ((r = sbx_guard_still(log, err)) == 0 &&
-		(r = add_acceptance(log, key, once, id, token, err)) == 0 &&
+		(r = add_acceptance(log, key, once, id, token, made, err)) == 0 &&
 		(r = sbx_identity_add(log, key, sbx_json_str(token, "inviter"),
 			 err)) == 0)
 		/* who joins a mesh stops being an anchor of its own */

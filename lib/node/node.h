@@ -280,25 +280,48 @@ int sbx_invite_issue(struct sbx_log *log, const struct sbx_key *key,
 	const struct sbx_invite *in, struct sbx_buf *token, struct sbx_err *err);
 /* Take it: the acceptance with its proof, my Identity, the inviter's anchors
  * in place of mine.  SBX_E_INPUT: no token; SBX_E_NO: late, used up, revoked,
- * taken by this box before.  dry: only judge it. */
+ * taken by this box before; SBX_E_SYS: the clock is too far behind it.  dry:
+ * only judge it.  *behind: by how many microseconds the clock is behind the
+ * inviter's, or 0. */
 int sbx_invite_accept(struct sbx_log *log, const struct sbx_key *key,
-	const char *token, bool dry, struct sbx_err *err);
+	const char *token, bool dry, int64_t *behind, struct sbx_err *err);
 
 /* ---- date: how this box's own entries are dated --------------------------- */
 
-/* *last: up to when this box's own entries are dated ahead of its clock by more
- * than SBX_MAX_AHEAD, so that the state leaves them out; 0: none is. */
+/* When a new entry of that type and payload (its date may be missing) is to be
+ * dated: now, but after what this box has said and after what the entry rests
+ * on, as far as that is not ahead of the clock itself (SBX_MAX_AHEAD).
+ * SBX_E_SYS: by this clock the box has not joined yet. */
+int sbx_date(struct sbx_log *log, const char *type,
+	const struct sbx_json *payload, int64_t *us, struct sbx_err *err);
+/* The parts of it, for many entries: whether the box has joined, for what a
+ * member alone may say; now, but after what it has said; *us or later, after
+ * what the entry rests on. */
+int sbx_date_joined(struct sbx_log *log, const char *type,
+	struct sbx_err *err);
+int sbx_date_own(struct sbx_log *log, int64_t *us, struct sbx_err *err);
+int sbx_date_rests(struct sbx_log *log, const struct sbx_rec *rec,
+	const struct sbx_json *payload, int64_t *us, struct sbx_err *err);
+/* *last: up to when this box's own entries are dated ahead of its clock by
+ * SBX_MAX_AHEAD or more, so that the state leaves them out; 0: none is. */
 int sbx_date_ahead(struct sbx_log *log, int64_t *last, struct sbx_err *err);
-/* SBX_E_SYS, with until when, if any is. */
-int sbx_date_behind(struct sbx_log *log, struct sbx_err *err);
+/* Whether one of that type and identifier is: it can be taken away by it. */
+bool sbx_date_waits(struct sbx_log *log, const char *type, const char *id);
+/* In words; false when there is nothing to say. */
+bool sbx_date_tell(struct sbx_log *log, struct sbx_err *why);
 
 /* ---- act: what this box signs and adds by itself ------------------------ */
 
 /* Sign payload with this node's key, which must be the ledger's own, and
  * append it durably, unless sbx_guard_check says no; dry: only see that it could
- * be.  No state may be open. */
+ * be.  Without a date it gets one by sbx_date.  While something of this box's is
+ * dated ahead of its clock, sbx_act_order follows.  No state may be open. */
 int sbx_act(struct sbx_log *log, const struct sbx_conf *conf, const char *op,
 	const struct sbx_json *payload, bool dry, struct sbx_err *err);
+/* If something of this box's is dated ahead of its clock: sign a head over what
+ * it has said, which proves that what was said since is later. */
+int sbx_act_order(struct sbx_log *log, const struct sbx_conf *conf,
+	struct sbx_err *err);
 
 /* ---- tilesite: the tree of the log as static tiles ------------------------- */
 

@@ -228,16 +228,21 @@ sbx_seal_adopt(struct sbx_log *log, const struct sbx_conf *conf,
 
 /* ---- sealing ----------------------------------------------------------------- */
 
-/* What I have said that no head of mine covers, in the order it came. */
+/* What I have said that no head of mine covers, in the order it came.  What is
+ * dated ahead of the clock begins a head, so that whoever sees the head alone
+ * knows that its author's dates are not in its order. */
 static int
 uncovered(struct sealer *s, struct sbx_doc *doc, struct sbx_json *items,
 	struct sbx_err *err)
 {
 	sqlite3 *db = sbx_log_db(s->log);
+	int64_t due = sbx_clock_now() + SBX_MAX_AHEAD;
+	bool ahead = true, next; /* the one before; this one */
 	sqlite3_stmt *st = NULL;
 	int r, step;
 
-	if ((r = sbx_db_prepare(db, "SELECT lower(hex(e.id)) AS id FROM entry e JOIN "
+	if ((r = sbx_db_prepare(db, "SELECT lower(hex(e.id)) AS id, g.time FROM "
+		     "entry e JOIN fact g USING(seq) JOIN "
 		     "author a ON a.id=e.author WHERE a.did=?1 AND e.type<>'SbxHead' "
 		     "AND lower(hex(e.id)) NOT IN (SELECT j.value FROM fact f JOIN entry h "
 		     "USING(seq) JOIN author b ON b.id=f.author, json_each(h.payload, "
@@ -246,10 +251,15 @@ uncovered(struct sealer *s, struct sbx_doc *doc, struct sbx_json *items,
 		return r;
 	sbx_db_bind_text(st, 1, sbx_key_did(s->key));
 	sqlite3_bind_int(st, 2, SBX_MAX_SEALED);
-	while ((step = sqlite3_step(st)) == SQLITE_ROW)
+	while ((step = sqlite3_step(st)) == SQLITE_ROW) {
+		next = sqlite3_column_int64(st, 1) > due;
+		if (items->count > 0 && next && !ahead)
+			break;
+		ahead = next;
 		sbx_json_add_str(doc, items, NULL,
 			(const char *)sqlite3_column_text(st, 0));
-	if (step != SQLITE_DONE)
+	}
+	if (step != SQLITE_DONE && step != SQLITE_ROW)
 		r = sbx_db_fail(db, "heads", err);
 	sqlite3_finalize(st);
 	return r;
@@ -273,22 +283,25 @@ keep(struct sealer *s, const struct sbx_entry *e, struct sbx_err *err)
 static int
 seal_next(struct sealer *s, bool *done, struct sbx_err *err)
 {
+	const char type[] = "SbxHead";
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_json *p = sbx_doc_root(doc), *items;
 	struct sbx_entry *e = NULL;
+	int64_t us;
 	int r;
 
 	items = sbx_json_add(doc, p, "items", SBX_JSON_ARRAY);
 	if ((r = uncovered(s, doc, items, err)) != 0)
 		goto out;
 	*done = items->count == 0;
-	if (*done)
+	if (*done || (r = sbx_date(s->log, type, p, &us, err)) != 0)
 		goto out;
 	sbx_json_add_int(doc, p, "v", 1);
 	sbx_json_add_int(doc, p, "seq", s->seq + 1);
 	sbx_json_add_str(doc, p, "prev", s->seq > 0 ? s->prev : NULL);
 	sbx_json_add_str(doc, p, "rec", s->rec[0] != '\0' ? s->rec : NULL);
-	if ((r = sbx_entry_make(s->key, "witness", "SbxHead", p, &e, err)) == 0)
+	sbx_json_add_time(doc, p, "created_at", us);
+	if ((r = sbx_entry_make(s->key, "witness", type, p, &e, err)) == 0)
 		r = keep(s, e, err);
 out:
 	sbx_entry_free(e);
@@ -302,14 +315,8 @@ static int
 catch_up(struct sealer *s, const struct sbx_entry *kept, struct sbx_err *err)
 {
 	enum sbx_log_how how;
-	int r = sbx_log_add(s->log, kept, &how, err);
 
-	if (r == 0 && how == SBX_LOG_HELD) {
-		r = sbx_err_set(err, SBX_E_SYS,
-			"the clock is behind the head that this box signed last");
-		sbx_err_hint(err, "set the clock");
-	}
-	return r;
+	return sbx_log_add(s->log, kept, &how, err);
 }
 
 /* Named once, with the first head: who steals the node key later cannot name
@@ -380,12 +387,14 @@ int
 sbx_rotate(struct sbx_log *log, const struct sbx_conf *conf, const char *old,
 	const struct sbx_key *recovery, struct sbx_err *err)
 {
+	const char type[] = "SbxRotate";
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_json *p = sbx_doc_root(doc);
 	unsigned char sig[SBX_SIG_BYTES];
 	struct sbx_entry *e = NULL;
 	struct sbx_key *key = NULL;
 	char message[256];
+	int64_t us;
 	int r;
 
 	if (!sbx_did_check(old, strlen(old))) {
@@ -400,7 +409,10 @@ sbx_rotate(struct sbx_log *log, const struct sbx_conf *conf, const char *old,
 	sbx_json_add_str(doc, p, "old", old);
 	sbx_json_add_hex(doc, p, "rec_pub", sbx_key_pub(recovery), SBX_PUB_BYTES);
 	sbx_json_add_hex(doc, p, "rec_sig", sig, sizeof(sig));
-	if ((r = sbx_entry_make(key, "witness", "SbxRotate", p, &e, err)) == 0)
+	if ((r = sbx_date(log, type, p, &us, err)) != 0)
+		goto out;
+	sbx_json_add_time(doc, p, "created_at", us);
+	if ((r = sbx_entry_make(key, "witness", type, p, &e, err)) == 0)
 		r = sbx_guard_append(log, conf, e, err);
 out:
 	sbx_entry_free(e);

@@ -85,7 +85,7 @@ append_ban() { # NODE N
 	id=$output
 	at a sbx-ledger export --from 2
 	assert_eq "$(jq -r .payload.publisher <<<"$output")" "$did" "publisher"
-	assert_eq "$(jq -r .payload.created_at <<<"$output")" 2026-07-01T12:00:00.000000+00:00 "created_at"
+	assert_eq "$(jq -r .payload.created_at <<<"$output")" 2026-07-01T12:00:00.000001+00:00 "created_at, after what it said at this instant"
 	assert_eq "$(jq -cjS .payload <<<"$output" | b2sum -l 256 | cut -d' ' -f1)" "$id" "id is not the payload's hash"
 }
 

@@ -301,7 +301,7 @@ run_invite(const char *data, size_t len)
 	int r;
 
 	MUST(sbx_key_from_seed(seed, &key, NULL) == 0);
-	MUST(sbx_invite_accept(scratch_log(), key, text, true, NULL) != 0 ||
+	MUST(sbx_invite_accept(scratch_log(), key, text, true, &(int64_t){ 0 }, NULL) != 0 ||
 		strlen(text) > 5);
 	free(text);
 	sbx_buf_add(&raw, data, len);
@@ -310,7 +310,8 @@ run_invite(const char *data, size_t len)
 	sbx_buf_str(&token, "sbx1.");
 	if (!raw.over) {
 		sbx_b64url_write(&token, raw.data, raw.len);
-		r = sbx_invite_accept(scratch_log(), key, token.data, true, NULL);
+		r = sbx_invite_accept(scratch_log(), key, token.data, true,
+			&(int64_t){ 0 }, NULL);
 		MUST(r == 0 || r == SBX_E_INPUT || r == SBX_E_NO);
 	}
 	sbx_key_free(key);

@@ -227,7 +227,7 @@ accept_padded(struct sbx_log *log, const char *token, size_t length)
 	ck_assert_uint_eq(out.len, length);
 	sbx_buf_add(&text, token, (size_t)(body - token));
 	sbx_b64url_write(&text, out.data, out.len);
-	r = sbx_invite_accept(log, keys[ANN], text.data, true, &why);
+	r = sbx_invite_accept(log, keys[ANN], text.data, true, &(int64_t){ 0 }, &why);
 	sbx_buf_free(&raw);
 	sbx_buf_free(&out);
 	sbx_buf_free(&text);
