@@ -28,7 +28,7 @@ LIBSRC := $(wildcard lib/*/*.c)
 LIBOBJ := $(LIBSRC:lib/%.c=build/lib/%.o)
 UNITS := $(patsubst tests/%.c,build/%,$(wildcard tests/unit/*/test_*.c))
 
-PKGS = libsodium nettle sqlite3 libcurl inih libnl-3.0 libnl-route-3.0 libqrencode
+PKGS = libsodium nettle sqlite3 libcurl inih libnl-3.0 libnl-route-3.0 libqrencode libpcre2-8
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lm
 

@@ -30,6 +30,7 @@ static const struct {
 		     "(root)" },
 	{ "offer", "services: publish, subscribe, approve, use" },
 	{ "pull", "fetch what is new from peers, verify, merge" },
+	{ "redact", "text without addresses, keys and names, and back again" },
 	{ "status", "the box, the fleet, and what is to be done" },
 	{ "why", "what allows or denies somebody a service, now or then" },
 };
