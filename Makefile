@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # make          build/bin/sbx-* and build/libsbx.a
 # make check    every test; installs what is missing first (scripts/setup)
+# make check-parts  tests with large programs of others: a browser, ...
 # make demo     the whole way, three boxes on this machine
+# make demos    a demonstration of each further capability, one after another
 # make bench    the figures, each beside its limit; build/bench.json
 # make lint     what the compiler does not see; make asan: the tests, sanitized
 # make fuzz     every parser for FUZZ_SECONDS (10)
@@ -49,7 +51,7 @@ endif
 
 .DELETE_ON_ERROR:
 .SHELLFLAGS := -ec
-.PHONY: all deps check check-all check-unit check-cli check-root demo bench lint asan fuzz \
+.PHONY: all deps check check-all check-unit check-cli check-root check-parts demo demos bench lint asan fuzz \
 	install uninstall clean
 all: $(TOOLS:%=build/bin/%)
 
@@ -114,9 +116,20 @@ check-cli: all
 check-root: all build/bench/probe
 	$(Q)$(RUN_TESTS) $(call LONG_FIRST,$(filter tests/root/%,$(BATS)))
 
+check-parts:
+	$(Q)scripts/setup --parts
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(RUN_TESTS) $(wildcard tests/parts/*.bats)
+
 demo: deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)scripts/demo
+
+demos:
+	$(Q)scripts/setup --parts
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)bad=; for d in $(wildcard scripts/demos/[0-9]*); do $$d || bad="$$bad $$d"; done; \
+		[ -z "$$bad" ] || { echo "demos: failed:$$bad" >&2; exit 1; }
 
 build/bench/%: tests/bench/%.c build/libsbx.a
 	@mkdir -p $(@D)
