@@ -172,7 +172,7 @@ check_heard(struct sbx_status *s, struct look *l)
 			continue;
 		}
 		sbx_status_line(s, is_hub ? SBX_STATUS_ATTENTION :
-			SBX_STATUS_NOTE, look_command(l, UP(l), "-v"),
+			SBX_STATUS_NOTE, look_command(l, "sudo sbx-mesh-up", "-v"),
 			"%s%s has not been heard %s", is_hub ? "the hub " : "",
 			look_name(l, w->did), w->wire->handshake == 0 ?
 			"since the interface is up" : "for three minutes");

@@ -62,7 +62,7 @@ static const char style[] =
 	"--box:#151b23}}"
 	"body{background:var(--bg);color:var(--fg);max-width:70rem;"
 	"margin:0 auto;padding:1rem;font:16px/1.5 system-ui,sans-serif}"
-	"h1{font-size:1.4rem;margin:0}h2{font-size:1.1rem;margin:1.5rem 0 .5rem}"
+	"h1{font-size:1.4rem;margin:0;overflow-wrap:anywhere}h2{font-size:1.1rem;margin:1.5rem 0 .5rem}"
 	"p{margin:.3rem 0;overflow-wrap:anywhere}.dim{color:var(--dim)}"
 	"table{border-collapse:collapse;width:100%}"
 	"th,td{border-bottom:1px solid var(--line);padding:.35rem .5rem;"
