@@ -22,7 +22,8 @@ setup() {
 	for name in import "verify, full" "verify --quick" "append, one at a time" \
 		"append, from a pipe" "sbx-offer list ID" "sbx-member show DID" \
 		"resident, sbx-grant" "resident, sbx-pull -p, a witness" \
-		"resident, sbx-mesh-up, a spoke" "start-up, sbx-ledger whoami"; do
+		"resident, sbx-mesh-up, a spoke" "sbx status, 100 members" \
+		"start-up, sbx-ledger whoami"; do
 		assert_eq "$(jq --arg n "$name" '[.[] | select(.name == $n and .bound != null)] | length' \
 			"$BATS_TEST_TMPDIR/rows")" 1 "rows of $name"
 	done
