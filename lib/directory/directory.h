@@ -27,6 +27,7 @@ enum sbx_view {
 	SBX_VIEW_RULES,	  /* quorum_rule quorum_millionths emancipation_level missing: one row, in force now; missing: for the next level */
 	SBX_VIEW_NAME,	  /* did name binder bound_at status member entry; status: live contested; claims taken back are not in it */
 	SBX_VIEW_GUEST,	  /* guest sponsor pubkey_wg mesh_ip bound_at member entry; those that were revoked are not in it */
+	SBX_VIEW_GATE,	  /* entry proposer gate term snapshots previous since member: every term that was recorded */
 	SBX_VIEWS,
 };
 

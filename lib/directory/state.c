@@ -18,7 +18,7 @@ static const enum sbx_view order[] = { SBX_VIEW_NODE, SBX_VIEW_NAME,
 	SBX_VIEW_ATTEST, SBX_VIEW_PROPOSAL, SBX_VIEW_VOTE, SBX_VIEW_RULES,
 	SBX_VIEW_MEMBER,
 	SBX_VIEW_INVITE, SBX_VIEW_OFFER, SBX_VIEW_SUB, SBX_VIEW_CONFIG,
-	SBX_VIEW_FORK, SBX_VIEW_BAN, SBX_VIEW_GUEST };
+	SBX_VIEW_FORK, SBX_VIEW_BAN, SBX_VIEW_GUEST, SBX_VIEW_GATE };
 
 /* What all the views rest on.  us: the clock's time; due: what is dated later
  * is left out, as an import of it would be; upto: the anchors are those of

@@ -344,6 +344,16 @@ const struct sbx_view_def sbx_view_defs[SBX_VIEWS] = {
 		CLAIMS("ProposalVote", BY_ID, "f.time, e.id") "WHERE l.place=1",
 		{ ID("proposal_id"), T("voter"), T("choice"), T("voted_at"),
 			B("member"), T("entry") } },
+	[SBX_VIEW_GATE] = { "v_gate",
+		"SELECT " ENTRY ", a.did AS proposer, " P("gate") " AS gate, "
+		P("term") " AS term, " P("snapshots") " AS snapshots, "
+		P("previous") " AS previous, " P("since") " AS since, "
+		IS_MEMBER("a.did") " AS member FROM temp.claim l CROSS JOIN "
+		"main.entry e USING(seq) CROSS JOIN main.author a ON "
+		"a.id=l.author WHERE l.type='GateTerm'",
+		{ T("entry"), T("proposer"), T("gate"), I("term"),
+			T("snapshots"), T("previous"), T("since"),
+			B("member") } },
 	[SBX_VIEW_RULES] = { "v_rules",
 		"SELECT quorum_rule, quorum_millionths, emancipation_level, "
 		"missing FROM temp.rules",

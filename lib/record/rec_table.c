@@ -105,6 +105,11 @@ static const struct sbx_field guest_bind[] = { DID("sponsor"), NAME("guest"),
 	{ "mesh_ip", SBX_KIND_IP, 0, 0, 0, NULL }, TIME("bound_at"), END };
 static const struct sbx_field guest_revoke[] = { DID("sponsor"), NAME("guest"),
 	TIME("revoked_at"), END };
+/* Which hub is the gate from then on; previous: the term's entry before. */
+static const struct sbx_field gate_term[] = { DID("proposer"), DID("gate"),
+	INT("term", 1, BIG), HEX("snapshots", 64),
+	{ "previous", SBX_KIND_HEX, NULLABLE, 0, 64, NULL }, TIME("since"),
+	END };
 
 /*      type, ops, actor, id, ref, time, fields */
 const struct sbx_rec sbx_rec_table[] = {
@@ -159,6 +164,8 @@ const struct sbx_rec sbx_rec_table[] = {
 		guest_bind },
 	{ "GuestRevoke", { "guest_revoke" }, "sponsor", "guest", NULL,
 		"revoked_at", guest_revoke },
+	{ "GateTerm", { "witness" }, "proposer", NULL, "gate", "since",
+		gate_term },
 	{ NULL, { NULL }, NULL, NULL, NULL, NULL, NULL },
 };
 

@@ -97,6 +97,7 @@ static const struct bounds {
 	{ "SbxHead", "seq", 1, SBX_MAX_INT },
 	{ "SbxHead", "items", 0, SBX_MAX_SEALED },
 	{ "SbxRotate", "rec_sig", 128, 128 },
+	{ "GateTerm", "term", 1, SBX_MAX_INT },
 };
 
 static struct bounds
