@@ -239,6 +239,8 @@ work(struct sbx_ctx *ctx, struct task *k, int no)
 	else
 		ctx->err = look;
 	tell_changes(ctx, t, t->take_only ? SBX_E_NO : r);
+	if (!t->dry && open == SBX_OK)
+		meshup_tell_peers(ctx, &k->mesh, &t->wg);
 	if (no != SBX_OK && !k->take) {
 		if (r != SBX_OK)
 			sbx_tool_warn(ctx, &ctx->err);

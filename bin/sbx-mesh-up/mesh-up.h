@@ -15,6 +15,10 @@ int meshup_read(struct sbx_ctx *ctx, struct sbx_mesh *m);
  * was not, where the name leads to now.  m is settled by sbx_mesh_plan. */
 void meshup_look(struct sbx_ctx *ctx, struct sbx_mesh *m,
 	const struct sbx_tunnel *t, struct sbx_nl_addr **links);
+/* RUN/peers: "DID HANDSHAKE RX TX" of each member that is a peer, the handshake
+ * in seconds since 1970, 0 for none.  That it cannot be written is told only. */
+void meshup_tell_peers(struct sbx_ctx *ctx, const struct sbx_mesh *m,
+	const struct sbx_wg *wg);
 /* Says whose this node's address or key is. */
 int meshup_lost(struct sbx_ctx *ctx, const struct sbx_mesh *m);
 

@@ -92,20 +92,22 @@ meshup_read(struct sbx_ctx *ctx, struct sbx_mesh *m)
 
 /* ---- the gate ---- */
 
-/* "DID since", since as in RFC 3339.  Another tool elects, and writes it; what
- * is no such line is as good as none, and no reason to be without a mesh. */
-static void
-read_gate(struct sbx_ctx *ctx, struct sbx_mesh *m)
+/* "DID since", since as in RFC 3339.  What is no such line is as good as none,
+ * and no reason to be without a mesh.  False: there is no such file. */
+static bool
+read_gate(struct sbx_ctx *ctx, struct sbx_mesh *m, const char *file)
 {
 	struct sbx_buf path = SBX_BUF(4096);
 	struct sbx_buf text = SBX_BUF(SBX_DID_SIZE + SBX_TIME_SIZE + 2);
 	const char *line;
+	bool there;
 	size_t len;
 	int64_t us;
 	int r;
 
-	sbx_buf_fmt(&path, "%s/gate", ctx->conf.run);
+	sbx_buf_fmt(&path, "%s/%s", ctx->conf.run, file);
 	r = sbx_io_read(sbx_buf_text(&path), 0, &text, NULL);
+	there = r != SBX_E_SYS || (errno != ENOENT && errno != ENOTDIR);
 	line = sbx_buf_text(&text);
 	len = strcspn(line, "\n");
 	if (r == SBX_OK && len > SBX_DID_SIZE &&
@@ -114,11 +116,20 @@ read_gate(struct sbx_ctx *ctx, struct sbx_mesh *m)
 		sbx_time_parse(&us, line + SBX_DID_SIZE, len - SBX_DID_SIZE))
 		snprintf(m->gate, sizeof(m->gate), "%.*s", SBX_DID_SIZE - 1,
 			line);
-	else if (r != SBX_E_SYS || errno != ENOENT)
+	else if (there)
 		sbx_tool_say(ctx, "%s: not \"DID since\": passed over",
 			sbx_buf_text(&path));
 	sbx_buf_free(&path);
 	sbx_buf_free(&text);
+	return there;
+}
+
+/* Root's own word first, then the one of sbx-election, which is not root. */
+static void
+find_gate(struct sbx_ctx *ctx, struct sbx_mesh *m)
+{
+	if (!read_gate(ctx, m, "gate"))
+		read_gate(ctx, m, "fleet/gate");
 }
 
 /* ---- names ---- */
@@ -210,7 +221,7 @@ meshup_look(struct sbx_ctx *ctx, struct sbx_mesh *m,
 
 	m->live = &t->wg;
 	m->now = sbx_clock_now() / 1000000;
-	read_gate(ctx, m);
+	find_gate(ctx, m);
 	if (sbx_nl_addrs(0, &list, &count, NULL) == SBX_OK)
 		for (size_t i = 0; i < count; i++)
 			if (list[i].index != t->link.index)
