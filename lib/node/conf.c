@@ -115,6 +115,7 @@ sbx_conf_load(struct sbx_conf *conf, const char *dir, const char *file,
 	conf->grant_port = 8798;
 	conf->grant_ttl = 3600;
 	conf->pull_slot = 60;
+	conf->fleet_interval = 60;
 	conf->pull_stale = 4 * 3600;
 	if (dir != NULL && (r = absolute(dir, &base, err)) != 0)
 		return r;
@@ -174,5 +175,6 @@ sbx_conf_free(struct sbx_conf *conf)
 	free(conf->mesh_endpoint);
 	free(conf->mesh_ddns);
 	free(conf->mesh_hubs);
+	free(conf->fleet_role);
 	memset(conf, 0, sizeof(*conf));
 }

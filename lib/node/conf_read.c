@@ -23,6 +23,7 @@ enum item_kind {
 	ITEM_NAMES,
 	ITEM_INT,
 	ITEM_BOOL,
+	ITEM_ROLE,
 };
 
 struct item {
@@ -57,6 +58,8 @@ static const struct item items[] = {
 	{ "grant", "ttl", ITEM_INT, AT(grant_ttl), SBX_MIN_TTL, SBX_MAX_TTL },
 	{ "grant", "macros", ITEM_PATH, AT(macros), 0, 0 },
 	{ "grant", "audit", ITEM_PATH, AT(audit), 0, 0 },
+	{ "fleet", "interval", ITEM_INT, AT(fleet_interval), 1, 300 },
+	{ "fleet", "role", ITEM_ROLE, AT(fleet_role), 0, 0 },
 	{ "members", "accept_unproven", ITEM_BOOL, AT(accept_unproven), 0, 0 },
 };
 
@@ -112,6 +115,14 @@ names_ok(const char *value)
 	return true;
 }
 
+static bool
+role_ok(const char *value)
+{
+	return strcmp(value, "sentinel") == 0 ||
+	       strcmp(value, "guardian") == 0 ||
+	       strcmp(value, "fortress") == 0 || strcmp(value, "nexus") == 0;
+}
+
 static const char *
 item_wants(const struct item *it, const char *value, int64_t *n)
 {
@@ -147,6 +158,10 @@ item_wants(const struct item *it, const char *value, int64_t *n)
 		*n = strcmp(value, "yes") == 0;
 		return *n != 0 || strcmp(value, "no") == 0 ? NULL
 							  : "not yes or no";
+	case ITEM_ROLE:
+		return role_ok(value)
+			       ? NULL
+			       : "not sentinel, guardian, fortress or nexus";
 	}
 	return "not understood";
 }

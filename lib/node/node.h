@@ -51,6 +51,8 @@ struct sbx_conf {
 	int mesh_port, mesh_mtu, mesh_keepalive;
 	int dir_port, grant_port, grant_ttl;
 	bool accept_unproven; /* see sbx_member_unproven */
+	int fleet_interval; /* seconds between two snapshots */
+	char *fleet_role; /* NULL: by memory */
 	int pull_slot; /* seconds a peer may take */
 	int pull_stale; /* seconds without word from it, see sbx_heard_load */
 	struct sbx_conf_peer *peers;

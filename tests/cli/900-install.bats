@@ -19,6 +19,7 @@ to() {
 # How open each unit may be, as systemd-analyze counts it, times ten.
 exposure='directory 10
 apply 33
+election 18
 expire 6
 fsck 6
 grant 30
