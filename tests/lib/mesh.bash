@@ -70,6 +70,7 @@ mesh_guest() {
 	# shellcheck disable=SC2016 # the box's shell expands it
 	box "$1" sh -euc 'd=/tmp/$1 hub="setpriv --reuid sbx --regid sbx --init-groups"
 		umask 077; mkdir "$d"; printf "[node]\nname=%s\n" "$1" >"$d/sbx.conf"
+		chmod 644 "$d/sbx.conf"; chown sbx: "$d"
 		sbx-ledger -q -C "$d" init >/dev/null
 		$hub sbx-member invite | sbx-member -q -C "$d" accept
 		$hub sbx-ledger export | sbx-ledger -q -C "$d" import
