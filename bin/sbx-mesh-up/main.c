@@ -17,6 +17,7 @@
 #include "tool/tool.h"
 #include "mesh-up.h"
 
+#define HOSTS	      "/etc/hosts"
 #define LOCK_TRIES    300   /* of 0.1 s */
 
 /* ---- the key file, which is the lock too ----------------------------------
@@ -204,6 +205,36 @@ try(struct sbx_ctx *ctx, struct task *k)
 	return r;
 }
 
+/* Names are a convenience: where they cannot be written the mesh is up. */
+static void
+tell_names(struct sbx_ctx *ctx, const struct sbx_mesh *m, bool dry)
+{
+	struct sbx_err why = { 0 };
+	struct sbx_doc *doc;
+	char text[32];
+	size_t count;
+	int r;
+
+	if (!ctx->conf.mesh_names)
+		m = NULL;
+	r = sbx_mesh_names(m, HOSTS, dry, &count, &why);
+	snprintf(text, sizeof(text), "%zu of the mesh", count);
+	if (r == SBX_OK && dry) {
+		doc = sbx_doc_new();
+		sbx_json_add_str(doc, sbx_doc_root(doc), "change", "set names");
+		sbx_json_add_str(doc, sbx_doc_root(doc), "of", HOSTS);
+		sbx_json_add_str(doc, sbx_doc_root(doc), "to", text);
+		sbx_json_add_str(doc, sbx_doc_root(doc), "command",
+			"sbx-mesh-up up");
+		sbx_tool_row(ctx, change_cols, sbx_doc_root(doc));
+		sbx_doc_free(doc);
+	} else if (r == SBX_OK) {
+		sbx_tool_say(ctx, "set names: " HOSTS " %s", text);
+	} else if (r != SBX_E_NO && ctx->verbose) {
+		sbx_tool_say(ctx, "no names: %s", why.text);
+	}
+}
+
 /* A hub that is up, and of no use to those who talk through it. */
 static int
 check_forward(struct sbx_ctx *ctx, const struct task *k)
@@ -249,6 +280,8 @@ work(struct sbx_ctx *ctx, struct task *k, int no)
 	}
 	if (r == SBX_OK && k->confirm > 0)
 		r = try(ctx, k);
+	if (r == SBX_OK && !k->take)
+		tell_names(ctx, &k->mesh, t->dry);
 	if (r == SBX_OK)
 		r = check_forward(ctx, k);
 	return r == SBX_OK ? check_hub(ctx, &k->mesh, &ctx->err) : r;
@@ -343,6 +376,7 @@ cmd_down(struct sbx_ctx *ctx)
 	const char *name = ctx->conf.mesh_if;
 	struct sbx_plan p = { .lock = -1 };
 	int fd = -1, r;
+	size_t count;
 
 	if ((r = lock(ctx->conf.wg_key, &fd, &ctx->err)) != SBX_OK)
 		return r;
@@ -353,6 +387,8 @@ cmd_down(struct sbx_ctx *ctx)
 		sbx_tool_warn(ctx, &ctx->err);
 	r = sbx_tunnel_down(name, ctx->dry, &ctx->err);
 	sbx_plan_close(&p);
+	if (!ctx->dry)
+		sbx_mesh_names(NULL, HOSTS, false, &count, NULL);
 	if (r == SBX_OK)
 		sbx_tool_say(ctx, "%s: %s",
 			ctx->dry ? "would remove" : "remove interface", name);

@@ -241,6 +241,10 @@ int sbx_tunnel_open(struct sbx_tunnel *t, struct sbx_err *err);
  * it fails all else is put back: an interface that it made is gone again.
  * SBX_E_NO: the interface is another's. */
 int sbx_tunnel_up(struct sbx_tunnel *t, struct sbx_err *err);
+/* NAME.mesh of every node (m NULL: of none) in the hosts(5) file path; dry:
+ * only look.  SBX_E_NO: it says so already.  count: names. */
+int sbx_mesh_names(const struct sbx_mesh *m, const char *path, bool dry,
+	size_t *count, struct sbx_err *err);
 /* SBX_E_NO: a firewall of this hub's drops what goes from peer to peer. */
 int sbx_mesh_forwards(const char *name, struct sbx_err *err);
 /* The kernel has but one switch for IPv6, which is the machine's. */

@@ -110,7 +110,7 @@ sbx_conf_load(struct sbx_conf *conf, const char *dir, const char *file,
 	conf->mesh_port = 51822;
 	conf->mesh_mtu = 1420;
 	conf->mesh_keepalive = 25;
-	conf->mesh_ipv6 = true;
+	conf->mesh_ipv6 = conf->mesh_names = true;
 	conf->dir_port = 8799;
 	conf->grant_port = 8798;
 	conf->grant_ttl = 3600;

@@ -45,6 +45,7 @@ static const struct item items[] = {
 	{ "mesh", "endpoint", ITEM_ENDPOINT, AT(mesh_endpoint), 0, 0 },
 	{ "mesh", "ddns", ITEM_HOST, AT(mesh_ddns), 0, 0 },
 	{ "mesh", "hubs", ITEM_NAMES, AT(mesh_hubs), 0, 0 },
+	{ "mesh", "names", ITEM_BOOL, AT(mesh_names), 0, 0 },
 	{ "mesh", "ipv6", ITEM_BOOL, AT(mesh_ipv6), 0, 0 },
 	{ "mesh", "mtu", ITEM_INT, AT(mesh_mtu), 1280, 65535 },
 	{ "mesh", "keepalive", ITEM_INT, AT(mesh_keepalive), 0, 65535 },

@@ -47,7 +47,7 @@ struct sbx_conf {
 	char *mesh_if, *mesh_net, *mesh_endpoint; /* endpoint NULL: roaming */
 	char *mesh_ddns; /* HOST[:PORT], or NULL */
 	char *mesh_hubs; /* names and DIDs divided by blanks, or NULL */
-	bool mesh_ipv6;
+	bool mesh_ipv6, mesh_names;
 	int mesh_port, mesh_mtu, mesh_keepalive;
 	int dir_port, grant_port, grant_ttl;
 	bool accept_unproven; /* see sbx_member_unproven */
