@@ -14,8 +14,10 @@
 
 #define SBX_MAX_TREE	  (UINT64_C(1) << 59) /* leaves */
 #define SBX_MAX_PROOF	  64		      /* hashes of one proof */
-#define SBX_MAX_NOTE	  131072 /* bytes: 16 post-quantum signatures fit */
-#define SBX_MAX_NOTE_SIGS 64
+/* Bytes: 16 of the largest post-quantum signatures fit (SLH-DSA-256f, 49856). */
+#define SBX_MAX_NOTE	  1179648
+#define SBX_MAX_NOTE_SIGS 64	/* keys that are known, and lines by them */
+#define SBX_MAX_HEAD	  65536 /* bytes of what a checkpoint signs */
 #define SBX_MAX_EXTRA	  (2 * SBX_MAX_LINE) /* bytes that a proof carries */
 #define SBX_MAX_NAME	  255 /* bytes of a key's name, of an origin */
 
@@ -149,6 +151,7 @@ struct sbx_note {
 	const char *text; /* what is signed, with its last newline */
 	size_t len;
 	size_t lines; /* signatures, known or not */
+	size_t known; /* of these, by keys that are known */
 	size_t count; /* by keys that are known, each key once */
 	struct {
 		size_t key;   /* its place in keys */
@@ -158,7 +161,8 @@ struct sbx_note {
 
 /* n points into note.  Signatures of keys that are not in keys are ignored;
  * SBX_E_NO: one that is known is wrong, or none is known; SBX_E_INPUT: no
- * note, or past a limit. */
+ * note, or past a limit.  A name and a signature of an unknown key may be as
+ * long as the note. */
 int sbx_note_check(const char *note, size_t len, const struct sbx_vkey *keys,
 	size_t nkeys, struct sbx_note *n, struct sbx_err *err);
 /* Append key's signature line to sigs; a note is text, a newline, sigs.  time
@@ -184,9 +188,11 @@ bool sbx_note_line(struct sbx_buf *out, const char *note,
 /* The note with the line of key alone, which must hold. */
 void sbx_note_only(struct sbx_buf *out, const struct sbx_note *n,
 	const struct sbx_vkey *key);
-/* When the key of a log has last said that this head of it is all there is;
- * 0: never, or it does not hold. */
-int64_t sbx_freshness_read(const char *note, size_t len, const struct sbx_vkey *log);
+/* A head that its log's key must have signed.  *said: when that key has last
+ * said, by a cosignature of its own, that this is all there is; 0: never. */
+int sbx_note_check_head(const char *note, size_t len,
+	const struct sbx_vkey *log, struct sbx_note *n, int64_t *said,
+	struct sbx_err *err);
 
 /* ---- tile: c2sp.org/tlog-tiles, the log as files that never change -------- */
 

@@ -14,7 +14,6 @@
 #define ID_BYTES  4
 #define COSIGNED  (8 + SBX_SIG_BYTES)
 #define MAX_TIME  INT64_C(253402300799) /* the last second of 9999 */
-#define SIG_BYTES 8192 /* the longest anybody's signature may be */
 
 static bool
 is_space(uint32_t cp)
@@ -24,8 +23,9 @@ is_space(uint32_t cp)
 	       cp == 0x202f || cp == 0x205f || cp == 0x3000;
 }
 
+/* A key that is nobody's here may have a longer one than SBX_MAX_NAME. */
 static bool
-name_ok(const char *name, size_t len)
+name_form(const char *name, size_t len)
 {
 	uint32_t cp = 0;
 	size_t at, n;
@@ -35,7 +35,13 @@ name_ok(const char *name, size_t len)
 		if (n == 0 || cp < 0x20 || cp == '+' || is_space(cp))
 			return false;
 	}
-	return len > 0 && len <= SBX_MAX_NAME;
+	return len > 0;
+}
+
+static bool
+name_ok(const char *name, size_t len)
+{
+	return len <= SBX_MAX_NAME && name_form(name, len);
 }
 
 int
@@ -217,7 +223,7 @@ static int
 sig_line(struct sbx_note *n, const char *line, size_t len,
 	const struct sbx_vkey *keys, size_t nkeys, struct sbx_err *err)
 {
-	struct sbx_buf b = SBX_BUF(SIG_BYTES);
+	struct sbx_buf b = SBX_BUF(len);
 	const char *name = line + strlen(DASH), *space;
 	size_t namelen, i;
 	int64_t time = 0;
@@ -227,7 +233,7 @@ sig_line(struct sbx_note *n, const char *line, size_t len,
 			? memchr(name, ' ', len - strlen(DASH))
 			: NULL;
 	namelen = space != NULL ? (size_t)(space - name) : 0;
-	if (!name_ok(name, namelen) ||
+	if (!name_form(name, namelen) ||
 		!sbx_b64_parse(
 			&b, space + 1, len - strlen(DASH) - namelen - 1) ||
 		b.len <= ID_BYTES) {
@@ -238,7 +244,10 @@ sig_line(struct sbx_note *n, const char *line, size_t len,
 	i = known(keys, nkeys, name, namelen, b.data);
 	if (i == nkeys)
 		goto out;
-	if (!verify(n, &keys[i], (const unsigned char *)b.data + ID_BYTES,
+	if (++n->known > SBX_MAX_NOTE_SIGS)
+		r = sbx_err_set(err, SBX_E_INPUT,
+			"note with too many signatures of known keys");
+	else if (!verify(n, &keys[i], (const unsigned char *)b.data + ID_BYTES,
 		    b.len - ID_BYTES, &time))
 		r = sbx_err_set(err, SBX_E_NO,
 			"note with a bad signature of a known key");
@@ -271,6 +280,8 @@ sbx_note_check(const char *note, size_t len, const struct sbx_vkey *keys,
 	int r;
 
 	memset(n, 0, sizeof(*n));
+	if (nkeys > SBX_MAX_NOTE_SIGS)
+		return sbx_err_set(err, SBX_E_USAGE, "too many keys");
 	if (len > SBX_MAX_NOTE)
 		return sbx_err_set(err, SBX_E_INPUT,
 			"note longer than %d bytes", SBX_MAX_NOTE);
@@ -284,9 +295,7 @@ sbx_note_check(const char *note, size_t len, const struct sbx_vkey *keys,
 	n->len = (size_t)(line - 1 - note);
 	for (; line < end; line = nl + 1) {
 		nl = memchr(line, '\n', (size_t)(end - line));
-		if (++n->lines > SBX_MAX_NOTE_SIGS)
-			return sbx_err_set(err, SBX_E_INPUT,
-				"note with too many signatures");
+		n->lines++;
 		if ((r = sig_line(n, line, (size_t)(nl - line), keys, nkeys,
 			     err)) != 0)
 			return r;
@@ -304,7 +313,7 @@ static bool
 is_by(const char *line, size_t len, const struct sbx_vkey *key)
 {
 	size_t name = strlen(key->name), at = strlen(DASH) + name + 1;
-	struct sbx_buf b = SBX_BUF(SIG_BYTES);
+	struct sbx_buf b = SBX_BUF(len);
 	bool yes;
 
 	yes = len > at && memcmp(line, DASH, strlen(DASH)) == 0 &&
@@ -348,7 +357,7 @@ sbx_checkpoint_parse(struct sbx_checkpoint *c, const char *text, size_t len,
 	struct sbx_buf b = SBX_BUF(SBX_HASH_BYTES);
 	size_t i, n;
 	/* What is signed leaves room for who else signs it. */
-	bool ok = len > 0 && len <= SBX_MAX_NOTE / 2 && end[-1] == '\n' &&
+	bool ok = len > 0 && len <= SBX_MAX_HEAD && end[-1] == '\n' &&
 		  text[0] != '\n' &&
 		  memmem(text, len, "\n\n", 2) == NULL;
 
@@ -380,16 +389,24 @@ sbx_checkpoint_write(const struct sbx_checkpoint *c, struct sbx_buf *out)
 	sbx_buf_str(out, "\n");
 }
 
-int64_t
-sbx_freshness_read(const char *note, size_t len, const struct sbx_vkey *log)
+int
+sbx_note_check_head(const char *note, size_t len, const struct sbx_vkey *log,
+	struct sbx_note *n, int64_t *said, struct sbx_err *err)
 {
-	struct sbx_vkey key;
-	struct sbx_note n;
+	struct sbx_vkey keys[2] = { *log };
+	bool signed_by = false;
+	int r;
 
-	/* Anybody can take the line away: a wrong one is worth no less. */
-	if (sbx_vkey_make(&key, log->name, SBX_NOTE_COSIGNATURE, log->pub,
-		    NULL) != 0 ||
-		sbx_note_check(note, len, &key, 1, &n, NULL) != 0)
-		return 0;
-	return n.sig[0].time;
+	*said = 0;
+	if ((r = sbx_vkey_make(&keys[1], log->name, SBX_NOTE_COSIGNATURE,
+		     log->pub, err)) != 0 ||
+		(r = sbx_note_check(note, len, keys, 2, n, err)) != 0)
+		return r;
+	for (size_t i = 0; i < n->count; i++) {
+		signed_by = signed_by || n->sig[i].key == 0;
+		if (n->sig[i].key == 1)
+			*said = n->sig[i].time;
+	}
+	return signed_by ? SBX_OK : sbx_err_set(err, SBX_E_NO,
+		"note that its log's key has not signed");
 }

@@ -25,15 +25,14 @@ check_note(struct walk *w, const struct sbx_delegation *d, struct sbx_err *err)
 	int r;
 
 	if ((r = sbx_delegation_vkey(d, &key, err)) != 0 ||
-		(r = sbx_note_check(sbx_buf_text(&w->note), w->note.len, &key,
-			 1, &n, err)) != 0 ||
+		(r = sbx_note_check_head(sbx_buf_text(&w->note), w->note.len,
+			 &key, &n, &w->f->said, err)) != 0 ||
 		(r = sbx_checkpoint_parse(&w->head, n.text, n.len, err)) != 0)
 		return r;
 	if (strcmp(w->head.origin, key.name) != 0 ||
 		w->head.size > SBX_MAX_TREE)
 		return sbx_err_set(
 			err, SBX_E_INPUT, "not a head of %s", d->did);
-	w->f->said = sbx_freshness_read(sbx_buf_text(&w->note), w->note.len, &key);
 	/* Other lines are anybody's: no evidence, and not to be passed on. */
 	sbx_note_only(&only, &n, &key);
 	sbx_buf_free(&w->note);

@@ -32,13 +32,11 @@ read_head(const char *path, const struct sbx_vkey *key,
 		sbx_buf_free(&text);
 		return SBX_OK;
 	}
-	if (r == 0 && (r = sbx_note_check(sbx_buf_text(&text), text.len, key, 1,
-			       &note, err)) == 0)
+	if (r == 0 && (r = sbx_note_check_head(sbx_buf_text(&text), text.len,
+			       key, &note, said, err)) == 0)
 		r = sbx_checkpoint_parse(head, note.text, note.len, err);
 	if (r != 0)
 		sbx_err_at(err, "%s", path);
-	else
-		*said = sbx_freshness_read(sbx_buf_text(&text), text.len, key);
 	sbx_buf_free(&text);
 	return r;
 }
@@ -49,6 +47,9 @@ save_head(const char *path, const struct sbx_key *key,
 	const struct sbx_checkpoint *c, int64_t at, struct sbx_err *err)
 {
 	struct sbx_buf text = SBX_BUF(4096), note = SBX_BUF(SBX_MAX_NOTE);
+	struct sbx_vkey vkey;
+	struct sbx_note n;
+	int64_t said;
 	int r;
 
 	sbx_checkpoint_write(c, &text);
@@ -59,7 +60,10 @@ save_head(const char *path, const struct sbx_key *key,
 	if (r == 0 && at != 0)
 		r = sbx_note_sign(&note, text.data, text.len, c->origin,
 			SBX_NOTE_COSIGNATURE, key, at, err);
-	if (r == 0)
+	if (r == 0 && (r = sbx_vkey_make(&vkey, c->origin, SBX_NOTE_ED25519,
+			       sbx_key_pub(key), err)) == 0 &&
+		(r = sbx_note_check_head(note.data, note.len, &vkey, &n, &said,
+			 err)) == 0)
 		r = sbx_io_save(path, note.data, note.len, 0644, 0, err);
 	sbx_buf_free(&text);
 	sbx_buf_free(&note);

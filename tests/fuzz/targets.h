@@ -141,6 +141,7 @@ run_lines(const char *data, size_t len)
 	struct sbx_buf note = SBX_BUF(SBX_MAX_NOTE), only = SBX_BUF(SBX_MAX_NOTE);
 	struct sbx_key *log = NULL;
 	struct sbx_vkey key;
+	int64_t said;
 	struct sbx_note n;
 
 	MUST(sbx_key_from_seed(seed, &log, NULL) == 0 &&
@@ -154,7 +155,9 @@ run_lines(const char *data, size_t len)
 	MUST(!note.over);
 	if (sbx_note_check(note.data, note.len, &key, 1, &n, NULL) == 0 &&
 		n.len == strlen(text)) {
-		MUST(sbx_freshness_read(note.data, note.len, &key) == 0);
+		if (sbx_note_check_head(note.data, note.len, &key, &n, &said,
+			    NULL) == 0)
+			MUST(said == 0);
 		sbx_note_only(&only, &n, &key);
 		MUST(sbx_note_check(only.data, only.len, &key, 1, &n, NULL) ==
 				0 &&

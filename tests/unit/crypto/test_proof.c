@@ -102,7 +102,7 @@ END_TEST
 
 START_TEST(hashes_are_limited)
 {
-	struct sbx_buf b = SBX_BUF(1 << 20);
+	struct sbx_buf b = SBX_BUF(1 << 21);
 	const char *note;
 	struct sbx_proof p;
 	uint64_t index;
@@ -124,7 +124,7 @@ END_TEST
 /* With all the hashes and a note that is as long as one may be. */
 START_TEST(an_extra_line_is_at_most_its_limit)
 {
-	struct sbx_buf b = SBX_BUF(1 << 20), extra = SBX_BUF(SBX_MAX_EXTRA);
+	struct sbx_buf b = SBX_BUF(1 << 21), extra = SBX_BUF(SBX_MAX_EXTRA);
 	char *data = sbx_mem_alloc(1, SBX_MAX_EXTRA + 1);
 	char *full = sbx_mem_alloc(1, SBX_MAX_NOTE);
 	struct sbx_proof p = { .count = SBX_MAX_PROOF };
@@ -157,7 +157,7 @@ END_TEST
 START_TEST(a_proof_is_at_most_its_limit)
 {
 	size_t most = SBX_MAX_NOTE + 4096 + (SBX_MAX_EXTRA + 2) / 3 * 4, len;
-	struct sbx_buf b = SBX_BUF(1 << 20);
+	struct sbx_buf b = SBX_BUF(1 << 21);
 	const char *note;
 	struct sbx_proof p;
 	uint64_t n;
