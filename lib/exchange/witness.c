@@ -192,34 +192,62 @@ sbx_witness_status(struct sbx_log *log, const struct sbx_conf *conf,
 	return r;
 }
 
-/* This node's head and the signatures of all who have witnessed it. */
+/* Add the line of that witness, if it has signed the text of this head. */
+static int
+add_line(struct sbx_log *log, const struct sbx_own *own,
+	const struct sbx_conf_witness *w, const struct sbx_note *head,
+	struct sbx_buf *out, struct sbx_vkey *key, bool *added,
+	struct sbx_err *err)
+{
+	struct sbx_cosigned s;
+	uint64_t size = 0;
+	int64_t time;
+	int r;
+
+	*added = false;
+	if ((r = sbx_cosigned_load(log, w->name, &s, err)) == 0 &&
+		sbx_cosigned_judge(log, own, w, &s, &size, &time, NULL) == 0 &&
+		size == own->head.size && s.note.len > head->len &&
+		memcmp(s.note.data, head->text, head->len) == 0 &&
+		s.note.data[head->len] == '\n' &&
+		sbx_cosigned_key(w, &s, key, NULL) == 0)
+		*added = sbx_note_line(out, sbx_buf_text(&s.note), key);
+	sbx_cosigned_free(&s);
+	return r;
+}
+
+/* This node's head and the signatures of all who have witnessed it.  All of
+ * them hold before it is published. */
 static int
 combine(struct sbx_log *log, const struct sbx_conf *conf, struct sbx_buf *out,
 	size_t *count, struct sbx_err *err)
 {
-	const struct sbx_conf_witness *w = conf->witnesses;
+	struct sbx_vkey keys[1 + SBX_MAX_WITNESSES];
+	struct sbx_buf text = SBX_BUF(SBX_MAX_NOTE);
+	struct sbx_note head, all;
 	struct sbx_own own;
+	bool added;
 	int r;
 
 	*count = 0;
 	if ((r = sbx_own_load(log, conf, &own, err)) != 0 ||
 		own.head.size == 0 || conf->nwitnesses == 0 ||
-		(r = sbx_io_read(conf->head, 0, out, err)) != 0)
-		return r;
+		(r = sbx_io_read(conf->head, 0, &text, err)) != 0 ||
+		(r = sbx_note_check(sbx_buf_text(&text), text.len, &own.vkey, 1,
+			 &head, err)) != 0)
+		goto out;
+	keys[0] = own.vkey;
+	sbx_buf_add(out, text.data, text.len);
 	for (size_t i = 0; r == 0 && i < conf->nwitnesses; i++) {
-		struct sbx_cosigned s;
-		struct sbx_vkey key;
-		uint64_t size = 0;
-		int64_t time;
-
-		if ((r = sbx_cosigned_load(log, w[i].name, &s, err)) == 0 &&
-			sbx_cosigned_judge(log, &own, &w[i], &s, &size, &time,
-				NULL) == 0 &&
-			size == own.head.size &&
-			sbx_cosigned_key(&w[i], &s, &key, NULL) == 0)
-			*count += sbx_note_line(out, sbx_buf_text(&s.note), &key);
-		sbx_cosigned_free(&s);
+		r = add_line(log, &own, &conf->witnesses[i], &head, out,
+			&keys[1 + *count], &added, err);
+		*count += added;
 	}
+	if (r == 0 && !out->over)
+		r = sbx_note_check(sbx_buf_text(out), out->len, keys, 1 + *count,
+			&all, err);
+out:
+	sbx_buf_free(&text);
 	return r;
 }
 

@@ -228,6 +228,13 @@ def main(verb, *a):
     elif verb == "verify":
         with open(a[0], "rb") as f:
             print(*check_note(f.read(), [read_vkey(k) for k in a[1:]])[1])
+    elif verb == "sign":
+        with open(a[0], "rb") as f:
+            body = f.read()
+        seed = bytes.fromhex(a[2])
+        sig = key_id(a[1], 1, public(seed)) + sign(seed, body)
+        sys.stdout.buffer.write(body + "\n\u2014 {} {}\n".format(
+            a[1], base64.b64encode(sig).decode()).encode())
     elif verb == "cosign":
         with open(a[0], "rb") as f:
             data = f.read()
