@@ -53,6 +53,7 @@ cmd_publish(struct sbx_ctx *ctx)
 	bool anew = sbx_tool_opt(ctx, "anew") != NULL,
 	     lost = sbx_tool_opt(ctx, "lost") != NULL;
 	struct sbx_log *log = NULL;
+	struct sbx_err refused = { 0 };
 	struct sbx_state *st = NULL;
 	size_t changed = 0;
 	int r, lock = -1;
@@ -69,13 +70,15 @@ cmd_publish(struct sbx_ctx *ctx)
 		(r = sbx_head_publish(log, &ctx->conf, dir, &changed,
 			 &ctx->err)) == 0 &&
 		(r = sbx_witness_publish(log, &ctx->conf, dir, &changed,
-			 &ctx->err)) == 0 &&
+			 &refused, &ctx->err)) == 0 &&
 		(r = sbx_witness_own(log, &ctx->conf, dir, &changed,
 			 &ctx->err)) == 0 &&
 		(r = sbx_now_publish_kept(&ctx->conf, st, dir, &changed,
 			 &ctx->err)) == 0 &&
 		ctx->verbose)
 		sbx_tool_say(ctx, "%s: %zu files changed", dir, changed);
+	if (refused.code != 0)
+		sbx_tool_warn(ctx, &refused);
 	sbx_state_free(st);
 	if (lock >= 0)
 		close(lock);

@@ -16,13 +16,17 @@ publish_signed(struct pull *p, size_t *changed, struct sbx_err *err)
 {
 	const struct sbx_conf *conf = &p->ctx->conf;
 	struct sbx_buf path = SBX_BUF(4096);
+	struct sbx_err refused = { 0 };
 	int r = SBX_OK;
 
 	sbx_buf_fmt(&path, "%s/%s", conf->dir, sbx_role_file(SBX_ROLE_WITNESS));
 	if (access(conf->head, F_OK) == 0 && !sbx_head_over(conf))
 		r = sbx_head_publish(p->log, conf, conf->www, changed, err);
 	if (r == 0 && access(sbx_buf_text(&path), F_OK) == 0)
-		r = sbx_witness_publish(p->log, conf, conf->www, changed, err);
+		r = sbx_witness_publish(p->log, conf, conf->www, changed,
+			&refused, err);
+	if (refused.code != 0)
+		sbx_tool_warn(p->ctx, &refused);
 	if (r == 0)
 		r = sbx_witness_own(p->log, conf, conf->www, changed, err);
 	sbx_buf_free(&path);

@@ -18,6 +18,7 @@ struct cosigner {
 	struct sbx_key *key;
 	struct sbx_vkey vkey;
 	size_t *changed;
+	struct sbx_err *refused; /* the last head that it did not sign, and why */
 };
 
 void
@@ -31,26 +32,48 @@ sbx_witness_path(struct sbx_buf *path, const char *origin)
 	sbx_buf_str(path, "/checkpoint");
 }
 
+enum bound {
+	FREE, /* to sign the head */
+	DONE, /* it has signed it, or a later one */
+	HELD, /* to a head of the same origin that another key has signed */
+};
+
 /* What is published already stands outside the database: an older database
- * does not sign what contradicts it. */
-static bool
+ * does not sign what contradicts it.  A log begun anew has the origin of the one
+ * before and another key: nothing shows that it goes on from what was signed. */
+static enum bound
 signed_before(const struct cosigner *c, const char *path,
-	const struct sbx_vkey *log, uint64_t size)
+	const struct sbx_vkey *log, uint64_t size, struct sbx_checkpoint *was)
 {
 	const struct sbx_vkey keys[] = { c->vkey, *log };
 	struct sbx_buf note = SBX_BUF(SBX_MAX_NOTE);
-	struct sbx_checkpoint was;
-	struct sbx_note n;
-	bool yes;
+	bool mine = false, theirs = false;
+	struct sbx_note n = { 0 };
 
-	yes = sbx_io_read(path, 0, &note, NULL) == 0 &&
-	      sbx_note_check(
-		      sbx_buf_text(&note), note.len, keys, 2, &n, NULL) == 0 &&
-	      n.count == 2 &&
-	      sbx_checkpoint_parse(&was, n.text, n.len, NULL) == 0 &&
-	      strcmp(was.origin, log->name) == 0 && was.size >= size;
+	if (sbx_io_read(path, 0, &note, NULL) == 0 &&
+		sbx_note_check(sbx_buf_text(&note), note.len, keys, 2, &n,
+			NULL) == 0 &&
+		sbx_checkpoint_parse(was, n.text, n.len, NULL) == 0 &&
+		strcmp(was->origin, log->name) == 0)
+		for (size_t i = 0; i < n.count; i++) {
+			mine = mine || n.sig[i].key == 0;
+			theirs = theirs || n.sig[i].key == 1;
+		}
 	sbx_buf_free(&note);
-	return yes;
+	if (!mine)
+		return FREE;
+	return !theirs ? HELD : was->size >= size ? DONE : FREE;
+}
+
+static void
+refuse(struct cosigner *c, const struct sbx_vkey *log,
+	const struct sbx_checkpoint *was)
+{
+	sbx_err_set(c->refused, SBX_E_NO, "%s is another log under that origin "
+		"than the one of %ju entries that this box has witnessed: not "
+		"witnessed", log->name, (uintmax_t)was->size);
+	sbx_err_hint(c->refused, "if it was begun anew for a good reason: "
+		"sbx-ledger(1), publish --anew");
 }
 
 static int
@@ -60,12 +83,16 @@ sign(struct cosigner *c, const struct sbx_note *n, const struct sbx_vkey *log,
 	struct sbx_buf note = SBX_BUF(SBX_MAX_NOTE);
 	char *slash = strrchr(path, '/');
 	char *parent = sbx_mem_text(path, (size_t)(slash - path));
+	struct sbx_note again;
 	int r;
 
 	sbx_note_only(&note, n, log);
 	if ((r = sbx_note_sign(&note, n->text, n->len, c->vkey.name,
 		     SBX_NOTE_COSIGNATURE, c->key, sbx_clock_now(), err)) ==
 			0 &&
+		(r = sbx_note_check(sbx_buf_text(&note), note.len,
+			 (const struct sbx_vkey[]){ c->vkey, *log }, 2, &again,
+			 err)) == 0 &&
 		(r = sbx_io_mkdir(parent, 0755, err)) == 0 &&
 		(r = sbx_io_save(path, note.data, note.len, 0644, 0, err)) == 0)
 		++*c->changed;
@@ -79,7 +106,7 @@ static int
 cosign(struct cosigner *c, const char *did, struct sbx_err *err)
 {
 	struct sbx_buf path = SBX_BUF(4096);
-	struct sbx_checkpoint head;
+	struct sbx_checkpoint head, was;
 	struct sbx_delegation d;
 	struct sbx_peerlog peer;
 	struct sbx_vkey log;
@@ -100,8 +127,17 @@ cosign(struct cosigner *c, const char *did, struct sbx_err *err)
 	sbx_witness_path(&path, log.name);
 	if (path.over)
 		r = sbx_err_set(err, SBX_E_USAGE, "path too long");
-	else if (!signed_before(c, path.data, &log, head.size))
-		r = sign(c, &n, &log, path.data, err);
+	else
+		switch (signed_before(c, path.data, &log, head.size, &was)) {
+		case FREE:
+			r = sign(c, &n, &log, path.data, err);
+			break;
+		case HELD:
+			refuse(c, &log, &was);
+			break;
+		case DONE:
+			break;
+		}
 out:
 	sbx_peerlog_free(&peer);
 	sbx_buf_free(&path);
@@ -136,12 +172,14 @@ cosign_all(struct cosigner *c, struct sbx_err *err)
 
 int
 sbx_witness_publish(struct sbx_log *log, const struct sbx_conf *conf,
-	const char *dir, size_t *changed, struct sbx_err *err)
+	const char *dir, size_t *changed, struct sbx_err *refused,
+	struct sbx_err *err)
 {
 	struct cosigner c = { .log = log,
 		.forks = SBX_BUF(4096),
 		.dir = dir,
-		.changed = changed };
+		.changed = changed,
+		.refused = refused };
 	struct sbx_buf text = SBX_BUF(SBX_MAX_LINE);
 	struct sbx_delegation d;
 	int64_t peers;

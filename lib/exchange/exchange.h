@@ -83,9 +83,12 @@ int sbx_follow_export(struct sbx_log *log, const char *url, int fd,
 /* ---- witness: heads that others have seen ----------------------------------- */
 
 /* Cosign the heads of others' logs that were pulled and hold, each once, at
- * DIR/w/HEX/checkpoint, HEX the SHA-256 of the origin; and DIR/witness-key. */
+ * DIR/w/HEX/checkpoint, HEX the SHA-256 of the origin; and DIR/witness-key.
+ * refused tells, if its code is not 0, of a log that was begun anew under the
+ * origin of one that was cosigned: of an origin one key signs one history. */
 int sbx_witness_publish(struct sbx_log *log, const struct sbx_conf *conf,
-	const char *dir, size_t *changed, struct sbx_err *err);
+	const char *dir, size_t *changed, struct sbx_err *refused,
+	struct sbx_err *err);
 /* This log's own head with what was collected of others' cosignatures of it,
  * in the same place, once there is one. */
 int sbx_witness_own(struct sbx_log *log, const struct sbx_conf *conf,

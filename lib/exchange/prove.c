@@ -124,7 +124,10 @@ check_head(const char *note, size_t len, const struct sbx_vkey *key,
 	if ((r = sbx_note_check(note, len, key, 1, &n, err)) == 0 &&
 		(r = sbx_checkpoint_parse(c, n.text, n.len, err)) == 0 &&
 		strcmp(c->origin, key->name) != 0)
-		r = no(err, "the head is of another log than its key");
+		r = no(err, key->type == SBX_NOTE_COSIGNATURE ?
+			"the key is a witness's, which signs others' heads: "
+			"take the log's own" :
+			"the head is of another log than its key");
 	return r;
 }
 

@@ -116,6 +116,37 @@ witnessed() {
 	assert_eq "$(snapshot "$D/hub/www")" "$before" "written again"
 }
 
+# The log's key and the witness's have signed it, and it is of the same size.
+@test "a cosignature of another text is not put under the head" {
+	own=$D/hub/www/w/$(printf '%s/log' "$(cat "$D/hub.did")" | sha256sum | cut -c1-64)/checkpoint
+	for n in ann bob; do # their entries are there before the head
+		publish $n
+		SBX_STATE=$D/hub sbx-pull -q "$D/$n/www"
+	done
+	publish hub
+	witness ann
+	{
+		head -n 3 "$D/hub/www/checkpoint"
+		echo "a line that extends it"
+	} >"$D/text"
+	tlog() {
+		python3 "$BATS_TEST_DIRNAME/../lib/tlog.py" "$@"
+	}
+	tlog sign "$D/text" "$(cat "$D/hub.did")/log" "$(cat "$D/hub/log.key")" >"$D/note"
+	tlog cosign "$D/note" "$(cat "$D/ann.did")/witness" "$(cat "$D/ann/witness.key")" \
+		1782910800 >"$(cosigned ann)"
+	SBX_STATE=$D/hub sbx-pull -q "$D/ann/www"
+	publish hub
+	assert_no_file "$own" "the witness has not signed that head"
+	witness bob
+	SBX_STATE=$D/hub sbx-pull -q "$D/bob/www"
+	publish hub
+	assert_eq "$(grep -c '^— ' "$own")" 2 "the log's line and bob's"
+	SBX_STATE=$D/hub sbx-ledger -j status >"$D/keys"
+	SBX_STATE=$D/bob sbx-ledger -j status >"$D/bobs"
+	tlog verify "$own" "$(jq -r .log_key "$D/keys")" "$(jq -r .witness_key "$D/bobs")"
+}
+
 @test "a witness asked for what it has not signed yet costs one request more" {
 	publish ann
 	at hub sbx-pull "$D/ann/www"
@@ -178,6 +209,29 @@ witnessed() {
 	rm -r "$D/ann/forks"
 	publish ann
 	assert_eq "$(sed -n 2p "$(cosigned ann)")" 5 "after somebody has looked into it"
+}
+
+# I33
+@test "a log begun anew under its origin is not cosigned by the same key, and that is said" {
+	witness ann
+	seen=$(cat "$(cosigned ann)")
+	SBX_NOW=2026-07-01T13:00:00Z SBX_STATE=$D/hub sbx-ledger publish --anew
+	ban 2
+	publish hub
+	SBX_STATE=$D/ann sbx-pull -q "$D/hub/www"
+	for word in "sbx-ledger publish" "sbx-pull -p $D/hub/www"; do
+		# shellcheck disable=SC2086 # words
+		at ann $word
+		assert_has "$stderr" "is another log under that origin than the one of 2 entries" "$word"
+		assert_hint "${word%% *}"
+		assert_eq "$(cat "$(cosigned ann)")" "$seen" "it was signed, by $word"
+	done
+	witness bob # who has seen nothing of the first
+	assert_eq "$(sed -n 2p "$(cosigned bob)")" 3 "another witness"
+	# A witness with another key is another witness.
+	rm "$D/ann/witness.key" "$D/ann/witness-key"
+	publish ann
+	assert_eq "$(sed -n 2p "$(cosigned ann)")" 3 "under another key"
 }
 
 @test "an older database does not sign what it has signed past" {
