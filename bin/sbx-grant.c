@@ -45,6 +45,7 @@ static const struct {
 	{ 404, "Not Found", "no such service" },
 	{ 409, "Conflict", "the subscription waits for approval" },
 	{ 413, "Content Too Large", "too long" },
+	{ 429, "Too Many Requests", "too many bad requests, wait" },
 	{ 503, "Service Unavailable", "not now, try again" },
 };
 
@@ -84,12 +85,48 @@ refuse(struct work *w, int r)
 }
 
 static char *
-nonce_dir(const struct work *w)
+run_dir(const struct work *w, const char *name)
 {
 	struct sbx_buf path = SBX_BUF(4096);
 
-	sbx_buf_fmt(&path, "%s/nonce", w->ctx->conf.run);
+	sbx_buf_fmt(&path, "%s/%s", w->ctx->conf.run, name);
 	return path.data;
+}
+
+static char *
+nonce_dir(const struct work *w)
+{
+	return run_dir(w, "nonce");
+}
+
+/* Bad requests of an address cost that address, and nobody else. */
+static int
+wait_out(struct work *w)
+{
+	char *dir = run_dir(w, "pause");
+	int64_t left = sbx_ip_check(w->cgi.address != NULL ? w->cgi.address : "")
+			       ? sbx_pause_left(dir, w->cgi.address) : 0;
+
+	free(dir);
+	if (left == 0)
+		return 0;
+	w->http = 429;
+	return sbx_err_set(&w->ctx->err, SBX_E_NO,
+		"%s: asked badly too often, for %lld s more", w->cgi.address,
+		(long long)left);
+}
+
+static void
+count_bad(struct work *w, int r)
+{
+	char *dir;
+
+	if (r != SBX_E_INPUT || w->cgi.address == NULL ||
+		!sbx_ip_check(w->cgi.address))
+		return;
+	dir = run_dir(w, "pause");
+	sbx_pause_add(dir, w->cgi.address, NULL);
+	free(dir);
 }
 
 static int
@@ -247,7 +284,8 @@ serve(struct work *w)
 	struct sbx_err *err = &w->ctx->err;
 	int r;
 
-	if ((r = sbx_cgi_check(&w->cgi, &w->http, err)) != 0)
+	if ((r = wait_out(w)) != 0 ||
+		(r = sbx_cgi_check(&w->cgi, &w->http, err)) != 0)
 		return r;
 	if (!w->cgi.post)
 		r = give_nonce(w);
@@ -269,11 +307,18 @@ cmd_grant(struct sbx_ctx *ctx)
 	w.cgi.query = getenv("QUERY_STRING");
 	w.cgi.address = getenv("REMOTE_ADDR");
 	w.cgi.length = getenv("CONTENT_LENGTH");
-	if (w.cgi.method == NULL)
-		return sbx_err_set(
+	w.cgi.script = getenv("SCRIPT_NAME");
+	w.cgi.target = getenv("REQUEST_URI");
+	if (w.cgi.method == NULL) {
+		w.http = 400;
+		r = sbx_err_set(
 			&ctx->err, SBX_E_USAGE, "run by a web server, as CGI");
-	if ((r = serve(&w)) != 0)
+	} else {
+		r = serve(&w);
+	}
+	if (r != 0)
 		refuse(&w, r);
+	count_bad(&w, r);
 	if (r != 0 && w.cgi.service[0] != '\0')
 		sbx_err_at(
 			&ctx->err, "%s: %.12s", w.cgi.address, w.cgi.service);

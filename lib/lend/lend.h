@@ -51,6 +51,15 @@ int sbx_nonce_issue(const char *dir, const char *service, const char *address,
 int sbx_nonce_redeem(const char *dir, const char *service, const char *address,
 	const unsigned char nonce[static SBX_NONCE_BYTES], struct sbx_err *err);
 
+/* ---- pause: who asks badly waits ------------------------------------------ */
+
+/* Seconds for which nothing of that address is heard; 0: it is.  dir is ours
+ * alone and holds at most 4096 files. */
+int64_t sbx_pause_left(const char *dir, const char *address);
+/* One more bad request of that address: sixteen in ten minutes are free, each
+ * further one doubles the pause, up to five minutes. */
+int sbx_pause_add(const char *dir, const char *address, struct sbx_err *err);
+
 /* ---- request: a subscriber's request, made and checked ------------------------- */
 
 struct sbx_request {

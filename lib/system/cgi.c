@@ -35,6 +35,18 @@ check_length(struct sbx_cgi *cgi, int *http, struct sbx_err *err)
 	return 0;
 }
 
+/* The server has undone %67, // and the like by now; nobody needs them. */
+static bool
+as_written(const struct sbx_cgi *cgi)
+{
+	const char *script = cgi->script != NULL ? cgi->script : "";
+	const char *path = cgi->path != NULL ? cgi->path : "";
+	size_t n = strlen(script);
+
+	return cgi->target == NULL || (strncmp(cgi->target, script, n) == 0 &&
+		strcmp(cgi->target + n, path) == 0);
+}
+
 int
 sbx_cgi_check(struct sbx_cgi *cgi, int *http, struct sbx_err *err)
 {
@@ -51,6 +63,8 @@ sbx_cgi_check(struct sbx_cgi *cgi, int *http, struct sbx_err *err)
 		return refuse(http, 400, err, "bad remote address");
 	if (cgi->query != NULL && cgi->query[0] != '\0')
 		return refuse(http, 400, err, "a query");
+	if (!as_written(cgi))
+		return refuse(http, 400, err, "the path is spelt otherwise");
 	if (cgi->path == NULL || cgi->path[0] != '/' ||
 		!sbx_hex_parse(
 			id, sizeof(id), cgi->path + 1, strlen(cgi->path + 1)))

@@ -127,13 +127,14 @@ int sbx_nl_overlap(int index, const char *net, struct sbx_err *err);
 
 struct sbx_cgi {
 	const char *method, *path, *query, *address, *length; /* as received */
+	const char *script, *target; /* SCRIPT_NAME; REQUEST_URI, or NULL */
 	bool post;
 	char service[SBX_ID_SIZE];
 	size_t bodylen;
 };
 
-/* Strict: GET or POST, path "/" and 64 hex digits, no query, a canonical
- * address, for a POST a length.  *http is 400, 404 or 413 when refused. */
+/* Strict: GET or POST, path "/" and 64 hex digits, spelt so in the request, no
+ * query, a canonical address, for a POST a length.  *http is 400, 404 or 413 when refused. */
 int sbx_cgi_check(struct sbx_cgi *cgi, int *http, struct sbx_err *err);
 
 #endif

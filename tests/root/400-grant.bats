@@ -227,6 +227,17 @@ good=(REQUEST_METHOD=POST REMOTE_ADDR=10.10.0.2 CONTENT_LENGTH=2 QUERY_STRING=)
 	done
 	run cgi "${good[@]}" "PATH_INFO=/$id" CONTENT_LENGTH=65537 <<<'{'
 	assert_has "$output" "Status: 413" "too long a body"
+	run cgi REMOTE_ADDR=10.10.0.2 "PATH_INFO=/$id"
+	assert_eq "$status" 2 "run by hand"
+	assert_has "$output" "Status: 400 Bad Request" "no method"
+	for odd in "/grant/%2e%2e/grant/$id" "//grant/$id" "/%67rant/$id" "/grant//$id" "/grant/$id?" "/grant/$id/."; do
+		run cgi REQUEST_METHOD=GET REMOTE_ADDR=10.10.0.4 SCRIPT_NAME=/grant \
+			"PATH_INFO=/$id" "REQUEST_URI=$odd"
+		assert_has "$output" "Status: 400 Bad Request" "$odd"
+	done
+	run cgi REQUEST_METHOD=GET REMOTE_ADDR=10.10.0.5 SCRIPT_NAME=/grant \
+		"PATH_INFO=/$id" "REQUEST_URI=/grant/$id"
+	assert_has "$output" "Status: 200" "as it is written"
 	run cgi "${good[@]}" "PATH_INFO=/../$id" <<<'{'
 	assert_has "$output" "Status: 404" "another path"
 	for f in /usr /var /etc sbx sqlite lighttpd 0.1; do
@@ -251,6 +262,21 @@ good=(REQUEST_METHOD=POST REMOTE_ADDR=10.10.0.2 CONTENT_LENGTH=2 QUERY_STRING=)
 	ask amd64 "$(url)"
 	assert_eq "$http $body" '503 {"error":"not now, try again"}' "no end of nonces"
 	use 0
+}
+
+@test "bad requests of one address make that address wait, and no other" {
+	serve
+	for _ in $(seq 20); do
+		ask amd64 -d '{' "$(url)"
+	done
+	assert_eq "$http" 429 "no pause: $body"
+	ask amd64 "$(url)"
+	assert_eq "$http $body" '429 {"error":"too many bad requests, wait"}' "a good one meanwhile"
+	use 0
+	for path in "//grant/$id" "/%67rant/$id" "/grant/%2e%2e/grant/$id"; do
+		ask c3box --path-as-is "http://10.10.0.1:8798$path"
+		assert_eq "$http" 400 "another spelling: $path"
+	done
 }
 
 @test "lighttpd refuses what is not a request before it costs a process" {

@@ -113,6 +113,30 @@ START_TEST(an_odd_request_is_refused)
 }
 END_TEST
 
+START_TEST(a_path_is_spelt_as_it_is_served)
+{
+	static const struct {
+		int good;
+		const char *target;
+	} all[] = { { 1, NULL }, { 1, "/grant/" ID }, { 0, "//grant/" ID },
+		{ 0, "/%67rant/" ID }, { 0, "/grant//" ID }, { 0, "/" ID },
+		{ 0, "/grant/%2e%2e/grant/" ID }, { 0, "" },
+		{ 0, "/grant/" ID "?" }, { 0, "http://gk2/grant/" ID } };
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct sbx_cgi cgi = good();
+		int http = 0, r;
+
+		cgi.script = "/grant";
+		cgi.target = all[i].target;
+		r = sbx_cgi_check(&cgi, &http, NULL);
+		ck_assert_msg((r == 0) == (all[i].good != 0), "%s",
+			all[i].target != NULL ? all[i].target : "NULL");
+		ck_assert_int_eq(http, all[i].good ? 0 : 400);
+	}
+}
+END_TEST
+
 START_TEST(long_values_are_refused)
 {
 	size_t size = 65536;
@@ -145,6 +169,7 @@ main(void)
 	tcase_add_test(t, the_length_cap_is_exact);
 	tcase_add_loop_test(t, an_odd_request_is_refused, 0,
 		sizeof(refused) / sizeof(refused[0]));
+	tcase_add_test(t, a_path_is_spelt_as_it_is_served);
 	tcase_add_test(t, long_values_are_refused);
 	suite_add_tcase(s, t);
 	return finish_suite(s);
