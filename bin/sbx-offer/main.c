@@ -88,100 +88,6 @@ offer_find(struct offer_work *w, enum sbx_find which, const char *ref,
 	return r;
 }
 
-/* ---- publish, withdraw ---- */
-
-static int
-add_macro(struct sbx_ctx *ctx, struct sbx_doc *doc, struct sbx_json *root)
-{
-	const char *kind = sbx_tool_opt(ctx, "macro");
-	const char *params = sbx_tool_opt(ctx, "params");
-	struct sbx_doc *given = NULL;
-	struct sbx_json *macro;
-	int r;
-
-	if (kind == NULL && params == NULL)
-		return 0;
-	if (kind == NULL)
-		return sbx_err_set(
-			&ctx->err, SBX_E_USAGE, "--params without --macro");
-	if (params == NULL)
-		params = "{}";
-	r = sbx_json_parse(params, strlen(params), NULL, &given, &ctx->err);
-	if (r != 0) {
-		sbx_err_at(&ctx->err, "--params");
-		return ctx->err.code = SBX_E_USAGE;
-	}
-	macro = sbx_json_add(doc, root, "macro", SBX_JSON_OBJECT);
-	sbx_json_add_str(doc, macro, "kind", kind);
-	sbx_json_add_copy(doc, macro, "params", sbx_doc_root(given));
-	sbx_doc_free(given);
-	return 0;
-}
-
-static int
-build_offer(struct offer_work *w, struct sbx_doc *doc)
-{
-	const char *endpoint = sbx_tool_opt(w->ctx, "endpoint");
-	const char *kind = sbx_tool_opt(w->ctx, "kind");
-	const char *mode = sbx_tool_opt(w->ctx, "mode");
-	const char *about = sbx_tool_opt(w->ctx, "description");
-	struct sbx_json *root = sbx_doc_root(doc);
-	char id[SBX_ID_SIZE];
-
-	if (kind == NULL || endpoint == NULL)
-		return sbx_err_set(&w->ctx->err, SBX_E_USAGE,
-			"publish needs --kind and --endpoint");
-	if (!sbx_endpoint_check(endpoint))
-		return sbx_err_set(&w->ctx->err, SBX_E_USAGE,
-			"--endpoint: not an address and port: %.80s", endpoint);
-	sbx_offer_id(id, w->self, w->ctx->argv[0]);
-	sbx_json_add_str(doc, root, "service_id", id);
-	sbx_json_add_str(doc, root, "name", w->ctx->argv[0]);
-	sbx_json_add_str(doc, root, "kind", kind);
-	sbx_json_add_str(doc, root, "endpoint", endpoint);
-	sbx_json_add(doc, root, "scope", SBX_JSON_OBJECT);
-	sbx_json_add_str(
-		doc, root, "approval_mode", mode != NULL ? mode : "auto");
-	sbx_json_add_str(doc, root, "description", about != NULL ? about : "");
-	return add_macro(w->ctx, doc, root);
-}
-
-static bool
-unchanged(struct offer_work *w, const struct sbx_json *offer)
-{
-	struct sbx_doc *old = NULL;
-	bool same;
-
-	if (offer_find(w, SBX_FIND_OWN, sbx_json_str(offer, "service_id"),
-		    &old) != 0)
-		return false;
-	same = sbx_offer_same(offer, sbx_doc_root(old));
-	sbx_doc_free(old);
-	return same;
-}
-
-static int
-cmd_publish(struct sbx_ctx *ctx)
-{
-	struct sbx_doc *doc = sbx_doc_new();
-	struct offer_work w;
-	int r;
-
-	if ((r = offer_open(&w, ctx, SBX_LOG_WRITE)) == 0 &&
-		(r = build_offer(&w, doc)) == 0) {
-		if (unchanged(&w, sbx_doc_root(doc)))
-			sbx_tool_say(ctx, "unchanged: nothing signed");
-		else
-			r = offer_sign(&w, "service_offer", sbx_doc_root(doc));
-	}
-	if (r == 0)
-		sbx_tool_one(ctx, "service_id",
-			sbx_json_str(sbx_doc_root(doc), "service_id"));
-	offer_close(&w);
-	sbx_doc_free(doc);
-	return r;
-}
-
 bool
 offer_waits(struct offer_work *w, const char *type, const char *key,
 	const char *id, struct sbx_doc **doc)
@@ -191,37 +97,6 @@ offer_waits(struct offer_work *w, const char *type, const char *key,
 	*doc = sbx_doc_new();
 	sbx_json_add_str(*doc, sbx_doc_root(*doc), key, id);
 	return true;
-}
-
-/* By its name or its whole identifier. */
-static bool
-waiting_offer(struct offer_work *w, const char *ref, struct sbx_doc **offer)
-{
-	static const char type[] = "ServiceOffer", key[] = "service_id";
-	char id[SBX_ID_SIZE];
-
-	sbx_offer_id(id, w->self, ref);
-	return offer_waits(w, type, key, id, offer) ||
-		offer_waits(w, type, key, ref, offer);
-}
-
-static int
-cmd_withdraw(struct sbx_ctx *ctx)
-{
-	struct sbx_doc *offer = NULL;
-	struct offer_work w;
-	int r;
-
-	if ((r = offer_open(&w, ctx, SBX_LOG_WRITE)) == 0 &&
-		(waiting_offer(&w, ctx->argv[0], &offer) ||
-			(r = offer_find(&w, SBX_FIND_OWN, ctx->argv[0],
-				 &offer)) == 0))
-		r = offer_sign_about(&w, "service_revoke_offer",
-			sbx_doc_root(offer),
-			(const char *[]){ "service_id", NULL });
-	sbx_doc_free(offer);
-	offer_close(&w);
-	return r;
 }
 
 /* ---- list, show ---- */

@@ -34,6 +34,12 @@ int offer_sign(
 int offer_sign_about(struct offer_work *w, const char *op,
 	const struct sbx_json *row, const char *const *names);
 
+/* After the signing, which closes the ledger: root takes back what is lent of
+ * it no longer, at once where it can be asked. */
+void offer_take_back(struct sbx_ctx *ctx, const struct sbx_json *offer);
+
+int cmd_publish(struct sbx_ctx *ctx);
+int cmd_withdraw(struct sbx_ctx *ctx);
 int cmd_subscribe(struct sbx_ctx *ctx);
 int cmd_subs(struct sbx_ctx *ctx);
 int cmd_approve(struct sbx_ctx *ctx);

@@ -163,7 +163,7 @@ static int
 decide(struct sbx_ctx *ctx, const char *op, bool approves)
 {
 	const struct sbx_json *row;
-	struct sbx_doc *doc = NULL;
+	struct sbx_doc *doc = NULL, *offer = NULL;
 	struct offer_work w;
 	bool lifts; /* a rejection, which outlasts what was rejected */
 	int r;
@@ -173,6 +173,9 @@ decide(struct sbx_ctx *ctx, const char *op, bool approves)
 			0)
 		goto out;
 	row = sbx_doc_root(doc);
+	if (!approves)
+		sbx_state_one(w.st, SBX_VIEW_OFFER,
+			sbx_json_str(row, "service_id"), &offer, NULL);
 	lifts = approves && sbx_json_yes(row, "denied");
 	if (offer_has(row, "status", approves ? "live" : "rejected"))
 		sbx_tool_say(ctx, "it is %s already: nothing signed",
@@ -186,8 +189,11 @@ decide(struct sbx_ctx *ctx, const char *op, bool approves)
 			(const char *[]){
 				"subscription_id", "service_id", NULL });
 out:
-	sbx_doc_free(doc);
 	offer_close(&w);
+	if (r == 0 && offer != NULL)
+		offer_take_back(ctx, sbx_doc_root(offer));
+	sbx_doc_free(doc);
+	sbx_doc_free(offer);
 	return r;
 }
 

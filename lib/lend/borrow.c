@@ -18,6 +18,7 @@
 #include "ledger/db.h"
 
 #define PATIENCE   15000
+#define ROOT_TIME  45000 /* ms: it waits for its lock and for a plugin */
 #define SUDO       "/usr/bin/sudo"
 #define MACROCTL   SBX_SBINDIR "/sbx-macroctl"
 
@@ -168,25 +169,34 @@ sbx_borrow(const struct sbx_borrow *b, struct sbx_doc **answer,
 }
 
 int
+sbx_borrow_root(const char *const *words, struct sbx_buf *out,
+	struct sbx_err *err)
+{
+	const char *argv[16] = { SUDO, "-n", MACROCTL };
+	struct sbx_run run = { .argv = argv, .timeout = ROOT_TIME };
+
+	for (size_t i = 3; i < 15 && *words != NULL; i++)
+		argv[i] = *words++;
+	return sbx_run_ok(&run, out, err);
+}
+
+int
 sbx_borrow_macro(
 	const struct sbx_json *offer, const char *verb, struct sbx_err *err)
 {
 	const struct sbx_json *macro = sbx_json_get(offer, "macro");
 	const char *kind = macro != NULL ? sbx_json_str(macro, "kind") : NULL;
 	struct sbx_buf params = SBX_BUF(SBX_MAX_ENTRY);
-	struct sbx_run run = { 0 };
 	int r;
 
 	if (kind == NULL)
 		return sbx_err_set(err, SBX_E_NO, "the offer has no macro");
 	r = sbx_canon_write(&params, sbx_json_get(macro, "params"), NULL, err);
-	if (r == 0) {
-		run.argv = (const char *[]){ SUDO, "-n", MACROCTL, kind, verb,
-			"--service", sbx_json_str(offer, "service_id"),
-			"--endpoint", sbx_json_str(offer, "endpoint"),
-			"--params", sbx_buf_text(&params), NULL };
-		r = sbx_run_ok(&run, NULL, err);
-	}
+	if (r == 0)
+		r = sbx_borrow_root((const char *[]){ kind, verb, "--service",
+			sbx_json_str(offer, "service_id"), "--endpoint",
+			sbx_json_str(offer, "endpoint"), "--params",
+			sbx_buf_text(&params), NULL }, NULL, err);
 	sbx_buf_free(&params);
 	return r;
 }

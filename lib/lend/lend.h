@@ -162,7 +162,11 @@ int sbx_borrow_sub(struct sbx_log *log, const char *id, struct sbx_borrow *b,
 int sbx_borrow(const struct sbx_borrow *b, struct sbx_doc **answer,
 	struct sbx_err *err);
 void sbx_borrow_free(struct sbx_borrow *b); /* what is in it */
-/* Our side's plugin, through sudo: activate or deactivate. */
+/* sbx-macroctl through sudo, with words (12 at most, ended by NULL) in a form
+ * that the node's user has a rule for; out as sbx_run has it. */
+int sbx_borrow_root(const char *const *words, struct sbx_buf *out,
+	struct sbx_err *err);
+/* Our side's plugin, so: activate or deactivate. */
 int sbx_borrow_macro(const struct sbx_json *offer, const char *verb,
 	struct sbx_err *err);
 
