@@ -4,15 +4,19 @@
 
 #include "base/base.h"
 #include "json/json.h"
+#include "system/system.h"
 #include "crypto/crypto.h"
 #include "ledger/ledger.h"
 #include "directory/directory.h"
+#include "lend/lend.h"
 #include "tool/tool.h"
 
 struct why {
 	char did[SBX_DID_SIZE];
 	struct sbx_doc *offer;
 	int64_t at;
+	bool ours, lent; /* the offer is this node's, and lent to it now */
+	char subscription[SBX_ID_SIZE]; /* by that one, or "" */
 };
 
 static int
@@ -40,6 +44,57 @@ resolve_now(struct sbx_ctx *ctx, struct sbx_log *log, struct why *w)
 	sbx_state_free(st);
 	return r;
 }
+
+/* ---- what is lent now ---- */
+
+/* Lines of sbx-macroctl -j list. */
+static void
+see_lent(struct why *w, char *text)
+{
+	const char *service =
+		sbx_json_str(sbx_doc_root(w->offer), "service_id");
+	char *line, *save = NULL;
+
+	for (line = strtok_r(text, "\n", &save); line != NULL;
+		line = strtok_r(NULL, "\n", &save)) {
+		struct sbx_doc *doc = NULL;
+		const struct sbx_json *row;
+		const char *sub;
+
+		if (sbx_json_parse(line, strlen(line), NULL, &doc, NULL) != 0)
+			continue;
+		row = sbx_doc_root(doc);
+		if (sbx_json_is(sbx_json_get(row, "sub"), w->did) &&
+			sbx_json_is(sbx_json_get(row, "service"), service)) {
+			w->lent = true;
+			sub = sbx_json_str(row, "subscription");
+			snprintf(w->subscription, sizeof(w->subscription), "%s",
+				sub != NULL ? sub : "");
+		}
+		sbx_doc_free(doc);
+	}
+}
+
+/* A provider grants by a subscription that is shown to it, which may come by
+ * the log later: the grant says so. */
+static void
+look(struct sbx_ctx *ctx, struct sbx_log *log, struct why *w)
+{
+	const char *provider = sbx_json_str(sbx_doc_root(w->offer), "provider");
+	struct sbx_buf text = SBX_BUF(SBX_RUN_MAX);
+	char self[SBX_DID_SIZE];
+
+	w->ours = sbx_tool_opt(ctx, "at") == NULL &&
+		sbx_log_self(log, self, NULL) == 0 && provider != NULL &&
+		strcmp(provider, self) == 0;
+	if (w->ours && strcmp(ctx->conf.dir, SBX_STATEDIR) == 0 &&
+		sbx_borrow_root((const char *[]){ "-j", "list", NULL }, &text,
+			NULL) == 0 && text.len > 0)
+		see_lent(w, text.data);
+	sbx_buf_free(&text);
+}
+
+/* ---- the answer ---- */
 
 static void
 say_head(struct sbx_ctx *ctx, struct sbx_state *st, const struct why *w,
@@ -85,7 +140,9 @@ say_ends(struct sbx_ctx *ctx, struct sbx_state *st, const struct why *w)
 	const char *provider = sbx_json_str(offer, "provider"), *sub;
 	const struct sbx_use use = { .subscriber = w->did,
 		.service = sbx_json_str(offer, "service_id"),
-		.provider = provider };
+		.provider = provider, .carried = w->lent,
+		.subscription = w->lent && w->subscription[0] != '\0' ?
+			w->subscription : NULL };
 	struct sbx_buf who = SBX_BUF(1024), by = SBX_BUF(1024);
 	struct sbx_verdict v;
 	int r;
@@ -93,16 +150,18 @@ say_ends(struct sbx_ctx *ctx, struct sbx_state *st, const struct why *w)
 	if ((r = sbx_use_check(st, &use, &v, &ctx->err)) != 0)
 		goto out;
 	sub = v.sub_row != NULL ?
-		sbx_json_str(sbx_doc_root(v.sub_row), "subscription_id") : "";
+		sbx_json_str(sbx_doc_root(v.sub_row), "subscription_id") : NULL;
 	sbx_name_write(st, w->did, &who);
 	sbx_name_write(st, provider, &by);
 	sbx_tool_out(ctx, "it would end when one of these is signed:");
-	sbx_tool_out(ctx, "  by %s, the provider: sbx-offer reject %s",
-		sbx_buf_text(&by), sub);
+	if (sub != NULL)
+		sbx_tool_out(ctx, "  by %s, the provider: sbx-offer reject %s",
+			sbx_buf_text(&by), sub);
 	sbx_tool_out(ctx, "  by %s, the provider: sbx-offer withdraw %s",
 		sbx_buf_text(&by), sbx_json_str(offer, "service_id"));
-	sbx_tool_out(ctx, "  by %s itself: sbx-offer cancel %s",
-		sbx_buf_text(&who), sub);
+	if (sub != NULL)
+		sbx_tool_out(ctx, "  by %s itself: sbx-offer cancel %s",
+			sbx_buf_text(&who), sub);
 	sbx_tool_out(ctx, "  by %s itself, one above it or an anchor: "
 		"sbx-member revoke %s", sbx_buf_text(&who), w->did);
 	sbx_tool_out(ctx, "  by %s itself, one above it or an anchor: "
@@ -170,7 +229,10 @@ answer(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_state *st,
 	struct sbx_question q = { .subject = w->did, .action = "service.use",
 		.target = sbx_json_str(sbx_doc_root(w->offer), "service_id"),
 		.domain = "",
-		.provider = sbx_json_str(sbx_doc_root(w->offer), "provider") };
+		.provider = sbx_json_str(sbx_doc_root(w->offer), "provider"),
+		.carried = w->lent,
+		.subscription = w->lent && w->subscription[0] != '\0' ?
+			w->subscription : NULL };
 	struct since s = { .ctx = ctx, .st = st };
 	struct sbx_json *root;
 	bool allowed;
@@ -190,6 +252,10 @@ answer(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_state *st,
 		say_head(ctx, st, w, allowed);
 		say_legs(ctx, root);
 		r = sbx_log_trusted(log, w->at, say_trust, &s, &ctx->err);
+		if (!allowed && w->ours)
+			sbx_tool_out(ctx, "a subscription that this box has not "
+				"heard of is not in this: sbx-pull fetches what "
+				"is new");
 		if (!allowed)
 			say_remedies(ctx, root);
 		else if (r == 0)
@@ -230,8 +296,10 @@ cmd_why(struct sbx_ctx *ctx)
 		if ((r = resolve_now(ctx, log, &w)) == 0)
 			r = open_then(ctx, log, &w, &st);
 	}
-	if (r == 0)
+	if (r == 0) {
+		look(ctx, log, &w);
 		r = answer(ctx, log, st, &w);
+	}
 out:
 	sbx_state_free(st);
 	sbx_log_close(log);

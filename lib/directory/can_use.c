@@ -157,6 +157,10 @@ sub_leg(struct sbx_asked *a, const struct sbx_verdict *v)
 		sbx_leg_entry(a, &l, sbx_json_str(sub, "entry"));
 		add_answer(a, &l, sub);
 		explain_sub(a, &l, offer, sub);
+	} else if (l.holds) {
+		sbx_buf_fmt(&l.why, "%s showed its subscription when it asked for "
+			"the grant; the log here has not got it yet",
+			sbx_buf_text(&a->subject));
 	} else {
 		sbx_buf_fmt(&l.why, "%s has no subscription to it",
 			sbx_buf_text(&a->subject));
@@ -189,7 +193,8 @@ int
 sbx_can_use(struct sbx_asked *a, struct sbx_err *err)
 {
 	const struct sbx_use use = { .subscriber = a->q->subject,
-		.service = a->q->target, .provider = a->q->provider };
+		.service = a->q->target, .provider = a->q->provider,
+		.carried = a->q->carried, .subscription = a->q->subscription };
 	struct sbx_verdict v;
 	int r;
 

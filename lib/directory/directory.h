@@ -117,6 +117,8 @@ int sbx_emancipate_check(struct sbx_state *st, int64_t level, const char *gone,
 struct sbx_question {
 	const char *subject, *action, *target, *domain; /* domain: or "" */
 	const char *provider; /* of a service; NULL: see struct sbx_use */
+	bool carried; /* a subscription to it was seen, see there */
+	const char *subscription;
 };
 
 /* *answer: {"subject", "action", "target", "domain", "allowed": bool, "legs":

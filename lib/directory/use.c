@@ -188,7 +188,7 @@ see_sub(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 }
 
 static enum sbx_use_why
-weigh(const struct subs *s, bool pending)
+weigh(struct subs *s, bool pending)
 {
 	if (s->doc != NULL && s->rank == DENIED)
 		return SBX_USE_REJECTED;
@@ -197,8 +197,11 @@ weigh(const struct subs *s, bool pending)
 	if (s->doc != NULL && s->rank == WAITING)
 		return SBX_USE_WAITING;
 	/* A new one, of which the log has not heard yet. */
-	if (s->use->carried && !s->known)
+	if (s->use->carried && !s->known) {
+		sbx_doc_free(s->doc);
+		s->doc = NULL;
 		return pending ? SBX_USE_WAITING : SBX_USE_YES;
+	}
 	return s->doc != NULL ? SBX_USE_ENDED : SBX_USE_NO_SUB;
 }
 
@@ -211,10 +214,10 @@ check_sub(struct sbx_state *st, const struct sbx_use_rows *rows,
 	int r;
 
 	r = sbx_use_subs(st, rows, use, see_sub, &s, err);
-	v->sub_row = s.doc;
 	if (r == 0)
 		v->sub = weigh(&s, !sbx_json_is(sbx_json_get(offer,
 			"approval_mode"), "auto"));
+	v->sub_row = s.doc;
 	return r;
 }
 

@@ -149,3 +149,26 @@ closed() { # the ports that others than those who are granted do not reach
 	offer withdraw "$SID"
 	assert_has "$stderr" "what is lent of it stays open until root runs sbx-macroctl sync" "what is said"
 }
+
+# The grant rests on a subscription that the request carried.
+@test "why knows what is lent by a subscription that the log has not got yet" {
+	why() {
+		run --separate-stderr box_as gk sbx timeout 60 sbx-why "$@"
+	}
+	why "$DID" "$SID"
+	assert_eq "$status" 1 "before any grant: $output"
+	assert_has "$output" "has no subscription to it" "why not"
+	assert_has "$output" "a subscription that this box has not heard of is not in this" "what it does not know"
+	grant plus=--subscription plus="$(printf 'd%.0s' {1..64})"
+	why "$DID" "$SID"
+	assert_eq "$status" 0 "while it is lent: $output"
+	assert_has "$output" "showed its subscription when it asked for the grant" "on what it rests"
+	assert_lacks "$output" "sbx-offer reject" "a subscription that nobody can name"
+	why -j "$DID" "$SID"
+	assert_eq "$(jq .allowed <<<"$output")" true "in JSON"
+	why --at 2026-07-01T00:00:00Z "$DID" "$SID"
+	assert_eq "$status" 1 "at another time: $output"
+	run_gk sbx-macroctl plain revoke --sub "$DID"
+	why "$DID" "$SID"
+	assert_eq "$status" 1 "after it was taken back: $output"
+}
