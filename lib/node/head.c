@@ -260,11 +260,49 @@ due(const struct sbx_conf *conf, int64_t said, int64_t now)
 	       now - said >= conf->pull_stale * SBX_SECOND / 4;
 }
 
-/* A clock that was put right must not make readers think of an older answer. */
+/* Beside the database, when this log vouched for itself last while nothing on
+ * the site says so; 0: the site does. */
 static int64_t
-not_before(int64_t said, int64_t now)
+vouched(const struct sbx_conf *conf)
 {
-	return said > now && said <= now + SBX_MAX_AHEAD ? said : now;
+	struct sbx_buf path = SBX_BUF(4096), text = SBX_BUF(32);
+	int64_t at;
+
+	sbx_buf_fmt(&path, "%s/vouched", conf->dir);
+	if (sbx_io_read(path.data, 0, &text, NULL) != 0 ||
+		!sbx_num_parse(&at, sbx_buf_text(&text), 1, SBX_MAX_INT))
+		at = 0;
+	sbx_buf_free(&path);
+	sbx_buf_free(&text);
+	return at;
+}
+
+static int
+keep_vouched(const struct sbx_conf *conf, int64_t at, struct sbx_err *err)
+{
+	struct sbx_buf path = SBX_BUF(4096), text = SBX_BUF(32);
+	int r;
+
+	sbx_buf_fmt(&path, "%s/vouched", conf->dir);
+	sbx_buf_fmt(&text, "%lld", (long long)at);
+	r = sbx_io_save(path.data, text.data, text.len, 0644, 0, err);
+	sbx_buf_free(&path);
+	sbx_buf_free(&text);
+	return r;
+}
+
+/* A clock that was put right must not make readers think of an older answer,
+ * and no signature is dated later than it is made: until the clock has come that
+ * far again, a new head is not vouched for.  *at: when it is; 0: not. */
+static int
+vouch(const struct sbx_conf *conf, int64_t said, int64_t now, int64_t *at,
+	struct sbx_err *err)
+{
+	*at = now;
+	if (said <= now || said > now + SBX_MAX_AHEAD)
+		return SBX_OK;
+	*at = 0;
+	return keep_vouched(conf, said, err);
 }
 
 struct publishing {
@@ -285,7 +323,7 @@ publish(struct publishing *p, struct sbx_err *err)
 {
 	struct sbx_checkpoint signed_head, shown;
 	struct sbx_buf path = SBX_BUF(4096);
-	int64_t size = (int64_t)p->now.size, said;
+	int64_t size = (int64_t)p->now.size, said, last, at;
 	bool same;
 	int r;
 
@@ -301,7 +339,9 @@ publish(struct publishing *p, struct sbx_err *err)
 	if (r != 0 || continues(p->log, p->conf, &shown, size, NULL) != 0)
 		shown.size = 0;
 	same = shown.size == p->now.size && shown.size > 0;
-	if (same && !due(p->conf, said, p->at))
+	last = vouched(p->conf);
+	last = last > said ? last : said;
+	if (same && !due(p->conf, last > p->at ? last : said, p->at))
 		goto out;
 	if (!same &&
 		((r = sbx_site_tiles(p->log, p->dir, shown.size, p->now.size,
@@ -310,8 +350,8 @@ publish(struct publishing *p, struct sbx_err *err)
 			(r = save_head(p->conf->head, p->key, &p->now, 0,
 				 err)) != 0))
 		goto out;
-	if ((r = save_head(path.data, p->key, &p->now,
-		     not_before(said, p->at), err)) != 0)
+	if ((r = vouch(p->conf, last, p->at, &at, err)) != 0 ||
+		(r = save_head(path.data, p->key, &p->now, at, err)) != 0)
 		goto out;
 	++*p->changed;
 	if (!same)

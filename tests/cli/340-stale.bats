@@ -117,9 +117,17 @@ print(d.datetime.fromtimestamp(int.from_bytes(sys.stdin.buffer.read()[4:12], "bi
 # I35
 @test "a clock that is put right does not make a log say an older time" {
 	publish 12:09:00
-	word 1
 	publish 12:00:00
 	assert_eq "$(said)" "01 12:09:00" "after the clock went back nine minutes"
+	# Nor is a signature dated later than it is made: it has to wait.
+	word 1
+	for now in 12:00:00 12:08:59; do
+		publish $now
+		assert_eq "$(sed -n 2p "$W/checkpoint")" 2 "the new head"
+		assert_eq "$(sed -n 6p "$W/checkpoint")" "" "at $now"
+	done
+	publish 12:09:01
+	assert_eq "$(said)" "01 12:09:01" "when the clock has come that far again"
 	# Further ahead nobody believes it.
 	publish 2026-07-04T00:00:00Z
 	assert_eq "$(said)" "04 00:00:00" "with a clock that is days ahead"
