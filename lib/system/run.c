@@ -206,8 +206,12 @@ sbx_run_wait(pid_t pid, int fds[2], struct sbx_buf *const bufs[2], size_t max,
 	pidfd = pidfd_open(pid, 0);
 	r = pidfd < 0 ? sbx_err_sys(err, "pidfd_open")
 		      : gather(pidfd, fds, bufs, max, timeout, err);
-	if (r != SBX_OK)
-		kill(pid, SIGKILL);
+	/* A program of another user's, sudo's say, cannot be ended by this one:
+	 * then it is not waited for either, and writes to nobody. */
+	if (r != SBX_OK && kill(pid, SIGKILL) != 0 && errno == EPERM) {
+		sbx_err_at(err, "it cannot be ended");
+		goto out;
+	}
 	/* The group goes before its leader is reaped: as long as the leader is
 	 * a zombie its number belongs to nobody else. */
 	while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) != 0 &&
@@ -220,6 +224,7 @@ sbx_run_wait(pid_t pid, int fds[2], struct sbx_buf *const bufs[2], size_t max,
 	while (w < 0 && errno == EINTR);
 	if (w != pid && r == SBX_OK)
 		r = sbx_err_sys(err, "lost its exit status");
+out:
 	if (pidfd >= 0)
 		close(pidfd);
 	return r;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -68,6 +69,53 @@ goes(pid_t pid)
 		usleep(20000);
 	return gone(pid);
 }
+
+/* By nobody, whose program becomes root's altogether, as sudo does: no signal
+ * of nobody's reaches it.  Ends with 0 if it was not waited for. */
+static void
+run_as_nobody(const char *program)
+{
+	const char *const argv[] = { program, "--reuid=0", "--clear-groups",
+		"/bin/sleep", "4", NULL };
+	const struct sbx_run run = { .argv = argv, .timeout = 500 };
+	int64_t from = sbx_clock_boot();
+	int r;
+
+	if (setresgid(65534, 65534, 65534) != 0 ||
+		setresuid(65534, 65534, 65534) != 0)
+		_exit(1);
+	r = sbx_run(&run, &status, &out, &errout, &err);
+	if (r != SBX_E_SYS || strstr(err.text, "took longer than 500 ms") == NULL)
+		_exit(2);
+	_exit(sbx_clock_boot() - from < 3 * SBX_SECOND ? 0 : 3);
+}
+
+START_TEST(a_program_that_cannot_be_ended_is_not_waited_for)
+{
+	char program[] = "/tmp/sbx-setpriv.XXXXXX", copy[160];
+	int fd, ended = 0;
+	pid_t pid;
+
+	if (geteuid() != 0)
+		return;
+	fd = mkstemp(program);
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	snprintf(copy, sizeof(copy), "cp /usr/bin/setpriv %s && chgrp 65534 %s "
+		"&& chmod 4750 %s", program, program, program);
+	ck_assert_int_eq(sh(copy, NULL, 0), 0);
+	ck_assert_int_eq(status, 0);
+	pid = fork();
+	if (pid == 0)
+		run_as_nobody(program);
+	ck_assert_int_eq(waitpid(pid, &ended, 0), pid);
+	unlink(program);
+	ck_assert_msg(WIFEXITED(ended), "it was killed");
+	ck_assert_int_ne(WEXITSTATUS(ended), 1);
+	ck_assert_msg(WEXITSTATUS(ended) != 2, "no limit was told");
+	ck_assert_msg(WEXITSTATUS(ended) == 0, "it was waited for to its end");
+}
+END_TEST
 
 START_TEST(output_error_and_status_come_back)
 {
@@ -323,6 +371,7 @@ main(void)
 
 	tcase_add_checked_fixture(t, fresh, done);
 	tcase_add_test(t, output_error_and_status_come_back);
+	tcase_add_test(t, a_program_that_cannot_be_ended_is_not_waited_for);
 	tcase_add_test(t, death_by_signal_is_128_and_its_number);
 	tcase_add_test(t, standard_input_is_given_or_empty);
 	tcase_add_test(t, environment_is_exactly_the_fixed_list);
