@@ -220,6 +220,7 @@ static void
 apply_revoke(struct sbx_fold *f, const struct sbx_event *e)
 {
 	struct sbx_person *target = sbx_fold_person(f, e->target), *p;
+	bool whole = e->whole && e->cascade > 0;
 	int n;
 
 	/* Who is put out does not stay by a rotation that it dates back; but the
@@ -228,8 +229,11 @@ apply_revoke(struct sbx_fold *f, const struct sbx_event *e)
 		target = heir_of(target);
 	if (e->who != target && !over(e->who, target))
 		return;
-	for (p = f->first; e->whole && e->cascade > 0 && p != NULL;
-		p = p->next) {
+	/* Of whom it invited nobody that is out, or was never in, may say
+	 * anything; and anybody can revoke oneself, as often as one likes. */
+	if (e->who == target && !sbx_fold_stands(target))
+		whole = false;
+	for (p = f->first; whole && p != NULL; p = p->next) {
 		n = p->member ? distance(target, p) : -1;
 		if (n > 0 && n <= e->cascade)
 			put_out(p, e);

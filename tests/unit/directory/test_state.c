@@ -90,6 +90,25 @@ START_TEST(a_cascade_reaches_as_far_as_it_says)
 }
 END_TEST
 
+/* I15: who is out takes nobody along any more, who leaves does. */
+START_TEST(a_cascade_of_ones_own_counts_while_one_is_in)
+{
+	join(ANN, FOUNDER, 0, 10);
+	join(BOB, ANN, 1, 20);
+	join(CID, FOUNDER, 2, 20);
+	join(EVE, CID, 3, 30);
+	put_out(FOUNDER, ANN, 0, 40);
+	put_out(ANN, ANN, 8, 50);
+	put_out(CID, CID, 8, 50);
+	ck_assert(!member(ANN));
+	ck_assert_msg(member(BOB), "Ann, who was out, has put out Bob");
+	ck_assert(!member(CID));
+	ck_assert_msg(!member(EVE), "Cid has not taken Eve along");
+	check_order(1);
+	check_order(2);
+}
+END_TEST
+
 START_TEST(what_the_revoked_sign_later_counts_for_nothing)
 {
 	join(ANN, FOUNDER, 0, 10);
@@ -457,6 +476,7 @@ main(void)
 	tcase_add_test(t, who_joined_before_its_inviter_did_is_not_a_member);
 	tcase_add_test(t, anyone_may_revoke_itself_and_those_below_nobody_else);
 	tcase_add_test(t, a_cascade_reaches_as_far_as_it_says);
+	tcase_add_test(t, a_cascade_of_ones_own_counts_while_one_is_in);
 	tcase_add_test(t, what_the_revoked_sign_later_counts_for_nothing);
 	tcase_add_test(t,
 		removal_beats_what_is_concurrent_and_a_later_invitation_heals);
