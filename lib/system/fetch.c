@@ -100,6 +100,26 @@ limits(struct child *c)
 	       curl_easy_setopt(e, CURLOPT_WRITEDATA, c) == CURLE_OK;
 }
 
+/* Who pins a key needs no name, no date and no authority; an empty pin would
+ * be one that checks nothing. */
+static bool
+pin(struct child *c)
+{
+	const char *key = c->f->pin;
+
+	if (key == NULL)
+		return true;
+	return strncmp(key, "sha256//", 8) == 0 && key[8] != '\0' &&
+	       curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "https") ==
+		       CURLE_OK &&
+	       curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYPEER, 0L) ==
+		       CURLE_OK &&
+	       curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYHOST, 0L) ==
+		       CURLE_OK &&
+	       curl_easy_setopt(c->curl, CURLOPT_PINNEDPUBLICKEY, key) ==
+		       CURLE_OK;
+}
+
 static bool
 request(struct child *c, struct curl_slist **headers)
 {
@@ -137,7 +157,11 @@ explain(struct child *c, CURLcode code, struct report *r)
 
 	r->code = SBX_E_SYS;
 	curl_easy_getinfo(c->curl, CURLINFO_OS_ERRNO, &sys);
-	if (c->over)
+	if (code == CURLE_SSL_PINNEDPUBKEYNOTMATCH) {
+		r->code = SBX_E_INPUT;
+		snprintf(r->text, sizeof(r->text),
+			"another key than the one that is pinned");
+	} else if (c->over)
 		snprintf(r->text, sizeof(r->text),
 			"the answer is longer than %zu bytes", c->f->max);
 	else if (code == CURLE_OPERATION_TIMEDOUT)
@@ -163,7 +187,7 @@ perform(struct child *c, struct report *r)
 	snprintf(r->text, sizeof(r->text), "libcurl cannot be set up");
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
 		(c->curl = curl_easy_init()) == NULL || !limits(c) ||
-		!request(c, &headers))
+		!pin(c) || !request(c, &headers))
 		return;
 	code = curl_easy_perform(c->curl);
 	curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);

@@ -62,6 +62,9 @@ struct sbx_fetch {
 	const char *body;   /* POST it; NULL: GET */
 	size_t bodylen;
 	const char *type;   /* its Content-Type */
+	const char *pin;    /* NULL, or https alone: the server's key is this
+			     * one, "sha256//BASE64" (RFC 7469's hash), and
+			     * no certificate is asked for who it is */
 	const char *etag;   /* If-None-Match, or NULL */
 	const char *range;  /* "FROM-TO": status 206 and these bytes, or 200 and
 			     * all if the server knows no parts; NULL: all */
@@ -80,7 +83,8 @@ struct sbx_fetching;
 int sbx_fetch_start(const struct sbx_fetch *f, struct sbx_fetching **job,
 	int *fd, struct sbx_err *err);
 /* After the body: the HTTP status, and the ETag (SBX_ETAG_SIZE) when etag is not
- * NULL.  SBX_E_SYS: unreachable, too slow, too long; SBX_E_INPUT: a redirect.
+ * NULL.  SBX_E_SYS: unreachable, too slow, too long; SBX_E_INPUT: a redirect,
+ * another key than the pin's.
  * Frees job. */
 int sbx_fetch_end(struct sbx_fetching *job, int *status, char *etag,
 	struct sbx_err *err);
