@@ -62,14 +62,20 @@ cmd_invite(struct sbx_ctx *ctx)
 	const char *given = sbx_tool_opt(ctx, "rights");
 	const char *domain = sbx_tool_opt(ctx, "domain");
 	const char *words[65];
+	const char *once = sbx_tool_opt(ctx, "key");
+	unsigned char pub[SBX_PUB_BYTES];
 	struct sbx_invite in = { .rights = words,
-		.domain = domain != NULL ? domain : "" };
+		.domain = domain != NULL ? domain : "",
+		.once = once != NULL ? pub : NULL };
 	char *rights = sbx_mem_text(given != NULL ? given : "",
 		given != NULL ? strlen(given) : 0);
 	struct work w = { 0 };
 	int r;
 
-	if ((r = split_rights(ctx, rights, words)) != 0 ||
+	if (once != NULL && !sbx_hex_parse(pub, sizeof(pub), once, strlen(once)))
+		r = sbx_err_set(&ctx->err, SBX_E_USAGE,
+			"option --key: not 64 hexadecimal digits");
+	else if ((r = split_rights(ctx, rights, words)) != 0 ||
 		(r = sbx_tool_num(ctx, "uses", 1, 1000000, 1, &in.uses)) != 0 ||
 		(r = sbx_tool_num(ctx, "expires", 60, 366 * DAY, DAY,
 			 &in.seconds)) != 0 ||
@@ -374,6 +380,7 @@ const struct sbx_opt invite_opts[] = {
 	{ 'e', "expires", "SECONDS", "how long it is good (86400)" },
 	{ 'r', "rights", "A,B", "rights it names" },
 	{ 'd', "domain", "NAME", "domain it is for" },
+	{ 'k', "key", "HEX", "for a one-time key of the invitee's: see the page" },
 	{ 0, "qr", NULL, "show it as a QR code too, on standard error" },
 	{ 0, NULL, NULL, NULL } };
 const struct sbx_opt revoke_opts[] = {

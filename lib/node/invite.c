@@ -64,25 +64,18 @@ add_anchors(struct sbx_log *log, struct sbx_doc *doc, struct sbx_json *root,
 	return SBX_OK;
 }
 
+static const char *const copied[] = { "inviter", "domain", "rights",
+	"expires_at", "created_at" };
+
 static int
-write_token(struct sbx_log *log, const struct sbx_key *once,
-	const struct sbx_json *invitation, struct sbx_buf *token,
+close_token(const struct sbx_json *root, struct sbx_buf *token,
 	struct sbx_err *err)
 {
-	static const char *const copied[] = { "inviter", "domain", "rights",
-		"expires_at", "created_at" };
-	struct sbx_doc *doc = sbx_doc_new();
-	struct sbx_json *root = sbx_doc_root(doc);
 	struct sbx_buf canon = SBX_BUF(SBX_MAX_LINE);
 	unsigned char sum[SBX_HASH_BYTES];
 	int r;
 
-	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
-		sbx_json_add_copy(doc, root, copied[i],
-			sbx_json_get(invitation, copied[i]));
-	sbx_json_add_hex(doc, root, "seed", sbx_key_seed(once), SBX_SEED_BYTES);
-	if ((r = add_anchors(log, doc, root, err)) == 0 &&
-		(r = sbx_canon_write(&canon, root, NULL, err)) == 0) {
+	if ((r = sbx_canon_write(&canon, root, NULL, err)) == 0) {
 		sbx_hash_b2(sum, canon.data, canon.len);
 		sbx_buf_add(&canon, sum, SUM);
 		sbx_buf_str(token, TOKEN_PREFIX);
@@ -92,6 +85,30 @@ write_token(struct sbx_log *log, const struct sbx_key *once,
 				"too many rights for a token");
 	}
 	sbx_buf_free(&canon);
+	return r;
+}
+
+/* once NULL: another has the one-time key and adds its seed. */
+static int
+write_token(struct sbx_log *log, const struct sbx_key *once,
+	const struct sbx_json *invitation, struct sbx_buf *token,
+	struct sbx_err *err)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_json *root = sbx_doc_root(doc);
+	int r;
+
+	for (size_t i = 0; i < sizeof(copied) / sizeof(copied[0]); i++)
+		sbx_json_add_copy(doc, root, copied[i],
+			sbx_json_get(invitation, copied[i]));
+	if (once != NULL)
+		sbx_json_add_hex(doc, root, "seed", sbx_key_seed(once),
+			SBX_SEED_BYTES);
+	else
+		sbx_json_add_copy(doc, root, "invite_id",
+			sbx_json_get(invitation, "invite_id"));
+	if ((r = add_anchors(log, doc, root, err)) == 0)
+		r = close_token(root, token, err);
 	sbx_doc_free(doc);
 	return r;
 }
@@ -107,10 +124,11 @@ sbx_invite_issue(struct sbx_log *log, const struct sbx_key *key,
 	int r;
 
 	if ((r = sbx_date(log, "Invitation", p, &now, err)) != 0 ||
-		(r = sbx_key_new(&once, err)) != 0)
+		(in->once == NULL && (r = sbx_key_new(&once, err)) != 0))
 		goto out;
 	sbx_json_add_str(doc, p, "inviter", sbx_key_did(key));
-	sbx_json_add_hex(doc, p, "invite_id", sbx_key_pub(once), SBX_PUB_BYTES);
+	sbx_json_add_hex(doc, p, "invite_id",
+		once != NULL ? sbx_key_pub(once) : in->once, SBX_PUB_BYTES);
 	sbx_json_add_str(doc, p, "domain", in->domain);
 	rights = sbx_json_add(doc, p, "rights", SBX_JSON_ARRAY);
 	for (const char *const *w = in->rights; *w != NULL; w++)
@@ -168,13 +186,12 @@ token_ok(const struct sbx_json *t)
 		sbx_time_parse(&us, v->text, v->len);
 }
 
+/* What is the same in every token: all but whose the one-time key is. */
 static int
-read_token(const char *text, struct sbx_doc **doc, struct sbx_key **once,
-	struct sbx_err *err)
+open_token(const char *text, struct sbx_doc **doc, struct sbx_err *err)
 {
 	struct sbx_buf raw = SBX_BUF(SBX_MAX_TOKEN);
-	unsigned char seed[SBX_SEED_BYTES], sum[SBX_HASH_BYTES];
-	const char *hex;
+	unsigned char sum[SBX_HASH_BYTES];
 	int r = SBX_OK;
 
 	if (strncmp(text, TOKEN_PREFIX, strlen(TOKEN_PREFIX)) != 0 ||
@@ -186,18 +203,55 @@ read_token(const char *text, struct sbx_doc **doc, struct sbx_key **once,
 	if (memcmp(sum, raw.data + raw.len - SUM, SUM) != 0)
 		r = sbx_err_set(err, SBX_E_INPUT,
 			"the invitation was changed or cut on its way");
-	else if (sbx_json_parse(raw.data, raw.len - SUM, NULL, doc, NULL) != 0)
+	else if (sbx_json_parse(raw.data, raw.len - SUM, NULL, doc, NULL) != 0 ||
+		!token_ok(sbx_doc_root(*doc)))
 		r = token_fault(err);
-	if (r == 0) {
-		hex = sbx_json_str(sbx_doc_root(*doc), "seed");
-		if (hex == NULL || !token_ok(sbx_doc_root(*doc)) ||
-			!sbx_hex_parse(seed, sizeof(seed), hex, strlen(hex)))
-			r = token_fault(err);
-		else
-			r = sbx_key_from_seed(seed, once, err);
-	}
-	explicit_bzero(seed, sizeof(seed));
 	sbx_buf_free(&raw);
+	return r;
+}
+
+static int
+read_token(const char *text, struct sbx_doc **doc, struct sbx_key **once,
+	struct sbx_err *err)
+{
+	unsigned char seed[SBX_SEED_BYTES];
+	const char *hex;
+	int r;
+
+	if ((r = open_token(text, doc, err)) != 0)
+		return r;
+	hex = sbx_json_str(sbx_doc_root(*doc), "seed");
+	if (hex == NULL || !sbx_hex_parse(seed, sizeof(seed), hex, strlen(hex)))
+		r = token_fault(err);
+	else
+		r = sbx_key_from_seed(seed, once, err);
+	explicit_bzero(seed, sizeof(seed));
+	return r;
+}
+
+int
+sbx_invite_complete(const char *text, const struct sbx_key *once,
+	struct sbx_buf *token, struct sbx_err *err)
+{
+	struct sbx_doc *doc = NULL, *full = sbx_doc_new();
+	struct sbx_json *root = sbx_doc_root(full);
+	char id[2 * SBX_PUB_BYTES + 1];
+	int r;
+
+	sbx_hex_write(id, sbx_key_pub(once), SBX_PUB_BYTES);
+	if ((r = open_token(text, &doc, err)) == 0 &&
+		!sbx_json_is(sbx_json_get(sbx_doc_root(doc), "invite_id"), id))
+		r = sbx_err_set(err, SBX_E_INPUT,
+			"the invitation is for another one-time key");
+	for (const struct sbx_json *v = r == 0 ? sbx_doc_root(doc)->child : NULL;
+		v != NULL; v = v->next)
+		if (strcmp(v->key, "invite_id") != 0)
+			sbx_json_add_copy(full, root, v->key, v);
+	sbx_json_add_hex(full, root, "seed", sbx_key_seed(once), SBX_SEED_BYTES);
+	if (r == 0)
+		r = close_token(root, token, err);
+	sbx_doc_free(doc);
+	sbx_doc_free(full);
 	return r;
 }
 

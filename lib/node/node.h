@@ -270,6 +270,9 @@ struct sbx_invite {
 	const char *domain;
 	const char *const *rights; /* NULL-terminated */
 	int64_t uses, seconds;
+	/* NULL, or the public half of a one-time key that another has made: the
+	 * token has no seed then, see sbx_invite_complete. */
+	const unsigned char *once;
 };
 
 /* Append my own Identity, inside a transaction; inviter NULL: a founder's. */
@@ -280,6 +283,10 @@ int sbx_identity_add(struct sbx_log *log, const struct sbx_key *key,
 /* Sign an invitation; token is the secret to hand over, and is nowhere else. */
 int sbx_invite_issue(struct sbx_log *log, const struct sbx_key *key,
 	const struct sbx_invite *in, struct sbx_buf *token, struct sbx_err *err);
+/* Who made the one-time key adds its seed to a token that has none.
+ * SBX_E_INPUT: no such token, or another's. */
+int sbx_invite_complete(const char *text, const struct sbx_key *once,
+	struct sbx_buf *token, struct sbx_err *err);
 /* Take it: the acceptance with its proof, my Identity, the inviter's anchors
  * in place of mine.  SBX_E_INPUT: no token; SBX_E_NO: late, used up, revoked,
  * taken by this box before; SBX_E_SYS: the clock is too far behind it.  dry:
