@@ -113,6 +113,7 @@ sbx_conf_load(struct sbx_conf *conf, const char *dir, const char *file,
 	conf->mesh_ipv6 = conf->mesh_names = true;
 	conf->dir_port = 8799;
 	conf->grant_port = 8798;
+	conf->door_port = 7331;
 	conf->grant_ttl = 3600;
 	conf->pull_slot = 60;
 	conf->fleet_interval = 60;
@@ -176,5 +177,6 @@ sbx_conf_free(struct sbx_conf *conf)
 	free(conf->mesh_ddns);
 	free(conf->mesh_hubs);
 	free(conf->fleet_role);
+	free(conf->door_bundle);
 	memset(conf, 0, sizeof(*conf));
 }

@@ -61,6 +61,8 @@ static const struct item items[] = {
 	{ "grant", "audit", ITEM_PATH, AT(audit), 0, 0 },
 	{ "fleet", "interval", ITEM_INT, AT(fleet_interval), 1, 300 },
 	{ "fleet", "role", ITEM_ROLE, AT(fleet_role), 0, 0 },
+	{ "door", "port", ITEM_INT, AT(door_port), 1, 65535 },
+	{ "door", "bundle", ITEM_PATH, AT(door_bundle), 0, 0 },
 	{ "members", "accept_unproven", ITEM_BOOL, AT(accept_unproven), 0, 0 },
 };
 

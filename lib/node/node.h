@@ -50,6 +50,8 @@ struct sbx_conf {
 	bool mesh_ipv6, mesh_names;
 	int mesh_port, mesh_mtu, mesh_keepalive;
 	int dir_port, grant_port, grant_ttl;
+	int door_port;
+	char *door_bundle; /* directory of packages, or NULL */
 	bool accept_unproven; /* see sbx_member_unproven */
 	int fleet_interval; /* seconds between two snapshots */
 	char *fleet_role; /* NULL: by memory */
