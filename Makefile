@@ -40,6 +40,7 @@ SBX_CFLAGS = -std=c17 -D_GNU_SOURCE -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wwrite-strings -fstack-protector-strong -fstack-clash-protection -fPIE
 SBX_CPPFLAGS = -Ilib -U_FORTIFY_SOURCE $(FORTIFY) -DSBX_VERSION='"$(VERSION)"' \
 	-DSBX_SYSCONFDIR='"$(SYSCONFDIR)"' -DSBX_STATEDIR='"$(LOCALSTATEDIR)/lib/sbx"' \
+	-DSBX_DOORDIR='"$(LOCALSTATEDIR)/lib/sbx-door"' \
 	-DSBX_APPLYDIR='"$(LOCALSTATEDIR)/lib/sbx-apply"' \
 	-DSBX_LOGDIR='"$(LOCALSTATEDIR)/log/sbx"' -DSBX_RUNDIR='"$(RUNDIR)/sbx"' \
 	-DSBX_MACRODIR='"$(MACRODIR)"' -DSBX_SBINDIR='"$(SBINDIR)"' -DSBX_BINDIR='"$(BINDIR)"'

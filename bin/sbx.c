@@ -17,12 +17,18 @@
 
 #define MAX_TOOLS 64
 
+/* One word here, two there: a box is set up before it can join. */
+#define SETUP "setup"
+#define SETUP_TOOL "join"
+
 static const struct {
 	const char *name, *words;
 } known[] = {
 	{ "apply", "changes of this machine that are under way (root)" },
+	{ "door", "answers boxes that ask to join (run by the web server)" },
 	{ "grant", "answers subscribers' requests (run by the web server)" },
 	{ "help", "this list; sbx help VERB tells of one" },
+	{ "join", "let boxes in, come in, leave (root)" },
 	{ "ledger", "the log: make, append, import, export, verify" },
 	{ "macroctl", "lend a port, take it back, keep it so (root)" },
 	{ "member", "who belongs: invite, accept, list, revoke, vote" },
@@ -32,6 +38,7 @@ static const struct {
 	{ "pull", "fetch what is new from peers, verify, merge" },
 	{ "redact", "text without addresses, keys and names, and back again" },
 	{ "status", "the box, the fleet, and what is to be done" },
+	{ SETUP, "found a mesh on this box (root)" },
 	{ "why", "what allows or denies somebody a service, now or then" },
 };
 
@@ -88,7 +95,7 @@ collect(const char *dir, char *names[static MAX_TOOLS], size_t *count)
 
 /* Every verb there is, sorted, with help; how many. */
 static size_t
-all_verbs(const char *const dirs[], char *names[static MAX_TOOLS + 1])
+all_verbs(const char *const dirs[], char *names[static MAX_TOOLS + 2])
 {
 	size_t count = 0;
 
@@ -97,6 +104,7 @@ all_verbs(const char *const dirs[], char *names[static MAX_TOOLS + 1])
 	if (count == 0)
 		return 0;
 	names[count++] = sbx_mem_text("help", 4);
+	names[count++] = sbx_mem_text(SETUP, strlen(SETUP));
 	qsort(names, count, sizeof(names[0]), compare);
 	return count;
 }
@@ -113,7 +121,7 @@ words_for(const char *name)
 static int
 list_tools(const char *const dirs[])
 {
-	char *names[MAX_TOOLS + 1];
+	char *names[MAX_TOOLS + 2];
 	size_t count = all_verbs(dirs, names);
 
 	for (size_t i = 0; i < count; i++) {
@@ -149,7 +157,7 @@ static int
 no_verb(const char *const dirs[], const char *verb)
 {
 	struct sbx_near near = { .word = verb };
-	char *names[MAX_TOOLS + 1];
+	char *names[MAX_TOOLS + 2];
 	size_t count = all_verbs(dirs, names);
 
 	for (size_t i = 0; i < count; i++)
@@ -204,9 +212,9 @@ options(char *const *argv)
 static int
 run_verb(const char *const dirs[], int argc, char **argv)
 {
-	char **args = sbx_mem_alloc((size_t)argc + 1, sizeof(*args)), name[64];
+	char **args = sbx_mem_alloc((size_t)argc + 2, sizeof(*args)), name[64];
 	int lead = options(argv + 1), at = 1, r;
-	const char *verb = argv[1 + lead];
+	const char *verb = argv[1 + lead], *tool = verb;
 
 	if (verb == NULL || !verb_ok(verb)) {
 		fputs("sbx: not a verb\n", stderr);
@@ -214,13 +222,17 @@ run_verb(const char *const dirs[], int argc, char **argv)
 		free(args);
 		return -SBX_E_USAGE;
 	}
-	snprintf(name, sizeof(name), "sbx-%s", verb);
+	if (strcmp(verb, SETUP) == 0)
+		tool = SETUP_TOOL;
+	snprintf(name, sizeof(name), "sbx-%s", tool);
 	args[0] = name;
 	for (int i = 1; i <= lead; i++)
 		args[at++] = argv[i];
+	if (tool != verb)
+		args[at++] = (char *)(uintptr_t)verb;
 	for (int i = 2 + lead; i < argc; i++)
 		args[at++] = argv[i];
-	r = run_tool(dirs, verb, args);
+	r = run_tool(dirs, tool, args);
 	free(args);
 	return r;
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What `make install` puts where; works unprivileged under DESTDIR.
 
-ROOT_TOOLS = sbx-mesh-up sbx-macroctl sbx-apply
+ROOT_TOOLS = sbx-mesh-up sbx-macroctl sbx-apply sbx-join
 USER_TOOLS = $(filter-out $(ROOT_TOOLS),$(TOOLS))
 
 install: all
@@ -13,7 +13,7 @@ install: all
 	$(foreach c,$(wildcard etc/lighttpd/*.conf),install -D -m 644 $(c) $(DESTDIR)$(SYSCONFDIR)/sbx/lighttpd/$(notdir $(c));)
 	$(if $(wildcard etc/sudoers.d/sbx),install -D -m 440 etc/sudoers.d/sbx $(DESTDIR)$(SYSCONFDIR)/sudoers.d/sbx)
 	install -D -m 644 etc/bash-completion/sbx $(DESTDIR)$(PREFIX)/share/bash-completion/completions/sbx
-	$(foreach t,$(filter-out sbx sbx-grant,$(TOOLS)),ln -sfn sbx $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$(t);)
+	$(foreach t,$(filter-out sbx sbx-grant sbx-door,$(TOOLS)),ln -sfn sbx $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$(t);)
 	$(foreach u,$(wildcard etc/systemd/*),install -D -m 644 $(u) $(DESTDIR)$(UNITDIR)/$(notdir $(u));)
 	install -D -m 644 etc/tmpfiles.d/sbx.conf $(DESTDIR)$(TMPFILESDIR)/sbx.conf
 	install -D -m 755 scripts/provision $(DESTDIR)$(PREFIX)/lib/sbx/provision

@@ -20,6 +20,7 @@ to() {
 exposure='directory 10
 apply 33
 election 18
+door 35
 expire 6
 fsck 6
 grant 30
