@@ -58,6 +58,34 @@ pull 15'
 	assert_ne "$status" 0 "a failed install counts as done"
 }
 
+# The package's scripts, on a root of its own.
+@test "the package masks the web server that comes with it, and no other" {
+	run env DPKG_ROOT="$root" sh -e "$src/debian/preinst" install
+	assert_eq "$status" 0 "preinst: $output"
+	mask=$root/etc/systemd/system/lighttpd.service
+	assert_eq "$(readlink "$mask")" /dev/null "port 80 would be open"
+	DPKG_ROOT=$root sh -e "$src/debian/preinst" install
+	# An upgrade leaves what the admin has done meanwhile.
+	rm "$mask"
+	DPKG_ROOT=$root sh -e "$src/debian/preinst" upgrade 0.0.1
+	[ ! -L "$mask" ] || fail "an upgrade masks it again"
+	# Who had it before has a use for it.
+	install -D /bin/true "$root-2/usr/sbin/lighttpd"
+	DPKG_ROOT=$root-2 sh -e "$src/debian/preinst" install
+	[ ! -L "$root-2/etc/systemd/system/lighttpd.service" ] || fail "another's server is masked"
+}
+
+@test "the package recommends no kernel, and setup has what building it takes" {
+	depends=$(sed -n '/^Depends:/,/^Description:/p' "$src/debian/control")
+	assert_has "$depends" wireguard-go "for a kernel without WireGuard"
+	assert_lacks "$depends" linux-image "a kernel"
+	assert_lacks "$depends" wireguard-modules "a kernel"
+	for p in debhelper dpkg-dev $(sed -n '/^Build-Depends:/,/^[A-Z]/p' "$src/debian/control" |
+		grep '^ ' | tr -d ' ,' | sed 's/<.*//'); do
+		grep -qw -e "$p" "$src/scripts/setup" || fail "scripts/setup lacks $p"
+	done
+}
+
 @test "systemd understands every line of every unit" {
 	require systemd-analyze
 	to "$root" install
