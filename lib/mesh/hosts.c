@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/base.h"
-#include "directory/directory.h"
 #include "mesh/mesh.h"
 
 #define BEGIN	 "# sbx-mesh-up: names of the mesh\n"
@@ -26,10 +25,12 @@ is_label(const char *name)
 			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == len;
 }
 
+/* By IPv4 alone: programs try IPv6 first, and a hub forwards that only where
+ * its whole machine does. */
 static size_t
 write_block(const struct sbx_mesh *m, struct sbx_buf *b)
 {
-	char ip[SBX_IP4_SIZE], six[SBX_ULA_SIZE];
+	char ip[SBX_IP4_SIZE];
 	size_t count = 0;
 
 	for (size_t i = 0; i < m->nnodes; i++) {
@@ -39,10 +40,6 @@ write_block(const struct sbx_mesh *m, struct sbx_buf *b)
 			sbx_buf_str(b, BEGIN);
 		sbx_ip4_write(ip, m->nodes[i].addr);
 		sbx_buf_fmt(b, "%s %s.mesh\n", ip, m->nodes[i].name);
-		if (m->ula[0] == '\0')
-			continue;
-		sbx_ula(six, m->founder, m->nodes[i].did);
-		sbx_buf_fmt(b, "%s %s.mesh\n", six, m->nodes[i].name);
 	}
 	if (count > 0)
 		sbx_buf_str(b, END);
