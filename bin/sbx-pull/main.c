@@ -2,6 +2,7 @@
 /* Fetch what is new from peers, verify it, merge it. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -391,19 +392,31 @@ source(struct pull *p, const char *arg, const char **did)
 	return access(arg, F_OK) == 0 || strchr(arg, '/') != NULL ? arg : NULL;
 }
 
-static void
-pull_all(struct pull *p)
+/* The peers of sbx.conf, all of them; else a round of the directory's nodes. */
+static int
+pull_round(struct pull *p)
 {
-	bool nodes = p->ctx->conf.npeers == 0;
+	bool *visit = sbx_mem_alloc(p->peers.count + 1, sizeof(*visit));
+	bool nodes = p->ctx->conf.npeers == 0, all = p->all || !nodes;
+	int r = SBX_OK;
+
+	if (!all)
+		r = sbx_round_plan(p->log, &p->ctx->conf, &p->peers, visit,
+			&p->ctx->err);
+	for (size_t i = 0; r == SBX_OK && i < p->peers.count; i++)
+		if (p->peers.list[i].node == nodes && (all || visit[i]))
+			pull_from(p, p->peers.list[i].name,
+				p->peers.list[i].url, p->peers.list[i].did);
+	free(visit);
+	return r;
+}
+
+static void
+no_peer(struct pull *p)
+{
 	const char *file = p->ctx->conf.file;
 	struct sbx_err err = { 0 };
 
-	for (size_t i = 0; i < p->peers.count; i++)
-		if (p->peers.list[i].node == nodes)
-			pull_from(p, p->peers.list[i].name,
-				p->peers.list[i].url, p->peers.list[i].did);
-	if (p->peers.count > 0)
-		return;
 	p->worst = sbx_err_set(&err, SBX_E_NO, "no peer yet: none in %s, no "
 		"other member's node in the directory",
 		file != NULL ? file : "sbx.conf");
@@ -442,8 +455,10 @@ cmd_pull(struct sbx_ctx *ctx)
 						 ctx->argv[i],
 			from, did);
 	}
-	if (ctx->argc == 0)
-		pull_all(&p);
+	if (ctx->argc == 0 && p.peers.count == 0)
+		no_peer(&p);
+	else if (ctx->argc == 0 && (r = pull_round(&p)) != SBX_OK)
+		goto out;
 	ctx->err = (struct sbx_err){ 0 };
 	if (sbx_tool_opt(ctx, "publish") != NULL && !ctx->dry)
 		r = pull_publish(&p, &ctx->err);

@@ -133,6 +133,7 @@ struct sbx_peer {
 	char *did; /* who must be there; NULL: whoever was first */
 	char *box; /* what a node calls itself, which finds it too, or NULL */
 	bool node; /* from the directory, not from sbx.conf */
+	bool hub;  /* it says where it can be reached */
 };
 
 struct sbx_peers {
@@ -151,6 +152,23 @@ void sbx_peers_free(struct sbx_peers *p);
 int sbx_peer_address(const char *arg, struct sbx_err *err);
 /* The next command, for an error that says that a peer is not there. */
 void sbx_peer_hint(struct sbx_err *err);
+
+#define SBX_ROUND 3 /* members that a round visits by its draw */
+
+struct sbx_round {
+	const char *gate; /* the hub's DID; NULL or none of them: the first hub */
+	const char *seed; /* of the draw: each node's and round's own */
+	size_t others;	  /* so many by the draw, and as many of due */
+	const bool *ahead, *due; /* of each peer: it says that it holds more;
+				  * half of the time until it is stale is over */
+};
+
+/* Of the directory's nodes, whom this round visits, in visit[p->count].  Pure. */
+void sbx_round_pick(const struct sbx_peers *p, const struct sbx_round *r,
+	bool *visit);
+/* The same by what this node knows now. */
+int sbx_round_plan(struct sbx_log *log, const struct sbx_conf *conf,
+	const struct sbx_peers *p, bool *visit, struct sbx_err *err);
 
 /* When the owner of a log has last vouched for it, wherever that was seen. */
 struct sbx_heard {

@@ -34,7 +34,7 @@ add(struct sbx_peers *p, const char *name, const char *url, const char *did,
 			sbx_mem_text(url, strlen(url)),
 			did != NULL ? sbx_mem_text(did, strlen(did)) : NULL,
 			box != NULL ? sbx_mem_text(box, strlen(box)) : NULL,
-			did != NULL };
+			did != NULL, false };
 }
 
 struct scan {
@@ -62,6 +62,7 @@ node_row(void *ctx, const struct sbx_json *row, struct sbx_err *err)
 	name = sbx_names_get(s->names, did, &sure);
 	add(s->p, name != NULL && sure ? name : did, url, did,
 		sbx_json_str(row, "boxname"));
+	s->p->list[s->p->count - 1].hub = sbx_json_str(row, "endpoint") != NULL;
 	return SBX_OK;
 }
 
