@@ -4,6 +4,7 @@
 
 #include "json/json.h"
 #include "crypto/crypto.h"
+#include "fleet/fleet.h"
 #include "status.h"
 
 #define MAX_DUMP (4u << 20)
@@ -233,12 +234,13 @@ take_wire(struct look *l)
 	return r;
 }
 
-/* "DID since": see sbx-mesh-up(8).  Another tool writes it. */
+/* "DID since": the administrator's word, then what was elected. */
 static void
 take_gate(struct look *l)
 {
 	struct sbx_buf path = SBX_BUF(4096);
 	struct sbx_buf text = SBX_BUF(SBX_DID_SIZE + SBX_TIME_SIZE + 2);
+	int64_t since;
 
 	sbx_buf_fmt(&path, "%s/gate", l->ctx->conf.run);
 	if (sbx_io_read(sbx_buf_text(&path), 0, &text, NULL) == SBX_OK &&
@@ -246,6 +248,9 @@ take_gate(struct look *l)
 		sbx_did_check(text.data, SBX_DID_SIZE - 1))
 		snprintf(l->mesh.gate, sizeof(l->mesh.gate), "%.*s",
 			SBX_DID_SIZE - 1, text.data);
+	else if (sbx_fleet_gate_read(&l->ctx->conf, l->mesh.gate, &since,
+			 NULL) != SBX_OK)
+		l->mesh.gate[0] = '\0';
 	sbx_buf_free(&path);
 	sbx_buf_free(&text);
 }

@@ -91,19 +91,25 @@ sbx_round_pick(const struct sbx_peers *p, const struct sbx_round *r,
 
 /* ---- what this node knows ------------------------------------------------- */
 
+/* "DID since": the administrator's word, else what was elected. */
 static void
 read_gate(const struct sbx_conf *conf, char gate[static SBX_DID_SIZE])
 {
+	static const char *const files[] = { "gate", "fleet/gate" };
 	struct sbx_buf text = SBX_BUF(SBX_DID_SIZE + SBX_TIME_SIZE + 2);
 	struct sbx_buf path = SBX_BUF(4096);
 
 	gate[0] = '\0';
-	sbx_buf_fmt(&path, "%s/gate", conf->run);
-	if (sbx_io_read(sbx_buf_text(&path), 0, &text, NULL) == SBX_OK &&
-		text.len >= SBX_DID_SIZE &&
-		sbx_did_check(text.data, SBX_DID_SIZE - 1))
-		snprintf(gate, SBX_DID_SIZE, "%.*s", SBX_DID_SIZE - 1,
-			text.data);
+	for (size_t i = 0; i < 2 && gate[0] == '\0'; i++) {
+		sbx_buf_clear(&path);
+		sbx_buf_clear(&text);
+		sbx_buf_fmt(&path, "%s/%s", conf->run, files[i]);
+		if (sbx_io_read(sbx_buf_text(&path), 0, &text, NULL) ==
+				SBX_OK && text.len >= SBX_DID_SIZE &&
+			sbx_did_check(text.data, SBX_DID_SIZE - 1))
+			snprintf(gate, SBX_DID_SIZE, "%.*s",
+				SBX_DID_SIZE - 1, text.data);
+	}
 	sbx_buf_free(&path);
 	sbx_buf_free(&text);
 }

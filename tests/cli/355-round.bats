@@ -60,3 +60,22 @@ visited() { # FLAG...: the boxes, sorted
 	assert_eq "$(visited)" "$(printf 'p%d\n' 1 2 3 4 5 6)" "the list"
 	rm "$D/hub/sbx.conf"
 }
+
+@test "the gate is visited in place of the first hub: root's word, then the elected one" {
+	mkdir -p "$D/hub/run/fleet"
+	echo "$(cat "$D/m6.did") 2026-07-01T12:00:00Z" >"$D/hub/run/fleet/gate"
+	for i in 1 2 3; do
+		SBX_NOW=2026-07-01T12:0$i:00Z
+		assert_has "$(visited)" m6 "the elected one"
+	done
+	run sbx-status -C "$D/hub" -j
+	assert_eq "$(jq -r .me.gate <<<"$output")" "$(cat "$D/m6.did")" "sbx status"
+	echo "$(cat "$D/m5.did") 2026-07-01T12:00:00Z" >"$D/hub/run/gate"
+	for i in 1 2 3; do
+		SBX_NOW=2026-07-01T12:0$i:00Z
+		assert_has "$(visited)" m5 "root's word"
+	done
+	run sbx-status -C "$D/hub" -j
+	assert_eq "$(jq -r .me.gate <<<"$output")" "$(cat "$D/m5.did")" "sbx status"
+	rm -r "$D/hub/run"
+}
