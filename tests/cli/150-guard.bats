@@ -321,12 +321,20 @@ goes_on() {
 	at a sbx-ledger seal
 	at a sbx-ledger publish
 	echo '{"config_id":"one"}' >"$BATS_TEST_TMPDIR/say"
-	for f in said seal head log-key log.key; do
+	# A witness too, with what it keeps only now and then.
+	node c
+	SBX_STATE=$BATS_TEST_TMPDIR/c sbx-ledger init --no-recovery >/dev/null
+	SBX_STATE=$BATS_TEST_TMPDIR/c sbx-ledger publish
+	at a sbx-pull "$BATS_TEST_TMPDIR/c/www"
+	at a sbx-ledger publish
+	echo 1782907200000000 >"$BATS_TEST_TMPDIR/a/vouched"
+	echo >"$BATS_TEST_TMPDIR/a/now"
+	for f in said seal head log-key log.key witness-key witness.key vouched now; do
 		for how in empty cut long type dir; do
 			rm -rf "$BATS_TEST_TMPDIR/b" && cp -a "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
 			p=$BATS_TEST_TMPDIR/b/$f
 			[ -e "$p" ] || p=$BATS_TEST_TMPDIR/b/secrets/$f
-			[ -e "$p" ] || continue
+			[ -e "$p" ] || fail "there is no $f any more"
 			case $how in
 			empty) : >"$p" ;;
 			cut) truncate -s $(($(stat -c %s "$p") / 2)) "$p" ;;
@@ -340,6 +348,9 @@ goes_on() {
 				SBX_STATE=$BATS_TEST_TMPDIR/b sbx-ledger $words >/dev/null 2>"$BATS_TEST_TMPDIR/said" </dev/null || rc=$?
 				[ "$rc" -le 4 ] || fail "$f $how: $words ended with $rc" said "$(cat "$BATS_TEST_TMPDIR/said")"
 			done
+			rc=0
+			SBX_STATE=$BATS_TEST_TMPDIR/b sbx-pull -q -p "$BATS_TEST_TMPDIR/c/www" >/dev/null 2>"$BATS_TEST_TMPDIR/said" || rc=$?
+			[ "$rc" -le 4 ] || fail "$f $how: sbx-pull -p ended with $rc" said "$(cat "$BATS_TEST_TMPDIR/said")"
 		done
 	done
 }
