@@ -49,17 +49,27 @@ take_key(struct sbx_ctx *ctx, const char *text, struct sbx_vkey *key)
 {
 	struct sbx_buf file = SBX_BUF(SBX_MAX_LINE);
 	struct sbx_delegation d;
+	struct sbx_err why;
 	int r;
 
-	if (sbx_vkey_parse(key, text, strlen(text), NULL) == 0)
+	if (sbx_vkey_parse(key, text, strlen(text), &why) == 0)
 		return SBX_OK;
 	if (access(text, F_OK) != 0)
-		return sbx_err_set(&ctx->err, SBX_E_USAGE,
-			"neither a verifier key nor a file: %.200s", text);
-	if ((r = sbx_io_read(text, 0, &file, &ctx->err)) == 0 &&
-		(r = sbx_delegation_parse(&d, SBX_ROLE_LOG, sbx_buf_text(&file),
-			 file.len, &ctx->err)) == 0)
+		return sbx_err_set(&ctx->err, SBX_E_USAGE, strchr(text, '+') ?
+			"-k: %s: %.150s" :
+			"-k: neither a verifier key nor a file%.0s: %.200s",
+			why.text, text);
+	if ((r = sbx_io_read(text, 0, &file, &ctx->err)) != 0)
+		goto out;
+	/* A witness's is one too, and will be told from a log's. */
+	r = sbx_delegation_parse(&d, SBX_ROLE_LOG, sbx_buf_text(&file), file.len,
+		&ctx->err);
+	if (r != 0 && sbx_delegation_parse(&d, SBX_ROLE_WITNESS,
+			      sbx_buf_text(&file), file.len, NULL) == 0)
+		r = SBX_OK;
+	if (r == 0)
 		r = sbx_delegation_vkey(&d, key, &ctx->err);
+out:
 	sbx_buf_free(&file);
 	return r;
 }

@@ -121,13 +121,17 @@ check_head(const char *note, size_t len, const struct sbx_vkey *key,
 	struct sbx_note n;
 	int r;
 
+	if (key->type == SBX_NOTE_COSIGNATURE) {
+		sbx_err_set(err, SBX_E_USAGE, "the key of %.100s is a witness's, "
+			"which says nothing of whose log it is", key->name);
+		sbx_err_hint(err, "take the log's own: its log-key file, or "
+				  "log_key in sbx-ledger status");
+		return SBX_E_USAGE;
+	}
 	if ((r = sbx_note_check(note, len, key, 1, &n, err)) == 0 &&
 		(r = sbx_checkpoint_parse(c, n.text, n.len, err)) == 0 &&
 		strcmp(c->origin, key->name) != 0)
-		r = no(err, key->type == SBX_NOTE_COSIGNATURE ?
-			"the key is a witness's, which signs others' heads: "
-			"take the log's own" :
-			"the head is of another log than its key");
+		r = no(err, "the head is of another log than its key");
 	return r;
 }
 

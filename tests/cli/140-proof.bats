@@ -54,6 +54,38 @@ setup() {
 	assert_says sbx-ledger "no known key has signed"
 	run_sbx sbx-ledger check-proof -k "$D/hub/www/log-key" "$D/proof"
 	run_sbx 2 sbx-ledger check-proof -k nonsense "$D/proof"
+	assert_says sbx-ledger "neither a verifier key nor a file"
+}
+
+@test "a key that cannot be a log's is told by what is wrong with it" {
+	SBX_STATE=$D/hub sbx-ledger prove 1 >"$D/proof"
+	key=$(SBX_STATE=$D/hub sbx-ledger -j status | jq -r .log_key)
+	run_sbx sbx-ledger check-proof -k "$key" "$D/proof"
+	IFS=+ read -r name id rest <<<"$key"
+	run_sbx 2 sbx-ledger check-proof -k "$name+00000000+$rest" "$D/proof"
+	assert_says sbx-ledger "id is not its own"
+	run_sbx 2 sbx-ledger check-proof -k "$name+$id+$(head -c 33 /dev/zero | base64)" "$D/proof"
+	assert_says sbx-ledger "unknown type 0"
+	run_sbx 2 sbx-ledger check-proof -k "$name+$id+AAAA" "$D/proof"
+	assert_says sbx-ledger "not an Ed25519 verifier key"
+	# A witness's, as text and as the file that it publishes, on its own note.
+	node eve
+	SBX_STATE=$D/eve sbx-ledger init --no-recovery >/dev/null
+	SBX_STATE=$D/eve sbx-pull -q "$D/hub/www"
+	SBX_STATE=$D/eve sbx-ledger publish
+	{
+		sed '/^$/q' "$D/proof"
+		cat "$D"/eve/www/w/*/checkpoint
+	} >"$D/noted"
+	for key in "$D/eve/www/witness-key" \
+		"$(SBX_STATE=$D/eve sbx-ledger -j status | jq -r .witness_key)"; do
+		for proof in proof noted; do
+			run_sbx 2 sbx-ledger check-proof -k "$key" "$D/$proof"
+			assert_says sbx-ledger "is a witness's"
+			assert_hint sbx-ledger
+		done
+	done
+	run_sbx sbx-ledger check-proof -k "$D/hub/www/log-key" "$D/noted"
 }
 
 @test "what is no proof is the input's fault, an entry past the head a no" {
