@@ -183,10 +183,12 @@ record() {
 	sub=$(box_as gk2 sbx sbx-offer -j subs --waiting | jq -r .subscription_id)
 	box_as gk2 sbx sbx-offer approve "$sub"
 	use 0
+	assert_eq "$(granted)" 1 "more than was approved"
 	box_as gk2 sbx sbx-offer reject "$sub"
+	assert_eq "$(granted)" 0 "the rejected one keeps its grant"
 	use 1
 	assert_has "$output" "was rejected" "it does not say so"
-	assert_eq "$(granted)" 1 "more than was approved"
+	assert_eq "$(granted)" 0 "granted again"
 }
 
 @test "who is a member no more is refused" {
