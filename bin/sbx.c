@@ -26,6 +26,7 @@ static const struct {
 } known[] = {
 	{ "apply", "changes of this machine that are under way (root)" },
 	{ "door", "answers boxes that ask to join (run by the web server)" },
+	{ "election", "elect the hub that carries the traffic" },
 	{ "grant", "answers subscribers' requests (run by the web server)" },
 	{ "help", "this list; sbx help VERB tells of one" },
 	{ "join", "let boxes in, come in, leave (root)" },
