@@ -387,8 +387,10 @@ cmd_down(struct sbx_ctx *ctx)
 		sbx_tool_warn(ctx, &ctx->err);
 	r = sbx_tunnel_down(name, ctx->dry, &ctx->err);
 	sbx_plan_close(&p);
-	if (!ctx->dry)
+	if (!ctx->dry) {
 		sbx_mesh_names(NULL, HOSTS, false, &count, NULL);
+		meshup_forget_peers(ctx);
+	}
 	if (r == SBX_OK)
 		sbx_tool_say(ctx, "%s: %s",
 			ctx->dry ? "would remove" : "remove interface", name);

@@ -19,6 +19,7 @@ void meshup_look(struct sbx_ctx *ctx, struct sbx_mesh *m,
  * in seconds since 1970, 0 for none.  That it cannot be written is told only. */
 void meshup_tell_peers(struct sbx_ctx *ctx, const struct sbx_mesh *m,
 	const struct sbx_wg *wg);
+void meshup_forget_peers(const struct sbx_ctx *ctx);
 /* Says whose this node's address or key is. */
 int meshup_lost(struct sbx_ctx *ctx, const struct sbx_mesh *m);
 

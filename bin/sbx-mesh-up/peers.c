@@ -2,6 +2,7 @@
 /* Who was heard, for those that may not ask WireGuard: to see handshakes takes
  * the right to see the private key. */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/base.h"
 #include "mesh/mesh.h"
@@ -34,4 +35,14 @@ meshup_tell_peers(struct sbx_ctx *ctx, const struct sbx_mesh *m,
 		sbx_tool_warn(ctx, &err);
 	sbx_buf_free(&path);
 	sbx_buf_free(&text);
+}
+
+void
+meshup_forget_peers(const struct sbx_ctx *ctx)
+{
+	struct sbx_buf path = SBX_BUF(4096);
+
+	sbx_buf_fmt(&path, "%s/peers", ctx->conf.run);
+	unlink(sbx_buf_text(&path));
+	sbx_buf_free(&path);
 }
