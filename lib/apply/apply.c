@@ -10,7 +10,6 @@
  * Up to the last line the change is undone by whoever comes next.
  */
 #include <stdlib.h>
-#include <syslog.h>
 
 #include "base/base.h"
 #include "json/json.h"
@@ -30,7 +29,7 @@ sbx_plan_record(const struct sbx_plan *p, const char *verb, const char *step,
 {
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_json *root = sbx_doc_root(doc), *list;
-	struct sbx_audit audit = { .fd = -1 };
+	struct sbx_root act;
 	int r;
 
 	sbx_json_add_str(doc, root, "do", verb);
@@ -43,13 +42,12 @@ sbx_plan_record(const struct sbx_plan *p, const char *verb, const char *step,
 		sbx_json_add_str(doc, list, NULL, p->steps[i].of);
 	if (why != NULL)
 		sbx_json_add_str(doc, root, "why", why->text);
-	if ((r = sbx_audit_open(p->audit, &audit, err)) == 0)
-		r = sbx_audit_add(&audit, doc, err);
-	sbx_audit_close(&audit);
+	if ((r = sbx_root_open(&act, p->audit, p->flags & SBX_PLAN_REMOVE,
+		     err)) == 0 &&
+		(r = sbx_root_enter(&act, err)) == 0)
+		r = sbx_root_record(&act, doc, err);
+	sbx_root_close(&act);
 	sbx_doc_free(doc);
-	if (r != 0)
-		syslog(LOG_AUTHPRIV | LOG_CRIT, "sbx: no record of %s %s %s",
-			p->part->name, verb, step);
 	return r;
 }
 

@@ -4,6 +4,8 @@
 #ifndef SBX_APPLY_H
 #define SBX_APPLY_H
 
+#include <signal.h>
+
 #include "node/node.h"
 
 #define SBX_MAX_GRANTS 4096	/* elements of the nftables set */
@@ -11,23 +13,54 @@
 /* ---- audit: the append-only record of what root was asked to do ----------- */
 
 struct sbx_audit {
-	int fd;
-	unsigned char head[SBX_HASH_BYTES]; /* of the last line; 0: empty */
+	int fd, memory; /* the log; LOG.head, which remembers its end */
+	unsigned char head[SBX_HASH_BYTES]; /* what the next line goes on from */
 	int64_t size;			    /* bytes */
 	bool torn;			    /* the last line has no newline */
 };
 
-/* Open, or make, and lock: who holds it is alone.  Waits at most 15 s. */
+/* Open, or make; the caller has the lock of sbx_root_enter().  A log that lacks
+ * the line that is remembered is continued from that one all the same: a
+ * rotation leaves no gap, a cut stays visible. */
 int sbx_audit_open(const char *path, struct sbx_audit *a, struct sbx_err *err);
 void sbx_audit_close(struct sbx_audit *a);
 /* One line, written and synced; time and chain are added to root of rec. */
 int sbx_audit_add(struct sbx_audit *a, struct sbx_doc *rec,
 	struct sbx_err *err);
-/* Recompute the chain, and that the line which ends at byte size (0: none)
- * hashes to head, so that a cut end shows too.  SBX_E_NO: the reason names the
- * line; *lines is how many were read. */
-int sbx_audit_check(const char *path, int64_t size,
-	const unsigned char head[static SBX_HASH_BYTES], size_t *lines,
+/* Recompute the chain over the rotated files (LOG.1 or LOG-DATE, as
+ * logrotate(8) names them; a compressed one is passed over) and the log, up to
+ * the line that is remembered.  SBX_E_NO: the reason names the line; *lines is
+ * how many were read. */
+int sbx_audit_verify(const char *path, size_t *lines, struct sbx_err *err);
+
+/* ---- root: the frame of an act: signals, locks, the record ------------------ */
+
+struct sbx_root {
+	const char *path; /* of the audit log */
+	bool takes;	  /* it takes away: nothing holds it up */
+	int lock;	  /* -1: there is none, for one that takes */
+	struct sbx_audit audit;
+	struct sbx_err unrecorded; /* why there is no lock or record */
+	sigset_t was;
+};
+
+/* Until close no signal is taken, and the caller writes to no descriptor that
+ * it did not open itself.  One at a time in a process.  path must outlive it. */
+int sbx_root_open(struct sbx_root *root, const char *path, bool takes,
+	struct sbx_err *err);
+void sbx_root_close(struct sbx_root *root);
+/* Alone with the state and the audit log until leave.  One that gives waits 15
+ * s, and needs the log; one that takes waits a second, then ends the holder,
+ * and goes on without lock or log. */
+int sbx_root_enter(struct sbx_root *root, struct sbx_err *err);
+void sbx_root_leave(struct sbx_root *root);
+/* Alone with the plugin of a kind, by the same rules; before enter. */
+int sbx_root_kind(struct sbx_root *root, const char *kind, struct sbx_err *err);
+void sbx_root_kind_done(struct sbx_root *root, const char *kind);
+bool sbx_root_kind_busy(struct sbx_root *root, const char *kind);
+/* A line of the record, after enter.  SBX_E_SYS, and a line in the system's log
+ * at LOG_CRIT: there is none. */
+int sbx_root_record(struct sbx_root *root, struct sbx_doc *doc,
 	struct sbx_err *err);
 
 /* ---- macro: the vetted plugins ------------------------------------------- */

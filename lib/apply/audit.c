@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The audit log: one canonical JSON object a line, `prev` the BLAKE2b-256 of
- * the line before (zeros in the first).  The chain shows an edit or a hole; it
- * does not stop root, who can compute it anew.
+ * the line before (zeros in the very first).  The chain shows an edit or a
+ * hole; it does not stop root, who can compute it anew.
  *
- * Its lock is the lock of everything that changes a grant, so the order of the
- * lines is the order of what happened.
+ * LOG.head remembers the last line's end and hash.  The next line goes on from
+ * that hash whatever the file holds by then: after an ordinary rotation the
+ * new file continues the old one, and after a cut the gap stays visible.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
+#include <syslog.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -22,30 +22,15 @@
 #include "crypto/crypto.h"
 #include "node/node.h"
 #include "apply/apply.h"
+#include "apply/audit.h"
 
-#define WAIT (15 * INT64_C(1000000))
-
-static int
-lock(int fd, struct sbx_err *err)
-{
-	const struct timespec nap = { .tv_nsec = 5000000 };
-	int64_t end = sbx_clock_boot() + WAIT;
-
-	while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return sbx_err_sys(err, "audit log: lock");
-		if (sbx_clock_boot() > end)
-			return sbx_err_set(err, SBX_E_SYS,
-				"audit log: locked by another for too long");
-		nanosleep(&nap, NULL);
-	}
-	return 0;
-}
+#define HEAD_BYTES 86 /* of LOG.head: 20 digits, 64 hex digits, newline */
 
 /* A link, a pipe or another's file in this place is an attempt to make root
  * write elsewhere, or to hide what it writes. */
-static int
-file_check(int fd, const char *path, int64_t *size, struct sbx_err *err)
+int
+sbx_audit_file_check(
+	int fd, const char *path, int64_t *size, struct sbx_err *err)
 {
 	struct stat st;
 
@@ -62,37 +47,146 @@ file_check(int fd, const char *path, int64_t *size, struct sbx_err *err)
 	return 0;
 }
 
-/* The hash of the last line, cut short or not. */
+/* The hash of the line that ends before byte size, with or without its
+ * newline. */
 static int
-head_read(struct sbx_audit *a, const char *path, struct sbx_err *err)
+line_hash(int fd, int64_t size, unsigned char hash[static SBX_HASH_BYTES],
+	bool *torn, struct sbx_err *err)
 {
-	size_t len = a->size < SBX_MAX_LINE ? (size_t)a->size : SBX_MAX_LINE;
+	size_t len = size < SBX_MAX_LINE ? (size_t)size : SBX_MAX_LINE;
 	size_t from, end = len;
 	char *text;
 	int r = 0;
 
-	memset(a->head, 0, sizeof(a->head));
-	a->torn = false;
+	memset(hash, 0, SBX_HASH_BYTES);
+	*torn = false;
 	if (len == 0)
 		return 0;
 	text = sbx_mem_alloc(len, 1);
-	if (pread(a->fd, text, len, a->size - (off_t)len) != (ssize_t)len) {
-		r = sbx_err_sys(err, "%s", path);
+	if (pread(fd, text, len, size - (off_t)len) != (ssize_t)len) {
+		r = sbx_err_sys(err, "audit log");
 		goto out;
 	}
-	a->torn = text[len - 1] != '\n';
-	if (!a->torn)
+	*torn = text[len - 1] != '\n';
+	if (!*torn)
 		end--;
 	for (from = end; from > 0 && text[from - 1] != '\n'; from--)
 		;
-	if (from == 0 && (off_t)len != a->size)
-		r = sbx_err_set(err, SBX_E_SYS, "%s: last line too long", path);
+	if (from == 0 && (int64_t)len != size)
+		r = sbx_err_set(
+			err, SBX_E_SYS, "audit log: last line too long");
 	else
-		sbx_hash_b2(a->head, text + from, end - from);
+		sbx_hash_b2(hash, text + from, end - from);
 out:
 	free(text);
 	return r;
 }
+
+/* ---- what is remembered ---- */
+
+char *
+sbx_audit_head_path(const char *path)
+{
+	struct sbx_buf b = SBX_BUF(4096);
+
+	sbx_buf_fmt(&b, "%s.head", path);
+	return b.data;
+}
+
+static bool
+head_parse(const char *text, int64_t *size,
+	unsigned char head[static SBX_HASH_BYTES])
+{
+	char digits[21];
+
+	memcpy(digits, text, 20);
+	digits[20] = '\0';
+	if (strspn(digits, "0123456789") != 20 || text[20] != ' ' ||
+		text[HEAD_BYTES - 1] != '\n' ||
+		!sbx_hex_parse(head, SBX_HASH_BYTES, text + 21, 64))
+		return false;
+	*size = strtoll(digits, NULL, 10);
+	return true;
+}
+
+/* False: nothing is remembered, as before the first line. */
+bool
+sbx_audit_head_load(
+	int fd, int64_t *size, unsigned char head[static SBX_HASH_BYTES])
+{
+	char text[HEAD_BYTES];
+
+	return fd >= 0 && pread(fd, text, HEAD_BYTES, 0) == HEAD_BYTES &&
+	       head_parse(text, size, head);
+}
+
+static int
+head_save(const struct sbx_audit *a, struct sbx_err *err)
+{
+	char text[HEAD_BYTES + 1], hex[2 * SBX_HASH_BYTES + 1];
+
+	sbx_hex_write(hex, a->head, SBX_HASH_BYTES);
+	snprintf(text, sizeof(text), "%020lld %s\n", (long long)a->size, hex);
+	if (pwrite(a->memory, text, HEAD_BYTES, 0) != HEAD_BYTES ||
+		fdatasync(a->memory) != 0)
+		return sbx_err_sys(err, "audit log: its head");
+	return 0;
+}
+
+/* Whether the file's first line follows the one of that hash: we were killed
+ * after the first line of a new file, before it was remembered. */
+static bool
+goes_on(const struct sbx_audit *a, const unsigned char *hash)
+{
+	size_t len = a->size < SBX_MAX_LINE ? (size_t)a->size : SBX_MAX_LINE;
+	char *text = sbx_mem_alloc(len + 1, 1), *end;
+	unsigned char prev[SBX_HASH_BYTES];
+	struct sbx_doc *doc = NULL;
+	const char *hex;
+	bool yes = false;
+
+	if (pread(a->fd, text, len, 0) == (ssize_t)len &&
+		(end = memchr(text, '\n', len)) != NULL &&
+		sbx_json_parse(text, (size_t)(end - text), NULL, &doc, NULL) ==
+			0 &&
+		(hex = sbx_json_str(sbx_doc_root(doc), "prev")) != NULL)
+		yes = sbx_hex_parse(prev, sizeof(prev), hex, strlen(hex)) &&
+		      memcmp(prev, hash, sizeof(prev)) == 0;
+	sbx_doc_free(doc);
+	free(text);
+	return yes;
+}
+
+/* Where the chain goes on: at the last line of the file when the remembered
+ * one is in it or before it, else at the one that is remembered. */
+static int
+head_read(struct sbx_audit *a, struct sbx_err *err)
+{
+	unsigned char known[SBX_HASH_BYTES], there[SBX_HASH_BYTES];
+	bool torn, cut;
+	int64_t size;
+	int r;
+
+	if ((r = line_hash(a->fd, a->size, a->head, &a->torn, err)) != 0 ||
+		!sbx_audit_head_load(a->memory, &size, known))
+		return r;
+	if (size > 0 && size <= a->size &&
+		line_hash(a->fd, size, there, &torn, NULL) == 0 &&
+		memcmp(there, known, sizeof(known)) == 0)
+		return 0;
+	if (goes_on(a, known))
+		return 0;
+	cut = a->size > 0;
+	memcpy(a->head, known, sizeof(known));
+	if (cut)
+		syslog(LOG_AUTHPRIV | LOG_CRIT,
+			"sbx: the audit log was cut or changed before byte "
+			"%lld",
+			(long long)size);
+	return 0;
+}
+
+/* ---- opening ---- */
 
 static int
 dir_check(const char *path, struct sbx_err *err)
@@ -107,45 +201,38 @@ dir_check(const char *path, struct sbx_err *err)
 	return r;
 }
 
-/* True when path is no longer the file that is open: it was rotated while we
- * waited for its lock. */
-static bool
-moved(int fd, const char *path)
-{
-	struct stat a, b;
-
-	return fstat(fd, &a) != 0 || lstat(path, &b) != 0 ||
-	       a.st_ino != b.st_ino || a.st_dev != b.st_dev;
-}
-
+/* The caller holds the lock (sbx_root_enter). */
 int
 sbx_audit_open(const char *path, struct sbx_audit *a, struct sbx_err *err)
 {
-	int r, tries;
+	char *memory = sbx_audit_head_path(path);
+	int64_t size;
+	int r;
 
-	a->fd = -1;
+	memset(a, 0, sizeof(*a));
+	a->fd = a->memory = -1;
 	if ((r = dir_check(path, err)) != 0)
-		return r;
-	for (tries = 0; tries < 8; tries++) {
-		/* O_NONBLOCK: a FIFO put there must not hang us. */
-		a->fd = open(path,
-			O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
-				O_NONBLOCK | O_NOCTTY,
-			0640);
-		if (a->fd < 0)
-			return sbx_err_sys(err, "%s", path);
-		if ((r = file_check(a->fd, path, &a->size, err)) != 0 ||
-			(r = lock(a->fd, err)) != 0)
-			break;
-		if (moved(a->fd, path)) {
-			sbx_audit_close(a);
-			r = sbx_err_set(err, SBX_E_SYS, "%s: moved away", path);
-			continue;
-		}
-		if ((r = file_check(a->fd, path, &a->size, err)) == 0)
-			r = head_read(a, path, err);
-		break;
+		goto out;
+	/* O_NONBLOCK: a FIFO put there must not hang us. */
+	a->fd = open(path,
+		O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC |
+			O_NONBLOCK | O_NOCTTY,
+		0640);
+	if (a->fd < 0) {
+		r = sbx_err_sys(err, "%s", path);
+		goto out;
 	}
+	a->memory = open(memory,
+		O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK |
+			O_NOCTTY,
+		0600);
+	if (a->memory < 0)
+		r = sbx_err_sys(err, "%s", memory);
+	else if ((r = sbx_audit_file_check(a->fd, path, &a->size, err)) == 0 &&
+		 (r = sbx_audit_file_check(a->memory, memory, &size, err)) == 0)
+		r = head_read(a, err);
+out:
+	free(memory);
 	if (r != 0)
 		sbx_audit_close(a);
 	return r;
@@ -154,10 +241,13 @@ sbx_audit_open(const char *path, struct sbx_audit *a, struct sbx_err *err)
 void
 sbx_audit_close(struct sbx_audit *a)
 {
-	if (a == NULL || a->fd < 0)
+	if (a == NULL)
 		return;
-	close(a->fd);
-	a->fd = -1;
+	if (a->fd >= 0)
+		close(a->fd);
+	if (a->memory >= 0)
+		close(a->memory);
+	a->fd = a->memory = -1;
 }
 
 int
@@ -195,86 +285,10 @@ sbx_audit_add(struct sbx_audit *a, struct sbx_doc *rec, struct sbx_err *err)
 		b.len - 1 - (a->torn ? 1 : 0));
 	a->size += n;
 	a->torn = false;
+	r = head_save(a, err);
 out:
 	if (r != 0)
 		sbx_err_at(err, "cannot record");
 	sbx_buf_free(&b);
-	return r;
-}
-
-/* ---- checking it ---- */
-
-struct walk {
-	unsigned char hash[SBX_HASH_BYTES]; /* of the line before */
-	int64_t at;                         /* bytes up to its newline */
-};
-
-static int
-line_check(struct walk *w, const struct sbx_lines *l, struct sbx_err *err)
-{
-	unsigned char prev[SBX_HASH_BYTES];
-	struct sbx_doc *doc = NULL;
-	const struct sbx_json *v;
-	int r = 0;
-
-	if (l->over)
-		return sbx_err_set(
-			err, SBX_E_NO, "line %zu: too long", l->number);
-	/* What is no JSON is what a power cut left; the next line, which names
-	 * its hash, vouches for it. */
-	if (sbx_json_parse(l->text, l->len, NULL, &doc, NULL) == 0) {
-		v = sbx_json_get(sbx_doc_root(doc), "prev");
-		if (v == NULL || v->type != SBX_JSON_STRING ||
-			!sbx_hex_parse(prev, sizeof(prev), v->text, v->len) ||
-			memcmp(prev, w->hash, sizeof(prev)) != 0)
-			r = sbx_err_set(err, SBX_E_NO,
-				"line %zu: does not follow the one before: one "
-				"of them was changed, or lines between them "
-				"removed",
-				l->number);
-	}
-	sbx_doc_free(doc);
-	sbx_hash_b2(w->hash, l->text, l->len);
-	w->at += (int64_t)l->len + 1;
-	return r;
-}
-
-int
-sbx_audit_check(const char *path, int64_t size,
-	const unsigned char head[static SBX_HASH_BYTES], size_t *lines,
-	struct sbx_err *err)
-{
-	struct walk w = { .at = 0 };
-	struct sbx_lines l;
-	bool met = size == 0;
-	int64_t bytes = 0;
-	int r, fd;
-
-	*lines = 0;
-	fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0 && errno == ENOENT && size == 0)
-		return 0;
-	if (fd < 0)
-		return sbx_err_sys(err, "%s", path);
-	sbx_lines_init(&l, fd);
-	if ((r = file_check(fd, path, &bytes, err)) != 0)
-		goto out;
-	while ((r = sbx_lines_next(&l, err)) == 1) {
-		*lines = l.number;
-		if ((r = line_check(&w, &l, err)) != 0)
-			break;
-		if (w.at == size)
-			met = memcmp(w.hash, head, SBX_HASH_BYTES) == 0;
-	}
-	if (r == 0 && w.at > bytes)
-		r = sbx_err_set(err, SBX_E_NO, "line %zu: cut short", *lines);
-	if (r == 0 && !met)
-		r = sbx_err_set(err, SBX_E_NO,
-			"line %zu: the log ends before, or differs from, what "
-			"was last recorded",
-			*lines);
-out:
-	sbx_lines_free(&l);
-	close(fd);
 	return r;
 }

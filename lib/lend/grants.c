@@ -2,9 +2,9 @@
 /*
  * What is lent now: one root-owned file beside the audit log, replaced whole.
  * It and not a replay of the log is the truth, since it stays small when the
- * log does not, and survives its being archived.  It is written after the
- * firewall and the plugin have done their part, so what a crash leaves behind
- * is an element that is in no grant; sync takes that away again.
+ * log does not, and survives its being archived.  A grant is in it, as begun,
+ * before anything is opened, and, as ended, until its plugin was told; so
+ * wherever an act is killed, sync finds what to finish.
  */
 #include <netinet/in.h>
 #include <errno.h>
@@ -41,6 +41,8 @@ sbx_granted_left(const struct sbx_granted *grant)
 {
 	int64_t left, now = sbx_clock_now();
 
+	if (grant->state == SBX_GRANT_ENDED)
+		return 0;
 	if (grant->boot[0] != '\0' && strcmp(sbx_clock_boot_id(), grant->boot) == 0)
 		left = grant->boot_until - sbx_clock_boot();
 	else
@@ -52,6 +54,24 @@ sbx_granted_left(const struct sbx_granted *grant)
 }
 
 /* ---- reading ---- */
+
+static const char *const states[] = { "live", "begun", "ended" };
+#define NSTATES (sizeof(states) / sizeof(states[0]))
+
+/* Without a word it is live. */
+static bool
+state_get(const struct sbx_json *row, enum sbx_grant_state *state)
+{
+	const struct sbx_json *v = sbx_json_get(row, "state");
+
+	*state = SBX_GRANT_LIVE;
+	for (size_t i = 0; v != NULL && i < NSTATES; i++)
+		if (sbx_json_is(v, states[i])) {
+			*state = (enum sbx_grant_state)i;
+			return true;
+		}
+	return v == NULL;
+}
 
 static int
 bad(struct sbx_err *err, const char *what)
@@ -113,7 +133,7 @@ grant_read(
 		!text_get(row, "boot", g->boot, sizeof(g->boot)) ||
 		!text_get(row, "src_ip", g->lend.ip, sizeof(g->lend.ip)) ||
 		!sbx_ip4_parse(&addr, g->lend.ip) || params == NULL ||
-		!port_get(row, &g->lend) ||
+		!port_get(row, &g->lend) || !state_get(row, &g->state) ||
 		!time_get(row, "since", &g->since) ||
 		!time_get(row, "until", &g->until) ||
 		!sbx_json_int(sbx_json_get(row, "boot_until"), 0,
@@ -130,16 +150,11 @@ doc_read(const struct sbx_json *root, struct sbx_grants *g, struct sbx_err *err)
 {
 	const struct sbx_json *list = sbx_json_get(root, "grants"),
 			      *ports = sbx_json_get(root, "ports"), *v;
-	const char *head = sbx_json_str(root, "audit_head");
 	int r;
 
-	if (list == NULL || ports == NULL || head == NULL ||
+	if (list == NULL || ports == NULL ||
 		list->type != SBX_JSON_ARRAY || ports->type != SBX_JSON_ARRAY ||
-		list->count > SBX_MAX_GRANTS || ports->count > SBX_MAX_PORTS ||
-		!sbx_hex_parse(g->audit_head, sizeof(g->audit_head), head,
-			strlen(head)) ||
-		!sbx_json_int(sbx_json_get(root, "audit_size"), 0,
-			INT64_C(1) << 53, &g->audit_size))
+		list->count > SBX_MAX_GRANTS || ports->count > SBX_MAX_PORTS)
 		return bad(err, "its frame");
 	for (v = ports->child; v != NULL; v = v->next)
 		if (!port_get(v, &g->ports[g->nports++]))
@@ -219,11 +234,13 @@ grant_put(
 	sbx_json_add_time(doc, row, "until", g->until);
 	sbx_json_add_int(doc, row, "boot_until", g->boot_until);
 	sbx_json_add_str(doc, row, "boot", g->boot);
+	if (g->state != SBX_GRANT_LIVE)
+		sbx_json_add_str(doc, row, "state", states[g->state]);
 }
 
 int
-sbx_grants_save(const char *path, const struct sbx_grants *g,
-	const struct sbx_audit *a, struct sbx_err *err)
+sbx_grants_save(
+	const char *path, const struct sbx_grants *g, struct sbx_err *err)
 {
 	struct sbx_buf text = SBX_BUF(MAX_FILE);
 	struct sbx_doc *doc = sbx_doc_new();
@@ -231,10 +248,6 @@ sbx_grants_save(const char *path, const struct sbx_grants *g,
 	size_t i;
 	int r;
 
-	sbx_json_add_hex(doc, root, "audit_head",
-		a != NULL ? a->head : g->audit_head, SBX_HASH_BYTES);
-	sbx_json_add_int(
-		doc, root, "audit_size", a != NULL ? a->size : g->audit_size);
 	list = sbx_json_add(doc, root, "grants", SBX_JSON_ARRAY);
 	for (i = 0; i < g->count; i++)
 		grant_put(doc, sbx_json_add(doc, list, NULL, SBX_JSON_OBJECT),
@@ -274,8 +287,8 @@ lend_same(const struct sbx_lend *a, const struct sbx_lend *b)
 	       strcmp(a->ip, b->ip) == 0;
 }
 
-static bool
-grant_same(const struct sbx_granted *a, const struct sbx_granted *b)
+bool
+sbx_granted_same(const struct sbx_granted *a, const struct sbx_granted *b)
 {
 	return strcmp(a->kind, b->kind) == 0 && strcmp(a->sub, b->sub) == 0 &&
 	       strcmp(a->service, b->service) == 0 &&
@@ -296,29 +309,43 @@ sbx_grants_port(struct sbx_grants *g, int proto, int port, struct sbx_err *err)
 	return 0;
 }
 
+struct sbx_granted *
+sbx_grants_find(struct sbx_grants *g, const struct sbx_granted *grant)
+{
+	for (size_t i = 0; i < g->count; i++)
+		if (sbx_granted_same(&g->list[i], grant))
+			return &g->list[i];
+	return NULL;
+}
+
+void
+sbx_grants_drop(struct sbx_grants *g, struct sbx_granted *grant)
+{
+	size_t at = (size_t)(grant - g->list);
+
+	free(grant->params);
+	g->count--;
+	memmove(grant, grant + 1, (g->count - at) * sizeof(*grant));
+}
+
 int
 sbx_grants_put(struct sbx_grants *g, const struct sbx_granted *grant,
 	int64_t ttl, struct sbx_err *err)
 {
-	struct sbx_granted *slot;
-	size_t i;
+	struct sbx_granted *slot = sbx_grants_find(g, grant);
 	int r;
 
-	for (i = 0; i < g->count; i++)
-		if (grant_same(&g->list[i], grant))
-			break;
-	if (i == SBX_MAX_GRANTS)
+	if (slot == NULL && g->count == SBX_MAX_GRANTS)
 		return sbx_err_set(err, SBX_E_SYS, "too many grants at a time");
 	if ((r = sbx_grants_port(
 		     g, grant->lend.proto, grant->lend.port, err)) != 0)
 		return r;
-	if (i == g->count) {
+	if (slot == NULL) {
 		g->list = sbx_mem_grow(g->list, g->count + 1, sizeof(*g->list));
-		g->count++;
+		slot = &g->list[g->count++];
 	} else {
-		free(g->list[i].params);
+		free(slot->params);
 	}
-	slot = &g->list[i];
 	*slot = *grant;
 	slot->params = sbx_mem_text(grant->params, strlen(grant->params));
 	slot->since = sbx_clock_now();

@@ -103,6 +103,12 @@ int sbx_request_answer(int http, const char *text, size_t len,
 
 /* ---- grants: what is lent at this moment ----------------------------------- */
 
+enum sbx_grant_state {
+	SBX_GRANT_LIVE,
+	SBX_GRANT_BEGUN, /* open, and its plugin is at work; or it was killed */
+	SBX_GRANT_ENDED, /* closed, but its plugin is not told yet */
+};
+
 struct sbx_granted {
 	char kind[SBX_KIND_SIZE], sub[SBX_DID_SIZE];
 	char service[SBX_ID_SIZE];	/* or "" */
@@ -112,6 +118,7 @@ struct sbx_granted {
 	int64_t since, until;
 	int64_t boot_until; /* the same deadline on sbx_clock_boot() */
 	char boot[37];	    /* of this boot */
+	enum sbx_grant_state state;
 };
 
 struct sbx_grants {
@@ -119,8 +126,6 @@ struct sbx_grants {
 	size_t count;
 	struct sbx_lend ports[SBX_MAX_PORTS]; /* ever lent: closed to others */
 	size_t nports;
-	int64_t audit_size; /* of the audit log when this was saved */
-	unsigned char audit_head[SBX_HASH_BYTES];
 };
 
 /* Beside the audit log; the caller's to free. */
@@ -129,10 +134,15 @@ char *sbx_grants_path(const struct sbx_conf *conf);
 int sbx_grants_load(const char *path, struct sbx_grants *g,
 	struct sbx_err *err);
 int sbx_grants_save(const char *path, const struct sbx_grants *g,
-	const struct sbx_audit *a, struct sbx_err *err);
+	struct sbx_err *err);
 void sbx_grants_free(struct sbx_grants *g);
 /* Seconds it has left, 0 when it is over or no clock can tell. */
 int64_t sbx_granted_left(const struct sbx_granted *grant);
+/* The same subscriber, service, address and port, of one kind. */
+bool sbx_granted_same(const struct sbx_granted *a, const struct sbx_granted *b);
+struct sbx_granted *sbx_grants_find(struct sbx_grants *g,
+	const struct sbx_granted *grant);
+void sbx_grants_drop(struct sbx_grants *g, struct sbx_granted *grant);
 /* Put it in place of the one for the same subscriber, service and port, or
  * beside the others, for ttl seconds from now.  grant is copied. */
 int sbx_grants_put(struct sbx_grants *g, const struct sbx_granted *grant,
@@ -206,17 +216,26 @@ void sbx_ask_granted(const struct sbx_ask *a, struct sbx_granted *g);
 
 struct sbx_lending {
 	const struct sbx_conf *conf;
-	struct sbx_audit audit; /* its lock is ours */
+	struct sbx_root root;
 	struct sbx_grants grants;
 	char *path; /* of the grants file */
+	bool unsaved; /* which does not say what was ended */
 };
 
+/* takes: as sbx_root_open().  Between open and close nothing is written to the
+ * caller, and no signal is taken. */
 int sbx_lending_open(struct sbx_lending *l, const struct sbx_conf *conf,
-	struct sbx_err *err);
+	bool takes, struct sbx_err *err);
 void sbx_lending_close(struct sbx_lending *l);
+/* Alone with the state (sbx_root_enter), and it is read. */
+int sbx_lending_enter(struct sbx_lending *l, struct sbx_err *err);
+void sbx_lending_leave(struct sbx_lending *l);
 int sbx_lending_record(struct sbx_lending *l, const struct sbx_ask *a,
 	const char *verb, const char *step, const struct sbx_err *why,
 	struct sbx_err *err);
+/* Refused before anything was done: that is a record too.  err's code. */
+int sbx_lending_deny(struct sbx_lending *l, const struct sbx_ask *a,
+	const char *verb, struct sbx_err *err);
 /* asked: what sbx_ask_grant said of it, with *err; if that is a refusal, it is
  * put on record and given back.  dry: nothing is done. */
 int sbx_lending_grant(struct sbx_lending *l, struct sbx_ask *a, int asked,
@@ -227,13 +246,24 @@ int sbx_lending_activate(struct sbx_lending *l, struct sbx_ask *a, bool on,
 int sbx_lending_revoke(struct sbx_lending *l, struct sbx_ask *a, bool dry,
 	size_t *count, struct sbx_err *err);
 
-/* Parts that sync shares: take out of the list what fn picks; close it. */
-size_t sbx_lending_pick(struct sbx_lending *l, struct sbx_granted **gone,
-	bool (*fn)(const void *ctx, size_t index, const struct sbx_granted *g),
+/* ---- taking back: parts that revoke and sync share ------------------------------ */
+
+/* Mark as ended what fn picks; how many. */
+size_t sbx_lending_end(struct sbx_lending *l,
+	bool (*fn)(const void *ctx, const struct sbx_granted *g),
 	const void *ctx);
-void sbx_lending_pick_free(struct sbx_granted *gone, size_t count);
-int sbx_lending_close_all(struct sbx_lending *l, const char *verb,
-	const struct sbx_granted *gone, size_t count, struct sbx_err *err);
+/* Close the elements of all that is ended. */
+int sbx_lending_shut(struct sbx_lending *l, struct sbx_err *err);
+/* Save the grants, or no file when there is nothing; if that fails remove the
+ * file, which takes all back. */
+int sbx_lending_save(struct sbx_lending *l, struct sbx_err *err);
+/* After leave: tell the plugins of all that is ended, and forget it.  verb: of
+ * the line on record for each, NULL: none. */
+int sbx_lending_finish(struct sbx_lending *l, const char *verb,
+	struct sbx_err *err);
+/* Run the plugin for a. */
+int sbx_lending_plugin(const struct sbx_lending *l, const struct sbx_ask *a,
+	const char *verb, struct sbx_err *err);
 /* The grants file; without one, what the firewall knows of lent ports. */
 int sbx_lending_load(struct sbx_lending *l, struct sbx_err *err);
 /* Take away every element that no grant stands behind. */
@@ -247,11 +277,11 @@ struct sbx_lending_sync {
 	size_t expired, withdrawn, restored, stray, ports;
 };
 
-/* Firewall and grants as clocks and directory want them.  said NULL: it could
- * not be asked, and nothing is withdrawn or restored for it. */
-struct sbx_said;
-int sbx_lending_sync(struct sbx_lending *l, const struct sbx_said *said,
-	bool dry, struct sbx_lending_sync *s, struct sbx_err *err);
+/* Firewall and grants as clocks and directory want them.  When the directory
+ * cannot be asked nothing is withdrawn or restored for it, and nothing is
+ * restored that cannot be recorded: SBX_E_SYS, after all else is done. */
+int sbx_lending_sync(const struct sbx_conf *conf, bool dry,
+	struct sbx_lending_sync *s, struct sbx_err *err);
 
 /* A port that nobody is lent is open to the mesh again, as before the first
  * grant of it.  SBX_E_NO: it is lent. */

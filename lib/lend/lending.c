@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lending and taking back.  Always in this order: intent on record, firewall,
- * plugin, grants file, result on record.  When one fails the ones before it
- * are undone from the grants file, which still says how it was.  Taking back
- * differs: it goes on whatever fails, since a port that stays open is worse
- * than a record that is missing.
+ * Lending: intent on record, the grant in its file as begun, firewall, plugin,
+ * the grant live in its file, result on record.  When one fails the ones before
+ * it are undone; when we are killed sync does it, by the file.  The plugin is
+ * run without the lock of the state, so that nobody waits for it.
  */
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
-#include <unistd.h>
 
 #include "base/base.h"
 #include "json/json.h"
@@ -20,19 +17,16 @@
 #define MAX_WORD 200 /* of a caller's words in the record, when refused */
 
 int
-sbx_lending_open(
-	struct sbx_lending *l, const struct sbx_conf *conf, struct sbx_err *err)
+sbx_lending_open(struct sbx_lending *l, const struct sbx_conf *conf, bool takes,
+	struct sbx_err *err)
 {
 	int r;
 
 	memset(l, 0, sizeof(*l));
 	l->conf = conf;
-	l->audit.fd = -1;
 	l->path = sbx_grants_path(conf);
-	if ((r = sbx_audit_open(conf->audit, &l->audit, err)) != 0) {
-		sbx_err_hint(err, "nothing is lent without a record");
+	if ((r = sbx_root_open(&l->root, conf->audit, takes, err)) != 0)
 		sbx_lending_close(l);
-	}
 	return r;
 }
 
@@ -41,10 +35,10 @@ sbx_lending_close(struct sbx_lending *l)
 {
 	if (l == NULL)
 		return;
-	sbx_audit_close(&l->audit);
 	sbx_grants_free(&l->grants);
 	free(l->path);
 	l->path = NULL;
+	sbx_root_close(&l->root);
 }
 
 /* Without a file the ports that were lent would be forgotten, and so open to
@@ -56,6 +50,7 @@ sbx_lending_load(struct sbx_lending *l, struct sbx_err *err)
 	size_t i;
 	int r;
 
+	sbx_grants_free(&l->grants);
 	if ((r = sbx_grants_load(l->path, &l->grants, err)) != 0 ||
 		l->grants.nports > 0)
 		return r;
@@ -66,6 +61,23 @@ sbx_lending_load(struct sbx_lending *l, struct sbx_err *err)
 			&l->grants, nft.ports[i].proto, nft.ports[i].port, err);
 	sbx_nft_free(&nft);
 	return r;
+}
+
+int
+sbx_lending_enter(struct sbx_lending *l, struct sbx_err *err)
+{
+	int r;
+
+	if ((r = sbx_root_enter(&l->root, err)) == 0 &&
+		(r = sbx_lending_load(l, err)) != 0)
+		sbx_root_leave(&l->root);
+	return r;
+}
+
+void
+sbx_lending_leave(struct sbx_lending *l)
+{
+	sbx_root_leave(&l->root);
 }
 
 /* ---- the record ---- */
@@ -107,33 +119,23 @@ sbx_lending_record(struct sbx_lending *l, const struct sbx_ask *a,
 			doc, sbx_doc_root(doc), "params", sbx_doc_root(a->doc));
 	else
 		put_word(doc, "params", a->params);
-	r = sbx_audit_add(&l->audit, doc, err);
-	if (r != 0)
-		syslog(LOG_AUTHPRIV | LOG_CRIT,
-			"sbx-macroctl: no record of %s %s %s", verb,
-			a->port > 0 ? a->kind : "(refused)", step);
+	r = sbx_root_record(&l->root, doc, err);
 	sbx_doc_free(doc);
 	return r;
 }
 
 /* Refused before anything was done: that is a record too. */
-static int
-deny(struct sbx_lending *l, const struct sbx_ask *a, const char *verb,
-	struct sbx_err *err)
+int
+sbx_lending_deny(struct sbx_lending *l, const struct sbx_ask *a,
+	const char *verb, struct sbx_err *err)
 {
-	sbx_lending_record(l, a, verb, "denied", err, NULL);
+	if (sbx_root_enter(&l->root, NULL) == 0)
+		sbx_lending_record(l, a, verb, "denied", err, NULL);
+	sbx_root_leave(&l->root);
 	return err->code;
 }
 
-/* ---- effects ---- */
-
-static int
-element_set(struct sbx_lending *l, struct sbx_lend *e, struct sbx_err *err)
-{
-	sbx_grants_left(&l->grants, e);
-	return sbx_nft_load(
-		l->conf, false, l->grants.ports, l->grants.nports, e, 1, err);
-}
+/* ---- the plugin ---- */
 
 static char *
 plugin_dir(const struct sbx_lending *l, const char *kind)
@@ -144,8 +146,8 @@ plugin_dir(const struct sbx_lending *l, const char *kind)
 	return b.data;
 }
 
-static int
-plugin_run(const struct sbx_lending *l, const struct sbx_ask *a,
+int
+sbx_lending_plugin(const struct sbx_lending *l, const struct sbx_ask *a,
 	const char *verb, struct sbx_err *err)
 {
 	char *dir = plugin_dir(l, a->kind);
@@ -166,52 +168,123 @@ plugin_run(const struct sbx_lending *l, const struct sbx_ask *a,
 	return r;
 }
 
-/* As it was: the file says how.  Its own failures change nothing about why. */
-static void
-undo(struct sbx_lending *l, const struct sbx_ask *a, struct sbx_lend *e,
-	bool ran)
-{
-	sbx_grants_free(&l->grants);
-	if (sbx_lending_load(l, NULL) != 0)
-		return;
-	element_set(l, e, NULL);
-	if (ran && e->left == 0)
-		plugin_run(l, a, "revoke", NULL);
-}
+/* ---- grant ---- */
 
 static int
-grant_act(struct sbx_lending *l, const struct sbx_ask *a, struct sbx_err *err)
+element_set(struct sbx_lending *l, struct sbx_lend *e, struct sbx_err *err)
 {
-	struct sbx_granted g;
-	bool ran = false;
+	sbx_grants_left(&l->grants, e);
+	return sbx_nft_load(
+		l->conf, false, l->grants.ports, l->grants.nports, e, 1, err);
+}
+
+/* A grant under way: itself, the one that it renews (params NULL: none), and
+ * whether its port was open to all before. */
+struct giving {
+	struct sbx_granted g, before;
+	bool new_port;
+};
+
+/* Open to all again, as a port that was never lent. */
+static void
+undo_port(struct sbx_grants *g, const struct sbx_lend *e)
+{
+	size_t i;
+
+	for (i = 0; i < g->count; i++)
+		if (g->list[i].state != SBX_GRANT_ENDED &&
+			g->list[i].lend.proto == e->proto &&
+			g->list[i].lend.port == e->port)
+			return;
+	for (i = 0; i < g->nports; i++)
+		if (g->ports[i].proto == e->proto &&
+			g->ports[i].port == e->port) {
+			g->nports--;
+			memmove(&g->ports[i], &g->ports[i + 1],
+				(g->nports - i) * sizeof(*g->ports));
+			return;
+		}
+}
+
+/* As it was before, be that nothing: then what its plugin did, if it ran, is to
+ * be undone too.  Failures here change nothing about why, and sync mends them. */
+static void
+undo(struct sbx_lending *l, struct giving *v, bool ran)
+{
+	struct sbx_granted *slot = sbx_grants_find(&l->grants, &v->g);
+	struct sbx_lend e = v->g.lend;
+
+	if (slot != NULL && v->before.params != NULL) {
+		free(slot->params);
+		*slot = v->before;
+		v->before.params = NULL; /* transferred */
+	} else if (slot != NULL) {
+		slot->state = SBX_GRANT_ENDED;
+		sbx_grants_left(&l->grants, &e);
+		if (!ran || e.left > 0)
+			sbx_grants_drop(&l->grants, slot);
+	}
+	if (v->new_port)
+		undo_port(&l->grants, &e);
+	element_set(l, &e, NULL);
+	/* A file that cannot be written still says how it was, or begun. */
+	if (l->grants.count > 0 || l->grants.nports > 0)
+		sbx_grants_save(l->path, &l->grants, NULL);
+	else
+		sbx_lending_save(l, NULL);
+}
+
+/* Under the lock: up to where the plugin has its part. */
+static int
+begin(struct sbx_lending *l, const struct sbx_ask *a, struct giving *v,
+	struct sbx_err *err)
+{
+	size_t nports = l->grants.nports;
+	struct sbx_granted *had;
+	struct sbx_lend e = v->g.lend;
 	int r;
 
-	sbx_ask_granted(a, &g);
-	if ((r = sbx_grants_put(&l->grants, &g, a->ttl, err)) == 0 &&
-		(r = element_set(l, &g.lend, err)) == 0) {
-		ran = true;
-		r = plugin_run(l, a, "grant", err);
+	if ((r = sbx_lending_record(l, a, "grant", "intent", NULL, err)) != 0)
+		return r;
+	had = sbx_grants_find(&l->grants, &v->g);
+	if (had != NULL && had->state == SBX_GRANT_LIVE) {
+		v->before = *had;
+		v->before.params =
+			sbx_mem_text(had->params, strlen(had->params));
 	}
-	if (r == 0)
-		r = sbx_grants_save(l->path, &l->grants, &l->audit, err);
+	if ((r = sbx_grants_put(&l->grants, &v->g, a->ttl, err)) == 0) {
+		v->new_port = l->grants.nports > nports;
+		v->g.since = sbx_grants_find(&l->grants, &v->g)->since;
+		if ((r = sbx_grants_save(l->path, &l->grants, err)) == 0)
+			r = element_set(l, &e, err);
+		if (r != 0)
+			undo(l, v, false);
+	}
 	if (r != 0)
-		undo(l, a, &g.lend, ran);
+		sbx_lending_record(l, a, "grant", "failed", err, NULL);
 	return r;
 }
 
-int
-sbx_lending_grant(struct sbx_lending *l, struct sbx_ask *a, int asked,
-	bool dry, struct sbx_err *err)
+/* Under the lock, after the plugin, whose result is r. */
+static int
+complete(struct sbx_lending *l, const struct sbx_ask *a, struct giving *v,
+	int r, struct sbx_err *err)
 {
-	int r = 0;
+	struct sbx_granted *slot = sbx_grants_find(&l->grants, &v->g);
 
-	if (asked != 0)
-		return dry ? asked : deny(l, a, "grant", err);
-	if (dry || (r = sbx_lending_load(l, err)) != 0)
-		return dry || r == 0 ? r : deny(l, a, "grant", err);
-	if ((r = sbx_lending_record(l, a, "grant", "intent", NULL, err)) != 0)
-		return r;
-	if ((r = grant_act(l, a, err)) != 0) {
+	if (slot == NULL || slot->state != SBX_GRANT_BEGUN ||
+		slot->since != v->g.since) {
+		if (r == 0)
+			r = sbx_err_set(err, SBX_E_NO,
+				"%s: taken back while it was granted", a->kind);
+	} else if (r != 0) {
+		undo(l, v, true);
+	} else {
+		slot->state = SBX_GRANT_LIVE;
+		if ((r = sbx_grants_save(l->path, &l->grants, err)) != 0)
+			undo(l, v, true);
+	}
+	if (r != 0) {
 		sbx_lending_record(l, a, "grant", "failed", err, NULL);
 		return r;
 	}
@@ -221,178 +294,84 @@ sbx_lending_grant(struct sbx_lending *l, struct sbx_ask *a, int asked,
 }
 
 int
+sbx_lending_grant(struct sbx_lending *l, struct sbx_ask *a, int asked,
+	bool dry, struct sbx_err *err)
+{
+	struct giving v = { .new_port = false };
+	struct sbx_err why = { 0 };
+	int r = 0, now;
+
+	if (asked != 0)
+		return dry ? asked : sbx_lending_deny(l, a, "grant", err);
+	if (dry || (r = sbx_root_kind(&l->root, a->kind, err)) != 0)
+		return r;
+	sbx_ask_granted(a, &v.g);
+	v.g.state = SBX_GRANT_BEGUN;
+	if ((r = sbx_lending_enter(l, err)) != 0)
+		return sbx_lending_deny(l, a, "grant", err);
+	r = begin(l, a, &v, err);
+	sbx_lending_leave(l);
+	if (r != 0)
+		goto out;
+	r = sbx_lending_plugin(l, a, "grant", err);
+	/* From here on a failure takes back, so nothing holds it up. */
+	l->root.takes = true;
+	if ((now = sbx_lending_enter(l, &why)) == 0) {
+		r = complete(l, a, &v, r, err);
+		sbx_lending_leave(l);
+	} else {
+		sbx_lending_note(&r, err, now, &why);
+	}
+	if (r != 0 && now == 0)
+		sbx_lending_finish(l, NULL, NULL);
+out:
+	free(v.before.params);
+	sbx_root_kind_done(&l->root, a->kind);
+	return r;
+}
+
+/* ---- using what is lent ---- */
+
+static int
+record_alone(struct sbx_lending *l, const struct sbx_ask *a, const char *verb,
+	const char *step, const struct sbx_err *why, struct sbx_err *err)
+{
+	int r;
+
+	if ((r = sbx_root_enter(&l->root, err)) == 0) {
+		r = sbx_lending_record(l, a, verb, step, why, err);
+		sbx_root_leave(&l->root);
+	}
+	return r;
+}
+
+int
 sbx_lending_activate(struct sbx_lending *l, struct sbx_ask *a, bool on,
 	bool dry, struct sbx_err *err)
 {
 	const char *verb = on ? "activate" : "deactivate";
-	int r;
+	struct sbx_err why = { 0 };
+	int r, recorded;
 
 	if ((r = on ? sbx_ask_activate(a, l->conf, err)
 		    : sbx_ask_deactivate(a, l->conf, err)) != 0)
-		return dry ? r : deny(l, a, verb, err);
-	if (dry)
-		return 0;
-	if ((r = sbx_lending_record(l, a, verb, "intent", NULL, err)) != 0)
+		return dry ? r : sbx_lending_deny(l, a, verb, err);
+	if (dry || (r = sbx_root_kind(&l->root, a->kind, err)) != 0)
 		return r;
-	if ((r = plugin_run(l, a, verb, err)) != 0) {
+	recorded = record_alone(l, a, verb, "intent", NULL, &why);
+	if (on && recorded != 0) {
+		sbx_lending_note(&r, err, recorded, &why);
+		goto out;
+	}
+	if ((r = sbx_lending_plugin(l, a, verb, err)) != 0) {
 		if (on)
-			plugin_run(l, a, "deactivate", NULL);
-		sbx_lending_record(l, a, verb, "failed", err, NULL);
-		return r;
+			sbx_lending_plugin(l, a, "deactivate", NULL);
+		record_alone(l, a, verb, "failed", err, NULL);
+	} else {
+		recorded = record_alone(l, a, verb, "done", NULL, &why);
+		sbx_lending_note(&r, err, recorded, &why);
 	}
-	return sbx_lending_record(l, a, verb, "done", NULL, err);
-}
-
-/* ---- taking back ---- */
-
-void
-sbx_lending_note(
-	int *r, struct sbx_err *err, int now, const struct sbx_err *why)
-{
-	if (now == 0 || *r != 0)
-		return;
-	*r = now;
-	if (err != NULL)
-		*err = *why;
-}
-
-/* The plugin's part, for a grant that is in no list any more. */
-static int
-plugin_revoke(struct sbx_lending *l, const struct sbx_granted *g,
-	const char *verb, struct sbx_err *err)
-{
-	struct sbx_ask a = { .kind = g->kind,
-		.sub = g->sub,
-		.ip = g->lend.ip,
-		.service = g->service[0] != '\0' ? g->service : NULL,
-		.port = g->lend.port };
-	int r, port;
-
-	if ((r = sbx_macro_open(l->conf->macros, g->kind, &a.macro, err)) != 0)
-		goto out;
-	/* A newer plugin may declare other parameters: then it gets none. */
-	if (sbx_json_parse(g->params, strlen(g->params), NULL, &a.doc, NULL) ==
-			0 &&
-		sbx_macro_params(&a.macro, sbx_doc_root(a.doc), &port, NULL) !=
-			0) {
-		sbx_doc_free(a.doc);
-		a.doc = NULL;
-	}
-	r = plugin_run(l, &a, "revoke", err);
 out:
-	sbx_lending_record(l, &a, verb, r == 0 ? "done" : "failed",
-		r == 0 ? NULL : err, NULL);
-	sbx_ask_free(&a);
-	return r;
-}
-
-/* Close what gone lists, then the rest of its undoing.  The grants are out of
- * the list already. */
-int
-sbx_lending_close_all(struct sbx_lending *l, const char *verb,
-	const struct sbx_granted *gone, size_t count, struct sbx_err *err)
-{
-	struct sbx_lend *e;
-	struct sbx_err why = { 0 };
-	int r = 0;
-	size_t i;
-
-	if (count == 0)
-		return 0;
-	e = sbx_mem_alloc(count, sizeof(*e));
-	for (i = 0; i < count; i++) {
-		e[i] = gone[i].lend;
-		sbx_grants_left(&l->grants, &e[i]);
-	}
-	sbx_lending_note(&r, err,
-		sbx_nft_load(l->conf, false, l->grants.ports,
-			l->grants.nports, e, count, &why),
-		&why);
-	i = (size_t)sbx_grants_save(l->path, &l->grants, &l->audit, &why);
-	if (i != 0) {
-		/* A file that still has the grant would bring it back at the
-		 * next sync: better none, which takes away the others too. */
-		unlink(l->path);
-		sbx_lending_note(&r, err, SBX_E_SYS, &why);
-	}
-	for (i = 0; i < count; i++)
-		sbx_lending_note(
-			&r, err, plugin_revoke(l, &gone[i], verb, &why), &why);
-	free(e);
-	return r;
-}
-
-static bool
-meant(const struct sbx_ask *a, const struct sbx_granted *g)
-{
-	return strcmp(a->kind, g->kind) == 0 &&
-	       (a->sub == NULL || strcmp(a->sub, g->sub) == 0) &&
-	       (a->ip == NULL || strcmp(a->ip, g->lend.ip) == 0) &&
-	       (a->service == NULL || strcmp(a->service, g->service) == 0);
-}
-
-/* Move to gone, and out of the list, what fn picks; *count of them. */
-size_t
-sbx_lending_pick(struct sbx_lending *l, struct sbx_granted **gone,
-	bool (*fn)(const void *ctx, size_t index, const struct sbx_granted *g),
-	const void *ctx)
-{
-	size_t i, kept = 0, n = 0;
-
-	*gone = sbx_mem_alloc(l->grants.count + 1, sizeof(**gone));
-	for (i = 0; i < l->grants.count; i++) {
-		struct sbx_granted *g = &l->grants.list[i];
-
-		if (fn(ctx, i, g))
-			(*gone)[n++] = *g;
-		else
-			l->grants.list[kept++] = *g;
-	}
-	l->grants.count = kept;
-	return n;
-}
-
-void
-sbx_lending_pick_free(struct sbx_granted *gone, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		free(gone[i].params);
-	free(gone);
-}
-
-static bool
-pick_meant(const void *ctx, size_t index, const struct sbx_granted *g)
-{
-	(void)index;
-	return meant(ctx, g);
-}
-
-int
-sbx_lending_revoke(struct sbx_lending *l, struct sbx_ask *a, bool dry,
-	size_t *count, struct sbx_err *err)
-{
-	struct sbx_granted *gone = NULL;
-	struct sbx_err why = { 0 };
-	int r;
-
-	*count = 0;
-	if ((r = sbx_ask_revoke(a, l->conf, err)) != 0)
-		return dry ? r : deny(l, a, "revoke", err);
-	if ((r = sbx_lending_load(l, err)) != 0)
-		return dry ? r : deny(l, a, "revoke", err);
-	*count = sbx_lending_pick(l, &gone, pick_meant, a);
-	if (dry)
-		goto out;
-	sbx_lending_note(&r, err,
-		sbx_lending_record(l, a, "revoke", "intent", NULL, &why), &why);
-	sbx_lending_note(&r, err,
-		sbx_lending_close_all(l, "revoke", gone, *count, &why), &why);
-	sbx_lending_note(&r, err, sbx_lending_sweep(l, &why), &why);
-	sbx_lending_note(&r, err,
-		sbx_lending_record(l, a, "revoke", r == 0 ? "done" : "failed",
-			r == 0 ? NULL : err, &why),
-		&why);
-out:
-	sbx_lending_pick_free(gone, *count);
+	sbx_root_kind_done(&l->root, a->kind);
 	return r;
 }

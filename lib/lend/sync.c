@@ -143,17 +143,18 @@ sbx_lending_sweep(struct sbx_lending *l, struct sbx_err *err)
 /* ---- sync ---- */
 
 static bool
-pick_expired(const void *ctx, size_t index, const struct sbx_granted *g)
+is_over(const void *ctx, const struct sbx_granted *g)
 {
-	(void)ctx;
-	(void)index;
-	return sbx_granted_left(g) == 0;
+	struct sbx_root *root = (struct sbx_root *)ctx;
+
+	return sbx_granted_left(g) == 0 ||
+	       (g->state == SBX_GRANT_BEGUN &&
+		       !sbx_root_kind_busy(root, g->kind));
 }
 
 static bool
-pick_dead(const void *ctx, size_t index, const struct sbx_granted *g)
+is_dead(const void *ctx, const struct sbx_granted *g)
 {
-	(void)index;
 	return sbx_said_of(ctx, g) != SBX_USE_YES;
 }
 
@@ -179,57 +180,81 @@ close_offer(struct sbx_lending *l, const struct sbx_said_offer *offer)
 	return l->grants.nports - before;
 }
 
-/* Take out what fn picks, and close it. */
+/* Under the lock: end what fn picks; what is left is for finish. */
 static int
 take_back(struct sbx_lending *l, bool dry, const char *verb,
-	bool (*fn)(const void *, size_t, const struct sbx_granted *),
-	const void *ctx, size_t *count, struct sbx_err *err)
+	bool (*fn)(const void *, const struct sbx_granted *), const void *ctx,
+	size_t *count, struct sbx_err *err)
 {
 	const struct sbx_ask none = SBX_ASK;
-	struct sbx_granted *gone = NULL;
-	int r = 0, recorded;
+	struct sbx_err why = { 0 };
+	int r = 0;
 
-	*count = sbx_lending_pick(l, &gone, fn, ctx);
-	if (!dry && *count > 0) {
-		recorded =
-			sbx_lending_record(l, &none, verb, "intent", NULL, err);
-		r = sbx_lending_close_all(l, verb, gone, *count, err);
-		r = r != 0 ? r : recorded;
-	}
-	sbx_lending_pick_free(gone, *count);
+	*count = sbx_lending_end(l, fn, ctx);
+	if (dry || *count == 0)
+		return 0;
+	sbx_lending_note(&r, err, sbx_lending_save(l, &why), &why);
+	sbx_lending_note(&r, err, sbx_lending_shut(l, &why), &why);
+	sbx_lending_note(&r, err,
+		sbx_lending_record(l, &none, verb, "intent", NULL, &why), &why);
 	return r;
 }
 
-int
-sbx_lending_sync(struct sbx_lending *l, const struct sbx_said *said, bool dry,
-	struct sbx_lending_sync *s, struct sbx_err *err)
+/* What no directory is needed for. */
+static int
+sync_clocks(struct sbx_lending *l, bool dry, struct sbx_lending_sync *s,
+	struct sbx_err *err)
 {
-	const struct sbx_ask none = SBX_ASK;
 	struct sbx_lending_plan plan = { .set = NULL };
 	struct sbx_err why = { 0 };
 	int r;
 
-	memset(s, 0, sizeof(*s));
-	if ((r = sbx_lending_load(l, err)) != 0)
+	if ((r = sbx_lending_enter(l, err)) != 0)
 		return r;
 	sbx_lending_note(&r, err,
-		take_back(l, dry, "expire", pick_expired, NULL, &s->expired,
+		take_back(l, dry, "expire", is_over, &l->root, &s->expired,
 			&why),
 		&why);
-	for (size_t i = 0; said != NULL && i < said->noffers; i++)
-		s->ports += close_offer(l, &said->offers[i]);
-	if (said != NULL)
-		sbx_lending_note(&r, err,
-			take_back(l, dry, "withdraw", pick_dead, said,
-				&s->withdrawn, &why),
-			&why);
-	if (!dry && s->ports > 0)
-		sbx_lending_note(&r, err,
-			sbx_grants_save(l->path, &l->grants, &l->audit, &why),
-			&why);
-	sbx_lending_note(&r, err, settle(l, said != NULL, dry, &plan, &why), &why);
-	s->restored = plan.missing;
+	sbx_lending_note(&r, err, settle(l, false, dry, &plan, &why), &why);
 	s->stray = plan.stray + plan.longer;
+	sbx_lending_leave(l);
+	if (!dry)
+		sbx_lending_note(&r, err,
+			sbx_lending_finish(l, "expire", &why), &why);
+	return r;
+}
+
+/* Giving back needs what giving needs: a record, and a file that can say by
+ * the next sync that it was taken back again. */
+static int
+may_give(struct sbx_lending *l, struct sbx_err *err)
+{
+	struct sbx_lending_plan plan = { .set = NULL };
+	int r;
+
+	if (l->root.lock < 0 || l->root.audit.fd < 0) {
+		*err = l->root.unrecorded;
+		return SBX_E_SYS;
+	}
+	if ((r = settle(l, true, true, &plan, err)) == 0 && plan.missing > 0)
+		r = sbx_grants_save(l->path, &l->grants, err);
+	return r;
+}
+
+static int
+restore(struct sbx_lending *l, bool may, bool dry, struct sbx_lending_sync *s,
+	struct sbx_err *err)
+{
+	const struct sbx_ask none = SBX_ASK;
+	struct sbx_lending_plan plan = { .set = NULL };
+	struct sbx_err why = { 0 };
+	int r = 0;
+
+	if (!dry)
+		sbx_lending_note(&r, err, may_give(l, &why), &why);
+	sbx_lending_note(&r, err,
+		settle(l, may && r == 0, dry, &plan, &why), &why);
+	s->restored = plan.missing;
 	if (!dry && s->restored + s->stray > 0)
 		sbx_lending_note(&r, err,
 			sbx_lending_record(
@@ -238,10 +263,65 @@ sbx_lending_sync(struct sbx_lending *l, const struct sbx_said *said, bool dry,
 	return r;
 }
 
-/* ---- forget ---- */
+static int
+sync_directory(struct sbx_lending *l, bool dry, const struct sbx_said *said,
+	struct sbx_lending_sync *s, struct sbx_err *err)
+{
+	struct sbx_err why = { 0 };
+	int r;
+
+	if ((r = sbx_lending_enter(l, err)) != 0)
+		return r;
+	for (size_t i = 0; said != NULL && i < said->noffers; i++)
+		s->ports += close_offer(l, &said->offers[i]);
+	if (said != NULL)
+		sbx_lending_note(&r, err,
+			take_back(l, dry, "withdraw", is_dead, said,
+				&s->withdrawn, &why),
+			&why);
+	if (!dry && s->ports > 0)
+		sbx_lending_note(&r, err, sbx_lending_save(l, &why), &why);
+	sbx_lending_note(&r, err, restore(l, said != NULL, dry, s, &why), &why);
+	sbx_lending_leave(l);
+	if (!dry)
+		sbx_lending_note(&r, err,
+			sbx_lending_finish(l, "withdraw", &why), &why);
+	return r;
+}
 
 int
-sbx_lending_forget(struct sbx_lending *l, int proto, int port, bool dry,
+sbx_lending_sync(const struct sbx_conf *conf, bool dry,
+	struct sbx_lending_sync *s, struct sbx_err *err)
+{
+	struct sbx_err why = { 0 };
+	struct sbx_said said;
+	struct sbx_lending l;
+	int r, asked;
+
+	memset(s, 0, sizeof(*s));
+	if ((r = sbx_lending_open(&l, conf, true, err)) != 0)
+		return r;
+	r = sync_clocks(&l, dry, s, err);
+	sbx_lending_close(&l);
+	/* Without a lock, and to be interrupted: its reader may take long. */
+	asked = sbx_said_ask(&said, conf, &why);
+	sbx_lending_note(&r, err, asked, &why);
+	if (sbx_lending_open(&l, conf, true, &why) == 0) {
+		sbx_lending_note(&r, err,
+			sync_directory(&l, dry, asked == 0 ? &said : NULL, s,
+				&why),
+			&why);
+		sbx_lending_close(&l);
+	}
+	sbx_said_free(&said);
+	return r;
+}
+
+/* ---- forget ---- */
+
+/* Under the lock. */
+static int
+forget(struct sbx_lending *l, int proto, int port, bool dry,
 	struct sbx_err *err)
 {
 	struct sbx_grants *g = &l->grants;
@@ -252,8 +332,6 @@ sbx_lending_forget(struct sbx_lending *l, int proto, int port, bool dry,
 
 	snprintf(text, sizeof(text), "%s %d", sbx_proto_name(proto), port);
 	ask.params = text;
-	if ((r = sbx_lending_load(l, err)) != 0)
-		return r;
 	for (at = 0; at < g->nports; at++)
 		if (g->ports[at].proto == proto && g->ports[at].port == port)
 			break;
@@ -276,12 +354,25 @@ sbx_lending_forget(struct sbx_lending *l, int proto, int port, bool dry,
 	memmove(&g->ports[at], &g->ports[at + 1],
 		(g->nports - at) * sizeof(*g->ports));
 	/* Saved first: if the rest fails, the port is closed a while longer. */
-	if ((r = sbx_grants_save(l->path, g, &l->audit, err)) == 0)
+	if ((r = sbx_grants_save(l->path, g, err)) == 0)
 		r = sbx_nft_load(l->conf, false, g->ports, g->nports, NULL, 0,
 			err);
 	sbx_lending_note(&r, err,
 		sbx_lending_record(l, &ask, "forget",
 			r == 0 ? "done" : "failed", r == 0 ? NULL : err, NULL),
 		err);
+	return r;
+}
+
+int
+sbx_lending_forget(struct sbx_lending *l, int proto, int port, bool dry,
+	struct sbx_err *err)
+{
+	int r;
+
+	if ((r = sbx_lending_enter(l, err)) == 0) {
+		r = forget(l, proto, port, dry, err);
+		sbx_lending_leave(l);
+	}
 	return r;
 }

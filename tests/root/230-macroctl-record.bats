@@ -111,10 +111,11 @@ setup() {
 	require strace
 	local args call n done=0 live
 	grant_args
-	gk sh -c 'mv /usr/lib/sbx/macros.d/plain /tmp/p; sed "/^env/d" /tmp/p >/usr/lib/sbx/macros.d/plain; chmod 755 /usr/lib/sbx/macros.d/plain'
-	for call in flock:1 write:1 fsync:1 write:2 pipe2:1 pipe2:2 memfd_create:1 clone:1 waitid:1 execveat:1 clone:2 \
-		waitid:2 clone:3 waitid:3 rename:1 fsync:2 fsync:3 write:3 fsync:4; do
-		gk sh -c "nft flush ruleset; rm -f $AUDIT $GRANTS*"
+	gk sh -c 'mv /usr/lib/sbx/macros.d/plain /tmp/p; sed "s/^env.*/: >\/tmp\/plain.\$MACRO_VERB/" /tmp/p >/usr/lib/sbx/macros.d/plain; chmod 755 /usr/lib/sbx/macros.d/plain'
+	for call in fcntl:1 fcntl:2 write:1 write:2 write:3 write:4 fsync:1 fsync:2 fsync:3 fsync:4 fsync:5 fdatasync:1 \
+		fdatasync:2 pwrite64:1 pwrite64:2 memfd_create:1 rename:1 rename:2 clone:1 clone:2 clone:3 clone:4 clone:5 \
+		waitid:1 waitid:2 waitid:3 waitid:4 waitid:5; do
+		gk sh -c "nft flush ruleset; rm -f $AUDIT* $GRANTS* /tmp/plain.*"
 		run gk timeout 20 strace -qq -o /dev/null -e trace="${call%:*}" \
 			-e inject="${call%:*}:signal=KILL:when=${call#*:}" sbx-macroctl "${args[@]}"
 		[ "$status" -eq 0 ] || done=$((done + 1))
@@ -124,6 +125,8 @@ setup() {
 		run gk sbx-macroctl sync
 		live=$(gk sh -c "jq -c '.grants[]' $GRANTS 2>/dev/null | wc -l")
 		assert_eq "$(elements 2>/dev/null | wc -l)" "$live" "firewall and grants differ, killed at $call"
+		gk sh -c '[ ! -e /tmp/plain.grant ] || [ -e /tmp/plain.revoke ]' || [ "$live" -eq 1 ] ||
+			fail "the plugin was not told, killed at $call"
 		run_gk sbx-macroctl check
 	done
 	[ "$done" -gt 10 ] || fail "it was killed only $done times"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,7 +25,7 @@ fresh(void)
 	ck_assert_ptr_nonnull(mkdtemp(dir));
 	snprintf(path, sizeof(path), "%s/log/audit.log", dir);
 	memset(&err, 0, sizeof(err));
-	a.fd = -1;
+	a.fd = a.memory = -1;
 }
 
 static void
@@ -65,9 +66,7 @@ spoil(const char *text, off_t at, bool cut)
 static int
 check(size_t *lines)
 {
-	static const unsigned char none[SBX_HASH_BYTES];
-
-	return sbx_audit_check(path, 0, none, lines, &err);
+	return sbx_audit_verify(path, lines, &err);
 }
 
 START_TEST(each_line_names_the_one_before)
@@ -115,56 +114,124 @@ START_TEST(the_chain_goes_on_after_a_new_open_and_after_a_cut)
 }
 END_TEST
 
-START_TEST(a_cut_end_is_seen_by_who_knows_the_head)
+static void
+open_log(void)
 {
-	unsigned char head[SBX_HASH_BYTES];
-	int64_t one, size;
+	ck_assert_msg(sbx_audit_open(path, &a, &err) == 0, "%s", err.text);
+}
+
+static void
+rotate(const char *to)
+{
+	char name[160];
+
+	snprintf(name, sizeof(name), "%s%s", path, to);
+	sbx_audit_close(&a);
+	ck_assert_int_eq(rename(path, name), 0);
+	open_log();
+}
+
+/* By how much of the end is cut: all but a line, all, the file itself; and
+ * however many lines were written since. */
+START_TEST(a_cut_end_is_seen_then_and_after_more_lines)
+{
+	int64_t one;
 	size_t lines;
 
-	ck_assert_int_eq(sbx_audit_open(path, &a, &err), 0);
+	open_log();
 	ck_assert_int_eq(add("one"), 0);
 	one = a.size;
 	ck_assert_int_eq(add("two"), 0);
-	memcpy(head, a.head, sizeof(head));
-	size = a.size;
-	ck_assert_int_eq(sbx_audit_check(path, size, head, &lines, &err), 0);
-	ck_assert_int_eq(add("three"), 0);
-	ck_assert_int_eq(sbx_audit_check(path, size, head, &lines, &err), 0);
-	spoil("", one, true);
+	sbx_audit_close(&a);
 	ck_assert_int_eq(check(&lines), 0);
-	ck_assert_int_eq(
-		sbx_audit_check(path, size, head, &lines, &err), SBX_E_NO);
-	unlink(path);
-	ck_assert_int_ne(
-		sbx_audit_check(path, size, head, &lines, &err), SBX_OK);
+	if (_i == 0)
+		spoil("", one, true);
+	else if (_i == 1)
+		spoil("", 0, true);
+	else
+		unlink(path);
+	ck_assert_int_ne(check(&lines), SBX_OK);
+	for (int i = 0; i < 3; i++) {
+		open_log();
+		ck_assert_int_eq(add("more"), 0);
+		sbx_audit_close(&a);
+		ck_assert_msg(check(&lines) == SBX_E_NO,
+			"forgotten after %d lines more", i + 1);
+	}
 }
 END_TEST
 
-/* Every byte of it, to every line but the last, whose successor is missing. */
+START_TEST(a_rotated_log_is_one_chain)
+{
+	char first[160];
+	size_t lines;
+
+	open_log();
+	ck_assert_int_eq(add("one"), 0);
+	rotate(".2");
+	ck_assert_msg(check(&lines) == 0, "%s", err.text);
+	ck_assert_int_eq(add("two"), 0);
+	ck_assert_int_eq(add("three"), 0);
+	rotate(".1");
+	ck_assert_int_eq(add("four"), 0);
+	ck_assert_msg(check(&lines) == 0, "%s", err.text);
+	ck_assert_uint_eq(lines, 4);
+	/* The oldest goes by its age; one in the middle is missed. */
+	snprintf(first, sizeof(first), "%s.2", path);
+	ck_assert_int_eq(unlink(first), 0);
+	ck_assert_msg(check(&lines) == 0, "%s", err.text);
+	rotate(".0");
+	ck_assert_int_eq(add("five"), 0);
+	ck_assert_msg(check(&lines) == 0, "%s", err.text);
+	snprintf(first, sizeof(first), "%s.0", path);
+	ck_assert_int_eq(unlink(first), 0);
+	ck_assert_int_eq(check(&lines), SBX_E_NO);
+}
+END_TEST
+
+START_TEST(killed_between_a_new_file_and_its_memory_is_no_fault)
+{
+	struct sbx_buf was = SBX_BUF(4096);
+	char memory[160];
+	size_t lines;
+
+	snprintf(memory, sizeof(memory), "%s.head", path);
+	open_log();
+	ck_assert_int_eq(add("one"), 0);
+	ck_assert_int_eq(sbx_io_read(memory, 0, &was, &err), 0);
+	rotate(".1");
+	ck_assert_int_eq(add("two"), 0);
+	sbx_audit_close(&a);
+	ck_assert_int_eq(
+		sbx_io_save(memory, was.data, was.len, 0600, 0, &err), 0);
+	ck_assert_msg(check(&lines) == 0, "%s", err.text);
+	open_log();
+	ck_assert_int_eq(add("three"), 0);
+	ck_assert_msg(check(&lines) == 0, "%s", err.text);
+	ck_assert_uint_eq(lines, 3);
+	sbx_buf_free(&was);
+}
+END_TEST
+
+/* Of every line, the last one too. */
 START_TEST(any_changed_byte_is_seen)
 {
 	struct sbx_buf text = SBX_BUF(65536);
-	unsigned char head[SBX_HASH_BYTES];
 	char one[2] = "";
-	int64_t size;
 	size_t lines;
 
-	ck_assert_int_eq(sbx_audit_open(path, &a, &err), 0);
+	open_log();
 	ck_assert_int_eq(add("one"), 0);
 	ck_assert_int_eq(add("two"), 0);
-	memcpy(head, a.head, sizeof(head));
-	size = a.size;
 	ck_assert_int_eq(sbx_io_read(path, 0, &text, &err), 0);
 	for (size_t i = 0; i < text.len; i++) {
 		one[0] = text.data[i] ^ 1;
 		spoil(one, (off_t)i, false);
-		ck_assert_msg(sbx_audit_check(path, size, head, &lines, &err) ==
-				SBX_E_NO,
-			"byte %zu", i);
+		ck_assert_msg(check(&lines) == SBX_E_NO, "byte %zu", i);
 		one[0] = text.data[i];
 		spoil(one, (off_t)i, false);
 	}
-	ck_assert_int_eq(sbx_audit_check(path, size, head, &lines, &err), 0);
+	ck_assert_int_eq(check(&lines), 0);
 	sbx_buf_free(&text);
 }
 END_TEST
@@ -189,19 +256,32 @@ START_TEST(what_is_too_long_leaves_the_log_as_it_was)
 }
 END_TEST
 
-START_TEST(many_writers_take_turns)
+static int
+act(const char *what, bool takes)
+{
+	struct sbx_doc *doc = sbx_doc_new();
+	struct sbx_root root;
+	int r;
+
+	sbx_json_add_str(doc, sbx_doc_root(doc), "do", what);
+	if ((r = sbx_root_open(&root, path, takes, &err)) == 0 &&
+		(r = sbx_root_enter(&root, &err)) == 0)
+		r = sbx_root_record(&root, doc, &err);
+	sbx_root_close(&root);
+	sbx_doc_free(doc);
+	return r;
+}
+
+START_TEST(many_acts_take_turns)
 {
 	size_t lines;
 	int i, j, status;
 
 	for (i = 0; i < 8; i++)
 		if (fork() == 0) {
-			for (j = 0; j < 10; j++) {
-				if (sbx_audit_open(path, &a, &err) != 0 ||
-					add("x") != 0)
+			for (j = 0; j < 10; j++)
+				if (act("x", i % 2 == 0) != 0)
 					_exit(1);
-				sbx_audit_close(&a);
-			}
 			_exit(0);
 		}
 	for (i = 0; i < 8; i++) {
@@ -213,33 +293,86 @@ START_TEST(many_writers_take_turns)
 }
 END_TEST
 
-START_TEST(a_log_moved_away_while_we_wait_is_not_written_to)
+/* In a child: keep the lock of the state, or of a kind, and never let go. */
+static pid_t
+hold(bool kind)
 {
-	char old[160];
-	struct stat st;
+	struct sbx_root root;
+	int up[2];
+	char c;
 	pid_t pid;
+
+	ck_assert_int_eq(pipe(up), 0);
+	if ((pid = fork()) == 0) {
+		if (sbx_root_open(&root, path, false, &err) != 0 ||
+			(kind ? sbx_root_kind(&root, "plain", &err)
+			      : sbx_root_enter(&root, &err)) != 0 ||
+			write(up[1], "x", 1) != 1)
+			_exit(1);
+		raise(SIGSTOP);
+		pause();
+		_exit(1);
+	}
+	ck_assert_int_eq(read(up[0], &c, 1), 1);
+	close(up[0]);
+	close(up[1]);
+	return pid;
+}
+
+START_TEST(what_takes_away_ends_who_keeps_it_waiting)
+{
+	int64_t start = sbx_clock_boot(), took;
+	struct sbx_root root;
+	pid_t pid = hold(_i == 1);
 	int status;
 
-	snprintf(old, sizeof(old), "%s.1", path);
-	ck_assert_int_eq(sbx_audit_open(path, &a, &err), 0);
-	if ((pid = fork()) == 0) {
-		struct sbx_audit b;
-
-		close(a.fd); /* or its lock would be ours too */
-		if (sbx_audit_open(path, &b, &err) != 0)
-			_exit(1);
-		a = b;
-		_exit(add("late") == 0 ? 0 : 1);
-	}
-	usleep(50000);
-	ck_assert_int_eq(rename(path, old), 0);
-	sbx_audit_close(&a);
+	ck_assert_int_eq(sbx_root_open(&root, path, true, &err), 0);
+	ck_assert_int_eq(_i == 1 ? sbx_root_kind(&root, "plain", &err)
+				 : sbx_root_enter(&root, &err),
+		0);
+	took = sbx_clock_boot() - start;
+	ck_assert_msg(took < 3 * SBX_SECOND, "waited %lld us", (long long)took);
+	sbx_root_close(&root);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	ck_assert_int_eq(status, 0);
-	ck_assert_int_eq(stat(old, &st), 0);
-	ck_assert_int_eq(st.st_size, 0);
-	ck_assert_int_eq(stat(path, &st), 0);
-	ck_assert_int_gt(st.st_size, 0);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+END_TEST
+
+START_TEST(no_signal_is_taken_from_open_to_close)
+{
+	static const int sent[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP,
+		SIGTTOU, SIGTTIN, SIGALRM, SIGUSR1, SIGXCPU, SIGPIPE, SIGVTALRM };
+	struct sbx_root root;
+	int status;
+	pid_t pid;
+
+	if ((pid = fork()) == 0) {
+		if (sbx_root_open(&root, path, false, &err) != 0)
+			_exit(1);
+		for (size_t i = 0; i < sizeof(sent) / sizeof(sent[0]); i++)
+			raise(sent[i]);
+		if (act("x", true) == 0) /* closes, and opens its own */
+			_exit(2);
+		_exit(3);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, WUNTRACED), pid);
+	ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 2,
+		"status %x", (unsigned)status);
+}
+END_TEST
+
+START_TEST(without_a_record_only_taking_away_goes_on)
+{
+	struct sbx_root root;
+
+	ck_assert_int_eq(act("x", false), 0);
+	ck_assert_int_eq(chmod(path, 0666), 0);
+	ck_assert_int_eq(act("x", false), SBX_E_NO);
+	ck_assert_int_eq(sbx_root_open(&root, path, true, &err), 0);
+	ck_assert_int_eq(sbx_root_enter(&root, &err), 0);
+	sbx_root_close(&root);
+	ck_assert_int_eq(act("x", true), SBX_E_SYS);
+	ck_assert_ptr_nonnull(strstr(err.text, "cannot record"));
 }
 END_TEST
 
@@ -274,11 +407,16 @@ main(void)
 	tcase_add_checked_fixture(t, fresh, done);
 	tcase_add_test(t, each_line_names_the_one_before);
 	tcase_add_test(t, the_chain_goes_on_after_a_new_open_and_after_a_cut);
-	tcase_add_test(t, a_cut_end_is_seen_by_who_knows_the_head);
+	tcase_add_loop_test(
+		t, a_cut_end_is_seen_then_and_after_more_lines, 0, 3);
+	tcase_add_test(t, a_rotated_log_is_one_chain);
+	tcase_add_test(t, killed_between_a_new_file_and_its_memory_is_no_fault);
 	tcase_add_test(t, any_changed_byte_is_seen);
 	tcase_add_test(t, what_is_too_long_leaves_the_log_as_it_was);
-	tcase_add_test(t, many_writers_take_turns);
-	tcase_add_test(t, a_log_moved_away_while_we_wait_is_not_written_to);
+	tcase_add_test(t, many_acts_take_turns);
+	tcase_add_loop_test(t, what_takes_away_ends_who_keeps_it_waiting, 0, 2);
+	tcase_add_test(t, no_signal_is_taken_from_open_to_close);
+	tcase_add_test(t, without_a_record_only_taking_away_goes_on);
 	tcase_add_test(t, only_a_file_of_our_own_is_written);
 	suite_add_tcase(s, t);
 	return finish_suite(s);

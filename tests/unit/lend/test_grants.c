@@ -59,7 +59,7 @@ START_TEST(what_is_saved_is_loaded)
 	ck_assert_int_eq(put("10.10.0.2", 80, "", 600), 0);
 	ck_assert_int_eq(put("10.10.0.3", 81, "abc", 60), 0);
 	ck_assert_int_eq(sbx_grants_port(&g, IPPROTO_UDP, 53, &err), 0);
-	ck_assert_int_eq(sbx_grants_save(path, &g, NULL, &err), 0);
+	ck_assert_int_eq(sbx_grants_save(path, &g, &err), 0);
 	ck_assert_int_eq(sbx_grants_load(path, &back, &err), 0);
 	ck_assert_uint_eq(back.count, 2);
 	ck_assert_uint_eq(back.nports, 3);
@@ -83,7 +83,7 @@ END_TEST
 START_TEST(what_others_could_have_written_is_not_loaded)
 {
 	ck_assert_int_eq(put("10.10.0.2", 80, "", 600), 0);
-	ck_assert_int_eq(sbx_grants_save(path, &g, NULL, &err), 0);
+	ck_assert_int_eq(sbx_grants_save(path, &g, &err), 0);
 	chmod(path, 0604);
 	sbx_grants_free(&g);
 	ck_assert_int_eq(sbx_grants_load(path, &g, &err), SBX_E_SYS);
@@ -179,7 +179,7 @@ START_TEST(there_is_an_end_to_grants_and_ports)
 	}
 	ck_assert_int_eq(put("10.11.0.1", 80, "", 60), SBX_E_SYS);
 	ck_assert_int_eq(put("10.10.0.1", 80, "", 600), 0);
-	ck_assert_int_eq(sbx_grants_save(path, &g, NULL, &err), 0);
+	ck_assert_int_eq(sbx_grants_save(path, &g, &err), 0);
 	sbx_grants_free(&g);
 	ck_assert_int_eq(sbx_grants_load(path, &g, &err), 0);
 	ck_assert_uint_eq(g.count, SBX_MAX_GRANTS);
@@ -210,7 +210,7 @@ START_TEST(as_many_grants_with_the_longest_parameters_fit_the_file)
 		ck_assert_int_eq(sbx_grants_put(&g, &x, 86400, &err), 0);
 	}
 	ck_assert_uint_eq(g.nports, SBX_MAX_PORTS);
-	ck_assert_msg(sbx_grants_save(path, &g, NULL, &err) == 0, "%s", err.text);
+	ck_assert_msg(sbx_grants_save(path, &g, &err) == 0, "%s", err.text);
 	ck_assert_msg(sbx_grants_load(path, &back, &err) == 0, "%s", err.text);
 	ck_assert_uint_eq(back.count, SBX_MAX_GRANTS);
 	ck_assert_str_eq(back.list[SBX_MAX_GRANTS - 1].params, params);
