@@ -187,20 +187,26 @@ static int
 follow(struct work *w, const char *did, int64_t since)
 {
 	struct sbx_conf *conf = &w->ctx->conf;
+	struct sbx_buf name = SBX_BUF(1024);
 	char now[SBX_DID_SIZE];
 	int64_t when;
 
 	if (sbx_fleet_gate_read(conf, now, &when, NULL) == 0 && did != NULL &&
 		strcmp(now, did) == 0)
 		return SBX_OK;
-	if (did != NULL)
-		sbx_tool_say(w->ctx, "the gate is %s from now on", did);
+	if (did != NULL) {
+		sbx_name_write(w->st, did, &name);
+		sbx_tool_say(w->ctx, "the gate is %s from now on",
+			sbx_buf_text(&name));
+	}
+	sbx_buf_free(&name);
 	return sbx_fleet_gate_write(conf, did, since, &w->ctx->err);
 }
 
 /* ---- gate ---- */
 
-static const struct sbx_col cols[] = { { "did", "NODE", 0 },
+static const struct sbx_col cols[] = { { "name", "NAME", 24 },
+	{ "did", "DID", 0 },
 	{ "score", "SCORE", 0 }, { "heard", "HEARD BY", 0 },
 	{ "status", "STATUS", 0 }, { "since", "SINCE", 19 },
 	{ NULL, NULL, 0 } };
@@ -218,7 +224,13 @@ print_node(struct work *w, const struct answer *a,
 	struct sbx_doc *doc = sbx_doc_new();
 	struct sbx_json *o = sbx_doc_root(doc);
 	bool head = a->c.head != NULL && strcmp(a->c.head->gate, n->did) == 0;
+	struct sbx_buf name = SBX_BUF(256);
 
+	if (sbx_name_get(w->st, n->did, &name, NULL) == 0 && name.len > 0)
+		sbx_json_add_str(doc, o, "name", name.data);
+	else
+		sbx_json_add_str(doc, o, "name", NULL);
+	sbx_buf_free(&name);
 	sbx_json_add_str(doc, o, "did", n->did);
 	sbx_json_add_int(doc, o, "score", n->score);
 	sbx_json_add_int(doc, o, "heard", (int64_t)n->heard);
@@ -247,26 +259,22 @@ by_score(const void *a, const void *b)
 	return x == y ? 0 : sbx_fleet_better(x, y) ? -1 : 1;
 }
 
-static int
+static void
 print_table(struct work *w, const struct answer *a)
 {
 	size_t n = w->fleet.nnodes;
 	const struct sbx_fleet_node **order =
 		sbx_mem_alloc(n + 1, sizeof(struct sbx_fleet_node *));
-	int r = SBX_OK;
 
 	for (size_t i = 0; i < n; i++)
 		order[i] = &w->fleet.nodes[i];
 	qsort(order, n, sizeof(struct sbx_fleet_node *), by_score);
-	if (!w->ctx->json)
-		r = sbx_tool_names(w->ctx, w->st);
-	for (size_t i = 0; r == 0 && i < n; i++)
+	for (size_t i = 0; i < n; i++)
 		print_node(w, a, order[i]);
 	sbx_tool_none(w->ctx, "no member has said how it does",
 		"sbx-election snapshot");
 	sbx_tool_rows_end(w->ctx);
 	free(order);
-	return r;
 }
 
 static void
@@ -308,7 +316,8 @@ cmd_gate(struct sbx_ctx *ctx)
 		goto out;
 	load_wait(&w, &wait);
 	elect(&w, &a, &wait);
-	if ((r = print_table(&w, &a)) != 0 || ctx->dry)
+	print_table(&w, &a);
+	if (ctx->dry)
 		goto out;
 	if ((r = save_wait(&w, &wait)) == 0)
 		r = follow(&w, a.gate != NULL ? a.gate->did : NULL, a.since);

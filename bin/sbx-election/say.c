@@ -131,7 +131,7 @@ static int
 measure(struct gathered *g)
 {
 	struct sbx_conf *conf = &g->w->ctx->conf;
-	char *kept = work_path(g->w, "election.cpu");
+	char *kept = g->w->ctx->dry ? NULL : work_path(g->w, "election.cpu");
 	struct sbx_fleet_self *s = &g->self;
 	struct sbx_err *err = &g->w->ctx->err;
 	int r;

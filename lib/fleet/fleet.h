@@ -63,8 +63,8 @@ struct sbx_fleet_load {
 };
 
 /* From proc(5) and sysfs(5) below root ("" for this machine's).  The processor
- * is measured since the sample that kept has, which is replaced, or since boot;
- * a younger one than a second is waited for.  disk: of the file system of dir. */
+ * is measured since the sample that kept has, which is replaced, or since boot
+ * where kept is NULL or has none; a younger one than a second is waited for.  disk: of the file system of dir. */
 int sbx_fleet_measure(const char *root, const char *dir, const char *kept,
 	struct sbx_fleet_load *load, struct sbx_err *err);
 

@@ -109,7 +109,9 @@ measure_cpu(const char *root, const char *kept, int64_t *cpu,
 
 	if ((r = read_sample(root, &now, err)) != 0)
 		return r;
-	load_sample(kept, &now, &was);
+	was = (struct sample){ 0 };
+	if (kept != NULL)
+		load_sample(kept, &now, &was);
 	age = now.at - was.at;
 	if (age < MIN_SAMPLE) {
 		usleep((useconds_t)(MIN_SAMPLE - age));
@@ -117,7 +119,7 @@ measure_cpu(const char *root, const char *kept, int64_t *cpu,
 			return r;
 	}
 	*cpu = percent(now.busy - was.busy, now.total - was.total);
-	return save_sample(kept, &now, err);
+	return kept != NULL ? save_sample(kept, &now, err) : SBX_OK;
 }
 
 /* ---- the rest ---- */

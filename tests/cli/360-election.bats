@@ -70,6 +70,9 @@ gate_of() { cut -d' ' -f1 "$D/$1/run/fleet/gate"; }
 	assert_eq "$(jq -r .entries <<<"$b")" "$(SBX_STATE=$D/hub sbx-ledger -j status | jq .entries)" "its entries"
 	at hub sbx-ledger now --signed
 	assert_eq "$(wc -l <<<"$output")" 1 "it is kept"
+	before=$(snapshot "$D/hub" | grep -v ledger.db-)
+	at hub sbx-election -n snapshot
+	assert_eq "$(snapshot "$D/hub" | grep -v ledger.db-)" "$before" "-n"
 	# However many peers there are.
 	for i in $(seq 300); do
 		printf 'did:plc:%032x 0 9007199254740991 9007199254740991\n' "$i"
