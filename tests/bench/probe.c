@@ -2,6 +2,8 @@
 /* What scripts/bench measures the tools against, and what it feeds them:
  *
  *	probe gen COUNT AUTHORS		entries, one a line
+ *	probe snapshots COUNT	what those members say of themselves, as the file
+ *				"now" has it: each tenth is a hub that all hear
  *	probe members COUNT		the same for COUNT members, invited in a chain
  *					16 deep and fans from it
  *	probe verify CORES		libsodium's Ed25519 verifications a second,
@@ -28,6 +30,7 @@
 #include "json/json.h"
 #include "crypto/crypto.h"
 #include "record/record.h"
+#include "exchange/now.h"
 
 extern char **environ;
 
@@ -307,6 +310,57 @@ rss(char **argv)
 	return dprintf(fd, "%ld\n", usage.ru_maxrss) > 0 ? r : 4;
 }
 
+static void
+add_peers(struct sbx_buf *b, int self, int count)
+{
+	const char *comma = "";
+
+	for (int i = 0; i < count && i < 200; i += 10) {
+		struct sbx_key *key = key_of((unsigned)i);
+
+		if (i != self) {
+			sbx_buf_fmt(b, "%s{\"age\":9,\"did\":\"%s\",\"rx\":1,"
+				"\"tx\":2}", comma, sbx_key_did(key));
+			comma = ",";
+		}
+		sbx_key_free(key);
+	}
+}
+
+static int
+snapshots(int count)
+{
+	struct sbx_buf body = SBX_BUF(SBX_MAX_STATEMENT);
+	struct sbx_statement *s;
+	struct sbx_doc *doc;
+
+	for (int i = 0; i < count; i++) {
+		struct sbx_key *key = key_of((unsigned)i);
+
+		sbx_buf_clear(&body);
+		sbx_buf_fmt(&body, "{\"counters\":{},\"cpu\":%d,\"digest\":"
+			"\"%064d\",\"disk\":3,\"down\":[],\"drained\":false,"
+			"\"endpoint\":%s,\"entries\":9,\"interval\":300,"
+			"\"load1\":4,\"mem\":2,\"role\":\"guardian\","
+			"\"services\":[],\"state\":\"aware\",\"temp\":null,"
+			"\"uptime\":7,\"version\":\"1\",\"peers\":[", i % 90, 0,
+			i % 10 == 0 ? "\"192.0.2.1:51822\"" : "null");
+		add_peers(&body, i, count);
+		sbx_buf_str(&body, "]}");
+		if (sbx_json_parse(sbx_buf_text(&body), body.len, NULL, &doc,
+			    NULL) != 0 ||
+			sbx_statement_make(key, "Snapshot", 1, 900,
+				sbx_doc_root(doc), &s, NULL) != 0)
+			return 4;
+		printf("{\"heard\":%d,\"signed\":%s}\n", count - i, s->line);
+		sbx_statement_free(s);
+		sbx_doc_free(doc);
+		sbx_key_free(key);
+	}
+	sbx_buf_free(&body);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -314,6 +368,8 @@ main(int argc, char **argv)
 		return 4;
 	if (argc == 4 && strcmp(argv[1], "gen") == 0)
 		return gen(atoi(argv[2]), atoi(argv[3]));
+	if (argc == 3 && strcmp(argv[1], "snapshots") == 0)
+		return snapshots(atoi(argv[2]));
 	if (argc == 3 && strcmp(argv[1], "members") == 0)
 		return members(atoi(argv[2]));
 	if (argc == 3 && strcmp(argv[1], "verify") == 0)
