@@ -246,7 +246,9 @@ fill_trust(struct sbx_ctx *ctx, struct sbx_log *log, struct sbx_doc *doc,
 	sbx_json_add_int(doc, out, "forks", sbx_fork_count(&ctx->conf));
 	sbx_json_add_int(doc, out, "frozen", frozen);
 	sbx_json_add_str(doc, out, "signing",
-		sbx_guard_check(log, &ctx->conf, &why) == 0 ? "yes" : why.text);
+		sbx_guard_frozen(log, &why) == 0 &&
+			sbx_guard_check(log, &ctx->conf, &why) == 0 ? "yes"
+								   : why.text);
 }
 
 static void

@@ -70,7 +70,8 @@ sbx_act(struct sbx_log *log, const struct sbx_conf *conf, const char *op,
 	int r;
 
 	if ((r = sbx_log_self(log, self, err)) != 0 ||
-		(dry && (r = sbx_guard_check(log, conf, err)) != 0) ||
+		(dry && ((r = sbx_guard_frozen(log, err)) != 0 ||
+			(r = sbx_guard_check(log, conf, err)) != 0)) ||
 		(r = sbx_key_load(conf->key, &key, err)) != 0)
 		return r;
 	if (strcmp(sbx_key_did(key), self) != 0)

@@ -244,6 +244,39 @@ sbx_guard_check(struct sbx_log *log, const struct sbx_conf *conf,
 }
 
 int
+sbx_guard_frozen(struct sbx_log *log, struct sbx_err *err)
+{
+	char sql[512], did[SBX_DID_SIZE];
+	int64_t from;
+	int r;
+
+	if ((r = sbx_log_self(log, did, err)) != 0)
+		return r;
+	snprintf(sql, sizeof(sql), "SELECT min(n) FROM (SELECT "
+		"json_extract(e.payload, '$.seq') AS n FROM fact f JOIN entry e "
+		"USING(seq) WHERE f.type='SbxHead' AND f.author=(SELECT id FROM "
+		"author WHERE did='%s') GROUP BY n HAVING count(*)>1)", did);
+	if ((r = sbx_db_int(sbx_log_db(log), sql, -1, &from, err)) != 0 ||
+		from < 0)
+		return r;
+	sbx_err_set(err, SBX_E_NO, "frozen: this box has signed two heads of "
+		"number %lld, and what it says since counts nowhere",
+		(long long)from);
+	sbx_err_hint(err, "with the recovery key: sbx-member rotate; or make "
+		"another box and have this one revoked");
+	return SBX_E_NO;
+}
+
+/* What counts though its author is frozen: see views.c. */
+static bool
+counts_frozen(const struct sbx_entry *e)
+{
+	return strcmp(e->rec->type, "SbxHead") == 0 ||
+	       strcmp(e->rec->type, "SbxRotate") == 0 ||
+	       strcmp(e->rec->type, "InviteAccept") == 0;
+}
+
+int
 sbx_guard_append(struct sbx_log *log, const struct sbx_conf *conf,
 	const struct sbx_entry *e, struct sbx_err *err)
 {
@@ -252,7 +285,8 @@ sbx_guard_append(struct sbx_log *log, const struct sbx_conf *conf,
 
 	if ((r = sbx_log_begin(log, err)) != 0)
 		return r;
-	if ((r = sbx_guard_check(log, conf, err)) == 0 &&
+	if ((counts_frozen(e) || (r = sbx_guard_frozen(log, err)) == 0) &&
+		(r = sbx_guard_check(log, conf, err)) == 0 &&
 		(r = sbx_log_add(log, e, &how, err)) == 0)
 		return sbx_log_commit(log, err);
 	sbx_log_rollback(log);

@@ -180,6 +180,9 @@ int sbx_guard_check(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err);
 int sbx_guard_own(struct sbx_log *log, const struct sbx_conf *conf,
 	struct sbx_err *err);
+/* SBX_E_NO: this node has signed two heads of one number, so that nothing it
+ * says counts but heads, a rotation and how it joined. */
+int sbx_guard_frozen(struct sbx_log *log, struct sbx_err *err);
 /* Append e, which this node has signed, if sbx_guard_check allows it in the same
  * transaction. */
 int sbx_guard_append(struct sbx_log *log, const struct sbx_conf *conf,
