@@ -17,8 +17,8 @@ did() {
 	cat "$D/$1.did"
 }
 
-carry() { # FROM TO
-	SBX_STATE=$D/$1 sbx-ledger export | SBX_STATE=$D/$2 sbx-ledger -q import
+carry() { # FROM TO; 1: something of it is held until its time
+	SBX_STATE=$D/$1 sbx-ledger export | SBX_STATE=$D/$2 sbx-ledger -q import || [ $? -eq 1 ]
 }
 
 exchange() { # ONE OTHER
