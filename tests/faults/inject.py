@@ -30,8 +30,9 @@ FULL = ("write", "pwrite64", "openat", "ftruncate", "rename", "renameat2",
 STRACE = ("strace", "-f")
 ENV = dict(os.environ, SBX_NOW="2026-07-01T12:00:00Z", LC_ALL="C",
            ASAN_OPTIONS="detect_leaks=0")
-BAN = ('{"ban_id":"%064x","expires_at":null,"ip":"192.0.2.1","reason":"scan",'
-       '"severity":1}\n')
+# Dated, so that the same line is the same entry when it is given again.
+BAN = ('{"ban_id":"%064x","created_at":"2026-07-01T12:00:00+00:00",'
+       '"expires_at":null,"ip":"192.0.2.1","reason":"scan","severity":1}\n')
 ROWS = "\n".join(entries.bans(20, 3)) + "\n"
 INPUT = {"append": BAN % 7, "import": ROWS,
          "group": BAN % 7 + BAN % 8 + BAN % 9}.get(VERB, "")
