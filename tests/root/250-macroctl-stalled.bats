@@ -211,7 +211,8 @@ slow_plugin() {
 		echo "$MACRO_VERB" >>/tmp/plain.last
 	EOF
 	grant_args
-	gk sbx-macroctl "${args[@]}" >/dev/null 2>&1 3>&- &
+	# As a job of the box: nsenter stops with what it started, and stays so.
+	box_bg gk sbx-macroctl "${args[@]}" >/dev/null 2>&1
 	sleep 0.7
 	pid=$(gk pgrep -x sbx-macroctl)
 	# shellcheck disable=SC2086 # numbers
