@@ -351,7 +351,21 @@ mark(struct work *w, bool yes)
 	return r;
 }
 
-/* Say so in a snapshot, and leave the role to the best of the others. */
+/* Say in a snapshot that this box is not to be the gate. */
+static int
+say_drained(struct sbx_ctx *ctx)
+{
+	struct work w;
+	int r;
+
+	if ((r = work_open(&w, ctx, true)) == 0 &&
+		(r = mark(&w, true)) == 0 && (r = work_load(&w)) == 0)
+		r = say_snapshot(&w);
+	work_close(&w);
+	return r;
+}
+
+/* Leave the role, if this box has it, to the best of the others. */
 static int
 give_up(struct sbx_ctx *ctx)
 {
@@ -360,11 +374,6 @@ give_up(struct sbx_ctx *ctx)
 	struct work w;
 	int r;
 
-	if ((r = work_open(&w, ctx, true)) != 0 ||
-		(r = mark(&w, true)) != 0 || (r = work_load(&w)) != 0 ||
-		(r = say_snapshot(&w)) != 0)
-		goto out;
-	work_close(&w);
 	if ((r = work_open(&w, ctx, false)) != 0 || (r = work_load(&w)) != 0)
 		goto out;
 	sbx_fleet_choose(&w.fleet, w.self, w.at, ctx->conf.fleet_interval,
@@ -384,12 +393,15 @@ out:
 }
 
 /* The fresh members but for this one, and those of them that still follow an
- * older term than the one that took the role from here. */
+ * older term than the one that took the role from here, or one that is not known
+ * here yet.  While this box follows itself, its term has not come in: one left. */
 static int
 count_left(struct sbx_ctx *ctx, size_t *others, size_t *left)
 {
 	struct sbx_fleet_wait wait = { 0 };
+	char gate[SBX_DID_SIZE] = "";
 	struct sbx_fleet_choice c;
+	int64_t since, term;
 	struct work w;
 	int r;
 
@@ -398,14 +410,19 @@ count_left(struct sbx_ctx *ctx, size_t *others, size_t *left)
 		goto out;
 	sbx_fleet_choose(&w.fleet, w.self, w.at, ctx->conf.fleet_interval,
 		&wait, &c);
-	for (size_t i = 0; c.head != NULL && i < w.fleet.nnodes; i++) {
+	term = c.head != NULL ? c.head->term : 0;
+	for (size_t i = 0; i < w.fleet.nnodes; i++) {
 		const struct sbx_fleet_node *n = &w.fleet.nodes[i];
 
 		if (!n->fresh || strcmp(n->did, w.self) == 0)
 			continue;
 		++*others;
-		*left += n->term < c.head->term;
+		*left += n->term != term;
 	}
+	if (*left == 0 && sbx_fleet_gate_read(&ctx->conf, gate, &since,
+			NULL) == SBX_OK &&
+		strcmp(gate, w.self) == 0)
+		*left = 1;
 out:
 	work_close(&w);
 	return r;
@@ -425,9 +442,10 @@ cmd_drain(struct sbx_ctx *ctx)
 		return SBX_OK;
 	}
 	end = sbx_clock_boot() + seconds * SBX_SECOND;
-	if ((r = give_up(ctx)) != 0)
+	if ((r = say_drained(ctx)) != 0)
 		return r;
-	while ((r = count_left(ctx, &others, &left)) == 0 && left > 0 &&
+	while ((r = give_up(ctx)) == 0 &&
+		(r = count_left(ctx, &others, &left)) == 0 && left > 0 &&
 		sbx_clock_boot() < end)
 		usleep(500000);
 	if (r != 0)
