@@ -11,10 +11,10 @@ setup() {
 	require_root
 	require wg wireguard-go ip jq lighttpd socat
 	fleet_boxes
-	fleet_eventually 60 fleet_one_gate gk2 mule s3 s4 s5 ||
+	fleet_eventually 150 fleet_one_gate gk2 mule s3 s4 s5 ||
 		fail "no gate" gk2 "$(fleet_gate gk2)" s3 "$(fleet_gate s3)" \
 			log "$(box s3 tail -5 /tmp/fleet.log)"
-	fleet_eventually 60 recorded 1 || fail "no term" log "$(box s3 cat /tmp/fleet.log)"
+	fleet_eventually 150 recorded 1 || fail "no term" log "$(box s3 cat /tmp/fleet.log)"
 	g=$(fleet_gate s3)
 	[ "$g" = gk2 ] && o=mule || o=gk2
 	fleet_eventually 20 box s3 ping -q -c1 -W1 10.10.0.4
@@ -47,7 +47,9 @@ recorded() { # TERM: s3 and s4 know that one, or a later one
 	echo "# traffic was back after $back s" >&3
 	awk -v b="$back" 'BEGIN { exit !(b <= 15) }' || fail "too late" seconds "$back"
 	assert_eq "$(fleet_gate s3) $(fleet_gate s4)" "$o $o" "both spokes"
-	fleet_eventually 60 recorded $((term + 1)) || fail "nobody records it"
+	fleet_eventually 150 recorded $((term + 1)) ||
+		fail "nobody records it" term "$term; $(fleet_term s3) $(fleet_term s4)" \
+			log "$(box s3 tail -20 /tmp/fleet.log)" other "$(box "$o" tail -20 /tmp/fleet.log)"
 	box "$g" ip link set eth0 up
 	fleet_eventually 60 box s3 ping -q -c1 -W1 "10.10.0.$([ "$g" = gk2 ] && echo 1 || echo 2)"
 	sleep 12
