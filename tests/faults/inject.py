@@ -168,11 +168,12 @@ def attempt(job):
             "-o", state + ".trace", "-e", "trace=" + name, "-e",
             "inject=%s:%s:when=%d" % (name, "signal=KILL" if how == "KILL" else
                                       "error=" + how, when)))
-        if how != "KILL" or name != "openat" or done.returncode != 0:
-            break
-    try:
         with open(state + ".trace") as f:
             injected = f.read().count("(INJECTED)")
+        if name != "openat" or injected or (
+                how == "KILL" and done.returncode != 0):
+            break
+    try:
         if how != "KILL" and injected != 1:
             raise AssertionError("was not injected")
         judge(state, done, how, name, must_fail(calls, i))
