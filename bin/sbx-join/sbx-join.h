@@ -51,8 +51,6 @@ int look(struct sbx_ctx *ctx, struct look *l);
 void look_free(struct look *l);
 bool look_member(const struct look *l, const char *did);
 const struct sbx_json *look_node(const struct look *l, const char *did);
-/* Who owns the state directory. */
-int state_owner(struct sbx_ctx *ctx, uid_t *uid, gid_t *gid);
 
 /* ---- the verbs ---- */
 

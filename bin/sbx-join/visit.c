@@ -175,7 +175,7 @@ at_door(struct visit *v, int (*fn)(void *, int, struct sbx_err *),
 	gid_t gid;
 	int r;
 
-	if ((r = state_owner(ctx, &uid, &gid)) == 0 &&
+	if ((r = sbx_reader_owner(ctx->conf.db, &uid, &gid, &ctx->err)) == 0 &&
 		(r = sbx_priv_child(uid, gid, 2 * DOOR_MS, fn, v, &out,
 			 &ctx->err)) == 0 &&
 		(r = first_line(&out, doc, &rest, &ctx->err)) == 0 &&

@@ -228,6 +228,10 @@ struct sbx_reading {
 	void *ctx;
 };
 
+/* Who reads the ledger at the path db, for sbx_priv_child: -1 for whoever calls,
+ * as root the owner of its directory.  Errors as of sbx_reader. */
+int sbx_reader_owner(const char *db, uid_t *uid, gid_t *gid,
+	struct sbx_err *err);
 /* Ask the ledger at the path db.  As root: SBX_E_USAGE if its directory is
  * root's or anybody may write there.  Else it is read as who calls. */
 int sbx_reader(const char *db, const struct sbx_reading *reading,

@@ -63,10 +63,9 @@ ask(void *ctx, int fd, struct sbx_err *err)
 	return r;
 }
 
-/* Who reads: -1 for whoever we are.  Root's group gives more than a file's
- * owner needs. */
-static int
-owner(const char *db, uid_t *uid, gid_t *gid, struct sbx_err *err)
+/* Root's group gives more than a file's owner needs. */
+int
+sbx_reader_owner(const char *db, uid_t *uid, gid_t *gid, struct sbx_err *err)
 {
 	char *copy = sbx_mem_text(db, strlen(db));
 	const char *dir = dirname(copy);
@@ -125,7 +124,7 @@ sbx_reader(const char *db, const struct sbx_reading *reading,
 	gid_t gid;
 	int r;
 
-	if ((r = owner(db, &uid, &gid, err)) == SBX_OK &&
+	if ((r = sbx_reader_owner(db, &uid, &gid, err)) == SBX_OK &&
 		(r = sbx_priv_child(uid, gid, READ_TIME, ask, &c, &text, err)) ==
 			SBX_OK)
 		r = hear(reading, &text, err);
