@@ -6,7 +6,6 @@
 #include <sodium.h>
 
 #include "ask/hidden.h"
-#include "json/doc.h"
 
 #define SLOTS (2 * SBX_MAX_HIDDEN) /* a power of two */
 
@@ -127,7 +126,7 @@ utf8(const char *text, size_t len)
 
 	for (size_t at = 0; at < len; at += n)
 		if (text[at] == '\0' ||
-			(n = sbx_doc_utf8(text + at, len - at, &cp)) == 0)
+			(n = sbx_utf8_read(text + at, len - at, &cp)) == 0)
 			return false;
 	return true;
 }

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "ask/hidden.h"
-#include "json/doc.h"
 
 #define WINDOW	131072 /* bytes that wait to be decided, at most */
 #define MARGIN	24576  /* of them that may be a value's beginning: a PEM block's */
@@ -255,7 +254,7 @@ look_at(struct sbx_redact *r, const char *text, size_t len)
 	size_t n;
 
 	for (size_t at = 0; at < len && !r->binary; at += n) {
-		n = sbx_doc_utf8(text + at, len - at, &cp);
+		n = sbx_utf8_read(text + at, len - at, &cp);
 		r->binary = n == 0 || (cp < 32 && cp != '\n' && cp != '\t' &&
 			cp != '\r') || cp == 127;
 	}

@@ -106,6 +106,9 @@ void sbx_buf_free(struct sbx_buf *b);		   /* wipes, keeps max */
 
 /* ---- safe: text from outside ------------------------------------------- */
 
+/* Bytes of the UTF-8 sequence (RFC 3629) at text and its code point; 0: it is
+ * none, or len is 0. */
+size_t sbx_utf8_read(const char *text, size_t len, uint32_t *cp);
 /* Append text with control bytes, ESC and bidi marks made visible (\x1b). */
 void sbx_text_safe(struct sbx_buf *out, const char *text, size_t len);
 

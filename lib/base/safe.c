@@ -3,31 +3,31 @@
  * control byte or as a mark that reorders what is read. */
 #include "base/base.h"
 
-/* The code point at text and how many bytes it takes, or 0 when it is not
- * UTF-8 (RFC 3629). */
-static size_t
-decode(const unsigned char *text, size_t len, uint32_t *point)
+size_t
+sbx_utf8_read(const char *text, size_t len, uint32_t *cp)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	uint32_t c = text[0];
-	size_t n;
+	const unsigned char *s = (const unsigned char *)text;
+	size_t i, n;
 
-	if (c < 0x80) {
-		*point = c;
+	if (len == 0)
+		return 0;
+	if (s[0] < 0x80) {
+		*cp = s[0];
 		return 1;
 	}
-	n = c >= 0xf0 && c < 0xf8 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 0;
-	if (n == 0 || c >= 0xf8 || n > len)
+	n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc0 ? 2 : 0;
+	if (n == 0 || s[0] > 0xf4 || len < n)
 		return 0;
-	c &= 0xffu >> (n + 1);
-	for (size_t i = 1; i < n; i++) {
-		if ((text[i] & 0xc0) != 0x80)
+	*cp = s[0] & (0x7fU >> n);
+	for (i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
 			return 0;
-		c = c << 6 | (text[i] & 0x3fu);
+		*cp = *cp << 6 | (s[i] & 0x3f);
 	}
-	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c <= 0xdfff))
+	if (*cp < least[n] || *cp > 0x10ffff ||
+		(*cp >= 0xd800 && *cp <= 0xdfff))
 		return 0;
-	*point = c;
 	return n;
 }
 
@@ -59,18 +59,17 @@ hidden(uint32_t c)
 void
 sbx_text_safe(struct sbx_buf *out, const char *text, size_t len)
 {
-	const unsigned char *at = (const unsigned char *)text;
 	uint32_t point;
 	size_t n;
 
-	for (; len > 0; at += n, len -= n) {
-		n = decode(at, len, &point);
+	for (; len > 0; text += n, len -= n) {
+		n = sbx_utf8_read(text, len, &point);
 		if (n > 0 && !hidden(point)) {
-			sbx_buf_add(out, at, n);
+			sbx_buf_add(out, text, n);
 			continue;
 		}
 		n = n > 0 ? n : 1;
 		for (size_t i = 0; i < n; i++)
-			sbx_buf_fmt(out, "\\x%02x", at[i]);
+			sbx_buf_fmt(out, "\\x%02x", (unsigned char)text[i]);
 	}
 }

@@ -8,7 +8,6 @@
 
 #include "base/base.h"
 #include "crypto/crypto.h"
-#include "json/doc.h"
 
 #define DASH      "\xe2\x80\x94 " /* em dash, space */
 #define ID_BYTES  4
@@ -31,7 +30,7 @@ name_form(const char *name, size_t len)
 	size_t at, n;
 
 	for (at = 0; at < len; at += n) {
-		n = sbx_doc_utf8(name + at, len - at, &cp);
+		n = sbx_utf8_read(name + at, len - at, &cp);
 		if (n == 0 || cp < 0x20 || cp == '+' || is_space(cp))
 			return false;
 	}
@@ -265,7 +264,7 @@ plain(const char *note, size_t len)
 	size_t at, n;
 
 	for (at = 0; at < len; at += n) {
-		n = sbx_doc_utf8(note + at, len - at, &cp);
+		n = sbx_utf8_read(note + at, len - at, &cp);
 		if (n == 0 || (cp < 0x20 && cp != '\n'))
 			return false;
 	}

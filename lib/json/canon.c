@@ -60,7 +60,7 @@ write_string(struct sbx_buf *out, const char *text, size_t len)
 
 	sbx_buf_add(out, "\"", 1);
 	while ((at += sbx_doc_plain(text + at, len - at)) < len) {
-		if ((n = sbx_doc_utf8(text + at, len - at, &cp)) == 0)
+		if ((n = sbx_utf8_read(text + at, len - at, &cp)) == 0)
 			return false;
 		/* DEL too: CPython escapes all but space to tilde */
 		if (cp < 0x20 || cp > 0x7e || cp == '"' || cp == '\\') {

@@ -214,33 +214,6 @@ sbx_doc_plain(const char *text, size_t len)
 }
 
 /* RFC 3629: no overlong form, no surrogate, nothing past U+10FFFF. */
-size_t
-sbx_doc_utf8(const char *text, size_t len, uint32_t *cp)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	const unsigned char *s = (const unsigned char *)text;
-	size_t i, n;
-
-	if (len == 0)
-		return 0;
-	if (s[0] < 0x80) {
-		*cp = s[0];
-		return 1;
-	}
-	n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc0 ? 2 : 0;
-	if (n == 0 || s[0] > 0xf4 || len < n)
-		return 0;
-	*cp = s[0] & (0x7fU >> n);
-	for (i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		*cp = *cp << 6 | (s[i] & 0x3f);
-	}
-	if (*cp < least[n] || *cp > 0x10ffff ||
-		(*cp >= 0xd800 && *cp <= 0xdfff))
-		return 0;
-	return n;
-}
 
 struct sbx_doc *
 sbx_doc_new(void)

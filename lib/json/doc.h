@@ -28,7 +28,5 @@ const struct sbx_json **sbx_doc_sorted(
 /* How many bytes from text on mean themselves in a string: ASCII, neither
  * control nor quote nor backslash. */
 size_t sbx_doc_plain(const char *text, size_t len);
-/* Bytes of the UTF-8 sequence at text and its code point; 0: not one. */
-size_t sbx_doc_utf8(const char *text, size_t len, uint32_t *cp);
 
 #endif

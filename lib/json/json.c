@@ -223,7 +223,7 @@ string_rest(struct parser *p, char **out)
 			return refuse(p, "NUL in a string", p->at);
 		if (c < 0x20)
 			return refuse(p, "control byte in a string", p->at);
-		n = sbx_doc_utf8(p->text + p->at, p->len - p->at, &cp);
+		n = sbx_utf8_read(p->text + p->at, p->len - p->at, &cp);
 		if (n == 0)
 			return refuse(p, "bad UTF-8", p->at);
 		memmove(*out, p->text + p->at, n);
