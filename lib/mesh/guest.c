@@ -27,9 +27,9 @@ sbx_mesh_take_guest(
 	if (yes == NULL || yes->type != SBX_JSON_BOOL || name == NULL ||
 		!sbx_name_check(name) || sponsor == NULL ||
 		!sbx_did_check(sponsor, strlen(sponsor)) || when == NULL ||
-		!sbx_time_parse(&g.created, when, strlen(when)) || key == NULL)
+		!sbx_time_parse(&g.age.created, when, strlen(when)) || key == NULL)
 		return sbx_err_set(err, SBX_E_INPUT, "not a guest's row");
-	if (!yes->yes || !sbx_mesh_place(m, sponsor, &g.depth, &g.since))
+	if (!yes->yes || !sbx_mesh_place(m, sponsor, &g.age))
 		return SBX_OK;
 	if (!sbx_wgkey_parse(g.key, key, strlen(key)) || ip == NULL ||
 		!sbx_ip4_parse(&g.addr, ip) || !sbx_net_host(&m->net, g.addr)) {
@@ -69,14 +69,9 @@ static int
 by_age(const void *a, const void *b)
 {
 	const struct sbx_mesh_guest *x = a, *y = b;
+	int r = sbx_mesh_age_compare(&x->age, &y->age);
 
-	if (x->depth != y->depth)
-		return x->depth < y->depth ? -1 : 1;
-	if (x->since != y->since)
-		return x->since < y->since ? -1 : 1;
-	if (x->created != y->created)
-		return x->created < y->created ? -1 : 1;
-	return memcmp(x->key, y->key, sizeof(x->key));
+	return r != 0 ? r : memcmp(x->key, y->key, sizeof(x->key));
 }
 
 /* A node has the address or the key, or an older guest. */

@@ -80,15 +80,15 @@ member(const struct sbx_mesh *m, const char *did)
 }
 
 bool
-sbx_mesh_place(const struct sbx_mesh *m, const char *did, int64_t *depth,
-	int64_t *since)
+sbx_mesh_place(const struct sbx_mesh *m, const char *did,
+	struct sbx_mesh_age *age)
 {
 	const struct sbx_mesh_member *who = member(m, did);
 
 	if (who == NULL)
 		return false;
-	*depth = who->depth;
-	*since = who->since;
+	age->depth = who->depth;
+	age->since = who->since;
 	return true;
 }
 
@@ -149,7 +149,7 @@ unfit(const struct sbx_mesh *m, struct sbx_mesh_node *n,
 	if (key == NULL || !sbx_wgkey_parse(n->key, key, strlen(key)) ||
 		memcmp(n->key, zero, sizeof(zero)) == 0)
 		return "its key is not a WireGuard key";
-	if (!time_of(&n->created, row, "created_at"))
+	if (!time_of(&n->age.created, row, "created_at"))
 		return "its date is not a date";
 	return NULL;
 }
@@ -211,8 +211,8 @@ take_node(struct sbx_mesh *m, const struct sbx_json *row, struct sbx_err *err)
 	who = member(m, n.did);
 	if (!yes->yes || who == NULL)
 		return SBX_OK;
-	n.depth = who->depth;
-	n.since = who->since;
+	n.age.depth = who->depth;
+	n.age.since = who->since;
 	memcpy(n.name, who->name, sizeof(n.name));
 	sbx_mesh_claim(m, n.did, sbx_json_str(row, "pubkey_wg"));
 	if ((why = unfit(m, &n, row)) != NULL) {
@@ -261,21 +261,25 @@ sbx_mesh_line(
 	return r;
 }
 
-/* Who was here first.  A node dates its own record, and dates it anew when it
- * changes it, so that the date alone would let anybody take the address of
- * anybody.  How near to the anchors, and since when, others have said. */
+int
+sbx_mesh_age_compare(const struct sbx_mesh_age *a, const struct sbx_mesh_age *b)
+{
+	if (a->depth != b->depth)
+		return a->depth < b->depth ? -1 : 1;
+	if (a->since != b->since)
+		return a->since < b->since ? -1 : 1;
+	if (a->created != b->created)
+		return a->created < b->created ? -1 : 1;
+	return 0;
+}
+
 static int
 by_age(const void *a, const void *b)
 {
 	const struct sbx_mesh_node *x = a, *y = b;
+	int r = sbx_mesh_age_compare(&x->age, &y->age);
 
-	if (x->depth != y->depth)
-		return x->depth < y->depth ? -1 : 1;
-	if (x->since != y->since)
-		return x->since < y->since ? -1 : 1;
-	if (x->created != y->created)
-		return x->created < y->created ? -1 : 1;
-	return strcmp(x->did, y->did);
+	return r != 0 ? r : strcmp(x->did, y->did);
 }
 
 static int

@@ -64,6 +64,13 @@ void sbx_wg_set_free(struct sbx_wg_set *set);
 
 /* ---- mesh: from the directory to what the tunnel should be ---------------- */
 
+/* Who was here first.  A record's author dates it itself, and dates it anew when
+ * it changes it, so that the date alone would let anybody take the address of
+ * anybody.  How near to the anchors, and since when, others have said. */
+struct sbx_mesh_age {
+	int64_t depth, since, created;
+};
+
 struct sbx_mesh_node {
 	char did[SBX_DID_SIZE], name[64], endpoint[SBX_ENDPOINT_SIZE];
 	char ddns[SBX_HOST_SIZE + 6]; /* HOST or HOST:PORT, or "" */
@@ -72,7 +79,7 @@ struct sbx_mesh_node {
 	bool lan; /* it can be reached, from its own network */
 	uint32_t addr;
 	unsigned char key[SBX_WG_KEY_BYTES];
-	int64_t depth, since, created; /* who was here first */
+	struct sbx_mesh_age age;
 };
 
 struct sbx_mesh_member; /* mesh.c */
@@ -87,7 +94,7 @@ struct sbx_mesh_guest {
 	char name[64], sponsor[SBX_DID_SIZE];
 	uint32_t addr;
 	unsigned char key[SBX_WG_KEY_BYTES];
-	int64_t depth, since, created;
+	struct sbx_mesh_age age;
 	const struct sbx_mesh_node *home; /* the hub it talks to, or NULL */
 };
 

@@ -13,9 +13,12 @@ int sbx_mesh_take_guest(
 /* Once the nodes are settled and judged: leave out who claims what a node or an
  * older guest has, and find each its hub. */
 void sbx_mesh_settle_guests(struct sbx_mesh *m);
-/* The member's place: how near to the anchors, and since when. */
-bool sbx_mesh_place(const struct sbx_mesh *m, const char *did, int64_t *depth,
-	int64_t *since);
+/* Set the depth and since of what a member has said.  False: it is none. */
+bool sbx_mesh_place(const struct sbx_mesh *m, const char *did,
+	struct sbx_mesh_age *age);
+/* As qsort(3) wants it: the older one is less. */
+int sbx_mesh_age_compare(const struct sbx_mesh_age *a,
+	const struct sbx_mesh_age *b);
 /* A key that somebody of the mesh has, "" for a guest. */
 void sbx_mesh_claim(struct sbx_mesh *m, const char *did, const char *key);
 void sbx_mesh_note(const struct sbx_mesh *m, const char *fmt, ...)
