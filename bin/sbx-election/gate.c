@@ -365,19 +365,29 @@ say_drained(struct sbx_ctx *ctx)
 	return r;
 }
 
+/* What there is to choose now, with nobody waited for. */
+static int
+choose_now(struct work *w, struct sbx_ctx *ctx, struct sbx_fleet_choice *c)
+{
+	struct sbx_fleet_wait wait = { 0 };
+	int r;
+
+	if ((r = work_open(w, ctx, false)) == 0 && (r = work_load(w)) == 0)
+		sbx_fleet_choose(&w->fleet, w->self, w->at,
+			ctx->conf.fleet_interval, &wait, c);
+	return r;
+}
+
 /* Leave the role, if this box has it, to the best of the others. */
 static int
 give_up(struct sbx_ctx *ctx)
 {
-	struct sbx_fleet_wait wait = { 0 };
 	struct sbx_fleet_choice c;
 	struct work w;
 	int r;
 
-	if ((r = work_open(&w, ctx, false)) != 0 || (r = work_load(&w)) != 0)
+	if ((r = choose_now(&w, ctx, &c)) != 0)
 		goto out;
-	sbx_fleet_choose(&w.fleet, w.self, w.at, ctx->conf.fleet_interval,
-		&wait, &c);
 	if (c.head == NULL || strcmp(c.head->gate, w.self) != 0)
 		goto out;
 	if (c.gate == NULL) {
@@ -398,7 +408,6 @@ out:
 static int
 count_left(struct sbx_ctx *ctx, size_t *others, size_t *left)
 {
-	struct sbx_fleet_wait wait = { 0 };
 	char gate[SBX_DID_SIZE] = "";
 	struct sbx_fleet_choice c;
 	int64_t since, term;
@@ -406,10 +415,8 @@ count_left(struct sbx_ctx *ctx, size_t *others, size_t *left)
 	int r;
 
 	*others = *left = 0;
-	if ((r = work_open(&w, ctx, false)) != 0 || (r = work_load(&w)) != 0)
+	if ((r = choose_now(&w, ctx, &c)) != 0)
 		goto out;
-	sbx_fleet_choose(&w.fleet, w.self, w.at, ctx->conf.fleet_interval,
-		&wait, &c);
 	term = c.head != NULL ? c.head->term : 0;
 	for (size_t i = 0; i < w.fleet.nnodes; i++) {
 		const struct sbx_fleet_node *n = &w.fleet.nodes[i];

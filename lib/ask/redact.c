@@ -26,6 +26,7 @@ struct sbx_redact {
 	bool inside; /* the last value went on to the end of what was there */
 	bool binary; /* control bytes, or not UTF-8 */
 	size_t count[SBX_HIDDEN_KINDS], lost;
+	size_t unknown; /* placeholders without a value, of a restore */
 	size_t words; /* patterns of one's own, before the table's */
 };
 
@@ -330,7 +331,7 @@ sbx_redact_restore(struct sbx_redact *r, const char *data, size_t len, bool end,
 			sbx_buf_add(out, value, vlen);
 		else
 			sbx_buf_add(out, text + at, n > 0 ? (size_t)n : 1);
-		r->lost += n > 0 && value == NULL;
+		r->unknown += n > 0 && value == NULL;
 		at += n > 0 ? (size_t)n : 1;
 	}
 	if (at > 0) {
@@ -338,7 +339,7 @@ sbx_redact_restore(struct sbx_redact *r, const char *data, size_t len, bool end,
 		r->wait.len -= at;
 	}
 	if (end)
-		*unknown = r->lost;
+		*unknown = r->unknown;
 	return SBX_OK;
 }
 
