@@ -117,23 +117,6 @@ send_refusal(struct work *w, int r)
 
 /* ---- the page ---------------------------------------------------------------- */
 
-static void
-add_html(struct sbx_buf *out, const char *text)
-{
-	struct sbx_buf safe = SBX_BUF(65536);
-
-	sbx_text_safe(&safe, text, strlen(text));
-	for (const char *c = sbx_buf_text(&safe); *c != '\0'; c++)
-		switch (*c) {
-		case '<': sbx_buf_str(out, "&lt;"); break;
-		case '>': sbx_buf_str(out, "&gt;"); break;
-		case '&': sbx_buf_str(out, "&amp;"); break;
-		case '"': sbx_buf_str(out, "&quot;"); break;
-		default: sbx_buf_add(out, c, 1);
-		}
-	sbx_buf_free(&safe);
-}
-
 /* The page's own address for a camera, with the four modules of margin that a
  * reader wants (ISO 18004). */
 static void
@@ -171,11 +154,11 @@ add_bundle(struct work *w, struct sbx_buf *out)
 		return;
 	}
 	sbx_buf_str(out, "<pre>curl -k --pinnedpubkey '");
-	add_html(out, sbx_json_str(door, "pin"));
+	sbx_text_html(out, sbx_json_str(door, "pin"));
 	sbx_buf_str(out, "' -o sbx.deb ");
-	add_html(out, sbx_json_str(door, "url"));
+	sbx_text_html(out, sbx_json_str(door, "url"));
 	sbx_buf_str(out, "bundle\necho '");
-	add_html(out, sum);
+	sbx_text_html(out, sum);
 	sbx_buf_str(out, "  sbx.deb' | sha256sum -c\nsudo apt install "
 		"./sbx.deb\n");
 }
@@ -188,17 +171,17 @@ serve_page(struct work *w)
 
 	sbx_buf_str(&out, "<!doctype html>\n<html lang=\"en\"><meta "
 		"charset=\"utf-8\"><title>sbx: the door of ");
-	add_html(&out, sbx_json_str(door, "name"));
+	sbx_text_html(&out, sbx_json_str(door, "name"));
 	sbx_buf_str(&out, "</title>\n<style>body{font:16px/1.5 sans-serif;"
 		"max-width:46em;margin:2em auto;padding:0 1em}pre{background:"
 		"#eee;padding:1em;overflow:auto}</style>\n<h1>The door of ");
-	add_html(&out, sbx_json_str(door, "name"));
+	sbx_text_html(&out, sbx_json_str(door, "name"));
 	sbx_buf_str(&out, "</h1>\n<p>A box joins a mesh here: a few boxes that "
 		"share one signed directory and lend each other services.  It "
 		"takes a token, which the owner of this box hands over in "
 		"private; it begins with <code>" SBX_JOIN_PREFIX "</code>.</p>\n"
 		"<p>This box is <code>");
-	add_html(&out, sbx_json_str(door, "did"));
+	sbx_text_html(&out, sbx_json_str(door, "did"));
 	sbx_buf_str(&out, "</code>.</p>\n<h2>On the new box, Debian 12</h2>\n");
 	add_bundle(w, &out);
 	sbx_buf_str(&out, "sudo sbx-join TOKEN</pre>\n<p>Compare the key and the "

@@ -111,6 +111,9 @@ void sbx_buf_free(struct sbx_buf *b);		   /* wipes, keeps max */
 size_t sbx_utf8_read(const char *text, size_t len, uint32_t *cp);
 /* Append text with control bytes, ESC and bidi marks made visible (\x1b). */
 void sbx_text_safe(struct sbx_buf *out, const char *text, size_t len);
+/* The same of at most 64 KiB, then HTML's own characters escaped: for text and for
+ * attributes in quotes.  text NULL: nothing. */
+void sbx_text_html(struct sbx_buf *out, const char *text);
 
 /* ---- enc: strict hexadecimal and base64 (RFC 4648) ------------------- */
 

@@ -73,3 +73,29 @@ sbx_text_safe(struct sbx_buf *out, const char *text, size_t len)
 			sbx_buf_fmt(out, "\\x%02x", (unsigned char)text[i]);
 	}
 }
+
+void
+sbx_text_html(struct sbx_buf *out, const char *text)
+{
+	static const struct {
+		char c;
+		const char *as;
+	} special[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" },
+		{ '"', "&quot;" }, { '\'', "&#39;" } };
+	struct sbx_buf safe = SBX_BUF(65536);
+	const char *as;
+
+	if (text != NULL)
+		sbx_text_safe(&safe, text, strlen(text));
+	for (size_t i = 0; i < safe.len; i++) {
+		as = NULL;
+		for (size_t k = 0; k < sizeof(special) / sizeof(special[0]); k++)
+			if (safe.data[i] == special[k].c)
+				as = special[k].as;
+		if (as != NULL)
+			sbx_buf_str(out, as);
+		else
+			sbx_buf_add(out, &safe.data[i], 1);
+	}
+	sbx_buf_free(&safe);
+}

@@ -10,39 +10,11 @@
 
 /* ---- text -------------------------------------------------------------------- */
 
-/* Control bytes and marks that reorder text made visible, then HTML's own
- * characters escaped, for text and for attributes in double quotes. */
-static void
-put(struct sbx_buf *out, const char *text)
-{
-	static const struct {
-		char c;
-		const char *as;
-	} special[] = { { '&', "&amp;" }, { '<', "&lt;" }, { '>', "&gt;" },
-		{ '"', "&quot;" }, { '\'', "&#39;" } };
-	struct sbx_buf safe = SBX_BUF(65536);
-	const char *as;
-
-	if (text != NULL)
-		sbx_text_safe(&safe, text, strlen(text));
-	for (size_t i = 0; i < safe.len; i++) {
-		as = NULL;
-		for (size_t k = 0; k < sizeof(special) / sizeof(special[0]); k++)
-			if (safe.data[i] == special[k].c)
-				as = special[k].as;
-		if (as != NULL)
-			sbx_buf_str(out, as);
-		else
-			sbx_buf_add(out, &safe.data[i], 1);
-	}
-	sbx_buf_free(&safe);
-}
-
 static void
 cell(struct sbx_buf *out, const char *title, const char *text)
 {
 	sbx_buf_fmt(out, "<td data-title=\"%s\">", title);
-	put(out, text != NULL && text[0] != '\0' ? text : "\u2013");
+	sbx_text_html(out, text != NULL && text[0] != '\0' ? text : "\u2013");
 	sbx_buf_str(out, "</td>");
 }
 
@@ -100,7 +72,7 @@ put_head(struct sbx_buf *out, const struct sbx_json *me, int refresh)
 		"content=\"width=device-width, initial-scale=1\">\n"
 		"<meta name=\"referrer\" content=\"no-referrer\">\n<title>",
 		sbx_buf_text(&b64), refresh);
-	put(out, sbx_status_name(me));
+	sbx_text_html(out, sbx_status_name(me));
 	sbx_buf_fmt(out, ": sbx status</title>\n<style>%s</style>\n</head>\n",
 		style);
 	sbx_buf_free(&b64);
@@ -143,15 +115,15 @@ put_lines(struct sbx_buf *out, const struct sbx_json *report)
 		sbx_buf_str(out, "<tr>");
 		cell(out, "Part", sbx_json_str(l, "part"));
 		sbx_buf_str(out, "<td data-title=\"State\" class=\"");
-		put(out, state);
+		sbx_text_html(out, state);
 		sbx_buf_str(out, "\">");
-		put(out, state);
+		sbx_text_html(out, state);
 		sbx_buf_str(out, "</td>");
 		cell(out, "What", sbx_json_str(l, "text"));
 		sbx_buf_str(out, "<td data-title=\"Command\">");
 		if (mend != NULL) {
 			sbx_buf_str(out, "<code>");
-			put(out, mend);
+			sbx_text_html(out, mend);
 			sbx_buf_str(out, "</code>");
 		} else {
 			sbx_buf_str(out, "\u2013");
@@ -272,7 +244,7 @@ put_picture(struct sbx_buf *out, const struct sbx_json *report)
 			sbx_json_is(sbx_json_get(me, "did"), did) ? "self " : "",
 			sbx_json_is(sbx_json_get(me, "gate"), did) ? "gate" : "",
 			x, y + 34);
-		put(out, sbx_status_name(m));
+		sbx_text_html(out, sbx_status_name(m));
 		sbx_buf_str(out, "</text></g>\n");
 	}
 	sbx_buf_str(out, "</svg>\n");
@@ -290,7 +262,7 @@ sbx_status_page(const struct sbx_json *report, int refresh,
 	number(report, "needs", &needs);
 	put_head(out, me, refresh);
 	sbx_buf_str(out, "<body>\n<h1>");
-	put(out, sbx_status_name(me));
+	sbx_text_html(out, sbx_status_name(me));
 	sbx_buf_fmt(out, "</h1>\n<p class=\"%s\">", needs > 0 ? "attention" :
 		"ok");
 	if (needs > 0)
@@ -298,11 +270,11 @@ sbx_status_page(const struct sbx_json *report, int refresh,
 	else
 		sbx_buf_str(out, "nothing needs attention");
 	sbx_buf_str(out, "</p>\n<p class=\"dim\">");
-	put(out, sbx_json_str(me, "did"));
+	sbx_text_html(out, sbx_json_str(me, "did"));
 	sbx_buf_str(out, ", ");
-	put(out, sbx_json_str(me, "state"));
+	sbx_text_html(out, sbx_json_str(me, "state"));
 	sbx_buf_str(out, ", written ");
-	put(out, sbx_json_str(report, "at"));
+	sbx_text_html(out, sbx_json_str(report, "at"));
 	sbx_buf_str(out, "</p>\n<main>\n");
 	put_lines(out, report);
 	put_members(out, report);
