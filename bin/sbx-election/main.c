@@ -33,12 +33,11 @@ take_term(void *arg, const struct sbx_json *row, struct sbx_err *err)
 {
 	struct sbx_fleet_term t = { 0 };
 	struct work *w = arg;
-	const char *since = sbx_json_str(row, "since");
 	const char *previous = sbx_json_str(row, "previous");
 
 	(void)err;
-	if (!sbx_json_get(row, "member")->yes || since == NULL ||
-		!sbx_time_parse(&t.since, since, strlen(since)) ||
+	if (!sbx_json_get(row, "member")->yes ||
+		!sbx_json_time(row, "since", &t.since) ||
 		!sbx_json_int(sbx_json_get(row, "term"), 1, SBX_MAX_INT,
 			&t.term))
 		return SBX_OK;

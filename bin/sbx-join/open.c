@@ -183,11 +183,9 @@ sweep_one(void *arg, const char *id, const struct sbx_json *doc,
 	struct sbx_err *err)
 {
 	struct sweep *s = arg;
-	const char *text = sbx_json_str(doc, s->when);
-	int64_t us = 0;
+	int64_t us;
 
-	if (text == NULL || !sbx_time_parse(&us, text, strlen(text)) ||
-		us < s->before)
+	if (!sbx_json_time(doc, s->when, &us) || us < s->before)
 		return sbx_desk_del(s->d, s->what, id, err);
 	s->left++;
 	return SBX_OK;

@@ -33,7 +33,6 @@ read_frame(struct sbx_statement *s, const struct sbx_json *st,
 	struct sbx_err *err)
 {
 	const char *type = sbx_json_str(st, "type");
-	const char *at = sbx_json_str(st, "at");
 	int64_t ttl;
 
 	if (type == NULL)
@@ -43,7 +42,7 @@ read_frame(struct sbx_statement *s, const struct sbx_json *st,
 	if (st->count != 6)
 		return sbx_err_set(err, SBX_E_INPUT,
 			"%s: not the six fields of a statement", type);
-	if (at == NULL || !sbx_time_parse(&s->at, at, strlen(at)))
+	if (!sbx_json_time(st, "at", &s->at))
 		return sbx_err_set(err, SBX_E_INPUT, "%s: at is no time", type);
 	if (!sbx_json_int(sbx_json_get(st, "seq"), 1, SBX_MAX_INT, &s->seq))
 		return sbx_err_set(

@@ -183,13 +183,14 @@ sbx_desk_each(const struct sbx_desk *d, enum sbx_desk_what what,
 
 /* ---- what a token is good for ------------------------------------------------ */
 
+/* 0: it is none, long over. */
 static int64_t
 time_of(const struct sbx_json *o, const char *name)
 {
-	const char *text = sbx_json_str(o, name);
-	int64_t us;
+	int64_t us = 0;
 
-	return text != NULL && sbx_time_parse(&us, text, strlen(text)) ? us : 0;
+	sbx_json_time(o, name, &us);
+	return us;
 }
 
 int

@@ -297,6 +297,14 @@ sbx_json_yes(const struct sbx_json *obj, const char *key)
 }
 
 bool
+sbx_json_time(const struct sbx_json *obj, const char *key, int64_t *us)
+{
+	const char *text = sbx_json_str(obj, key);
+
+	return text != NULL && sbx_time_parse(us, text, strlen(text));
+}
+
+bool
 sbx_json_int(const struct sbx_json *v, int64_t min, int64_t max, int64_t *value)
 {
 	size_t i, start;

@@ -62,6 +62,8 @@ const char *sbx_json_str(const struct sbx_json *obj, const char *key);
 bool sbx_json_is(const struct sbx_json *v, const char *text);
 /* Whether the member is true: what is missing or no boolean is not. */
 bool sbx_json_yes(const struct sbx_json *obj, const char *key);
+/* Whether the member is a string that sbx_time_parse takes: then *us is set. */
+bool sbx_json_time(const struct sbx_json *obj, const char *key, int64_t *us);
 /* True when v is an integer lexeme, min <= value <= max. */
 bool sbx_json_int(const struct sbx_json *v, int64_t min, int64_t max,
 	int64_t *value);

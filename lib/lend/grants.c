@@ -107,14 +107,6 @@ port_get(const struct sbx_json *row, struct sbx_lend *l)
 	return true;
 }
 
-static bool
-time_get(const struct sbx_json *row, const char *key, int64_t *out)
-{
-	const char *text = sbx_json_str(row, key);
-
-	return text != NULL && sbx_time_parse(out, text, strlen(text));
-}
-
 static int
 grant_read(
 	const struct sbx_json *row, struct sbx_granted *g, struct sbx_err *err)
@@ -134,8 +126,8 @@ grant_read(
 		!text_get(row, "src_ip", g->lend.ip, sizeof(g->lend.ip)) ||
 		!sbx_ip4_parse(&addr, g->lend.ip) || params == NULL ||
 		!port_get(row, &g->lend) || !state_get(row, &g->state) ||
-		!time_get(row, "since", &g->since) ||
-		!time_get(row, "until", &g->until) ||
+		!sbx_json_time(row, "since", &g->since) ||
+		!sbx_json_time(row, "until", &g->until) ||
 		!sbx_json_int(sbx_json_get(row, "boot_until"), 0,
 			INT64_C(1) << 53, &g->boot_until) ||
 		!sbx_kind_check(g->kind) ||

@@ -123,7 +123,7 @@ check_answer(const struct sbx_json *answer, const struct sbx_json *offer,
 {
 	static const char *const same[] = { "service_id", "endpoint", NULL };
 	const struct sbx_json *macro = sbx_json_get(offer, "macro");
-	const char *kind, *until;
+	const char *kind;
 	int64_t us, ttl;
 
 	for (size_t i = 0; same[i] != NULL; i++) {
@@ -140,8 +140,7 @@ check_answer(const struct sbx_json *answer, const struct sbx_json *offer,
 	if (kind == NULL || !sbx_json_is(sbx_json_get(answer, "kind"), kind))
 		return sbx_err_set(err, SBX_E_INPUT,
 			"provider's answer: another kind than the offer's");
-	until = sbx_json_str(answer, "until");
-	if (until == NULL || !sbx_time_parse(&us, until, strlen(until)) ||
+	if (!sbx_json_time(answer, "until", &us) ||
 		!sbx_json_int(sbx_json_get(answer, "ttl"), SBX_MIN_TTL,
 			SBX_MAX_TTL, &ttl))
 		return sbx_err_set(

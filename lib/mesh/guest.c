@@ -21,13 +21,12 @@ sbx_mesh_take_guest(
 	const char *sponsor = sbx_json_str(row, "sponsor");
 	const char *key = sbx_json_str(row, "pubkey_wg");
 	const char *ip = sbx_json_str(row, "mesh_ip");
-	const char *when = sbx_json_str(row, "bound_at");
 	struct sbx_mesh_guest g = { 0 };
 
 	if (yes == NULL || yes->type != SBX_JSON_BOOL || name == NULL ||
 		!sbx_name_check(name) || sponsor == NULL ||
-		!sbx_did_check(sponsor, strlen(sponsor)) || when == NULL ||
-		!sbx_time_parse(&g.age.created, when, strlen(when)) || key == NULL)
+		!sbx_did_check(sponsor, strlen(sponsor)) ||
+		!sbx_json_time(row, "bound_at", &g.age.created) || key == NULL)
 		return sbx_err_set(err, SBX_E_INPUT, "not a guest's row");
 	if (!yes->yes || !sbx_mesh_place(m, sponsor, &g.age))
 		return SBX_OK;

@@ -52,14 +52,6 @@ sbx_mesh_conf(
 }
 
 static bool
-time_of(int64_t *us, const struct sbx_json *row, const char *key)
-{
-	const char *text = sbx_json_str(row, key);
-
-	return text != NULL && sbx_time_parse(us, text, strlen(text));
-}
-
-static bool
 did_of(char did[static SBX_DID_SIZE], const struct sbx_json *row)
 {
 	const char *text = sbx_json_str(row, "did");
@@ -122,7 +114,7 @@ take_member(struct sbx_mesh *m, const struct sbx_json *row, struct sbx_err *err)
 	if (!did_of(new.did, row) || depth == NULL ||
 		!sbx_json_int(depth, 0, SBX_MAX_INVITE_DEPTH, &new.depth))
 		return sbx_err_set(err, SBX_E_INPUT, "not a member's row");
-	if (!time_of(&new.since, row, "since"))
+	if (!sbx_json_time(row, "since", &new.since))
 		new.since = INT64_MAX;
 	name_of(new.name, sizeof(new.name), row, new.did);
 	if (m->nmembers == SBX_MAX_NODES)
@@ -149,7 +141,7 @@ unfit(const struct sbx_mesh *m, struct sbx_mesh_node *n,
 	if (key == NULL || !sbx_wgkey_parse(n->key, key, strlen(key)) ||
 		memcmp(n->key, zero, sizeof(zero)) == 0)
 		return "its key is not a WireGuard key";
-	if (!time_of(&n->age.created, row, "created_at"))
+	if (!sbx_json_time(row, "created_at", &n->age.created))
 		return "its date is not a date";
 	return NULL;
 }

@@ -313,26 +313,18 @@ check_twice(struct sbx_log *log, const char *invite_id, const char *me,
 	return SBX_OK;
 }
 
-static int64_t
-time_in(const struct sbx_json *token, const char *name)
-{
-	const char *text = sbx_json_str(token, name);
-	int64_t us;
-
-	return text != NULL && sbx_time_parse(&us, text, strlen(text)) ? us : 0;
-}
-
 /* Not dated before it was made, nor, for everybody else, ahead of the time: too
  * far behind there is no such date. */
 static int
 check_clock(const struct sbx_json *token, int64_t made, struct sbx_err *err)
 {
 	char span[SBX_SPAN_SIZE], now[SBX_TIME_SIZE], when[SBX_TIME_SIZE];
-	int64_t us = sbx_clock_now();
+	int64_t us = sbx_clock_now(), expires = 0;
 
 	sbx_time_write(now, us);
 	sbx_time_write(when, made);
-	if (us > time_in(token, "expires_at")) {
+	sbx_json_time(token, "expires_at", &expires);
+	if (us > expires) {
 		sbx_err_set(err, SBX_E_NO, "the invitation expired at %.40s; by "
 			"this box's clock it is %s",
 			sbx_json_str(token, "expires_at"), now);
@@ -359,7 +351,8 @@ made_at(struct sbx_log *log, const struct sbx_json *token,
 	sqlite3_stmt *st = NULL;
 	int r;
 
-	*us = time_in(token, "created_at");
+	*us = 0;
+	sbx_json_time(token, "created_at", us);
 	if ((r = sbx_db_prepare(sbx_log_db(log),
 		     "SELECT min(f.time) FROM fact f JOIN author a ON "
 		     "a.id=f.author WHERE f.type='Invitation' AND "
